@@ -1,0 +1,123 @@
+//! `cargo xtask ci`: what CI checks besides the tests, in the order of what fails soonest.
+//!
+//! Owns the list of checks. Every check runs even when an earlier one failed, so that one run
+//! shows everything there is to mend. It must never check what only CI can see: the same command
+//! gives the same verdict on a desk.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::{codegen, command, tidy};
+
+/// Runs all checks, prints how long each took, and fails when one failed.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    let mut report = Report::default();
+    report.step("format", || {
+        command::run(root, &["cargo", "fmt", "--all", "--check"])
+    });
+    report.step("tidy", || tidy::run(root));
+    report.step("clippy", || {
+        command::run(
+            root,
+            &[
+                "cargo",
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )
+    });
+    report.step("codegen --check", || {
+        codegen::run(root, codegen::Mode::Check)
+    });
+    if root.join("node_modules").is_dir() {
+        report.step("npm run check", || {
+            command::run(
+                root,
+                &["npm", "run", "check", "--workspaces", "--if-present"],
+            )
+        });
+    } else {
+        report.skip("npm run check", "node_modules is missing; run `npm ci`");
+    }
+    if command::exists(root, &["cargo", "deny", "--version"]) {
+        report.step("cargo deny", || {
+            command::run(
+                root,
+                &["cargo", "deny", "check", "bans", "licenses", "sources"],
+            )
+        });
+    } else {
+        report.skip(
+            "cargo deny",
+            "not installed; `cargo install --locked cargo-deny`",
+        );
+    }
+    report.finish()
+}
+
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    failed: Vec<&'static str>,
+    total: Duration,
+}
+
+impl Report {
+    fn step(&mut self, name: &'static str, check: impl FnOnce() -> Result<(), String>) {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let result = check();
+        let took = start.elapsed();
+        self.total += took;
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        if let Err(message) = result {
+            eprintln!("{message}");
+            self.failed.push(name);
+        }
+        self.lines.push(format!(
+            "{:>7.1} s  {verdict:<7} {name}",
+            took.as_secs_f64()
+        ));
+    }
+
+    fn skip(&mut self, name: &str, why: &str) {
+        self.lines
+            .push(format!("        -  left out {name}: {why}"));
+    }
+
+    fn finish(self) -> Result<(), String> {
+        println!("\n== cargo xtask ci");
+        for line in &self.lines {
+            println!("{line}");
+        }
+        println!("{:>7.1} s  together", self.total.as_secs_f64());
+        if self.failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("ci: {} failed", self.failed.join(", ")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_fails_the_whole_and_the_rest_still_runs() {
+        let mut report = Report::default();
+        let mut ran = Vec::new();
+        report.step("first", || Err("no".to_owned()));
+        report.step("second", || {
+            ran.push("second");
+            Ok(())
+        });
+        assert_eq!(ran, ["second"]);
+        let message = report.finish().expect_err("the first step failed");
+        assert!(message.contains("first") && !message.contains("second"));
+    }
+}

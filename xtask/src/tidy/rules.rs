@@ -1,0 +1,158 @@
+//! The protocol's numbered rules and the code that proves them.
+//!
+//! Owns the two directions: an id that code quotes as `[SEQ1]` must stand in `spec/PROTOCOL.md`,
+//! and each rule there should be quoted where it is kept or tested. The first is an error (within
+//! the document's own families: `[UTF8]` is no rule, but no mistake either); the second is a
+//! warning, and their number should only ever shrink.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Finding;
+use super::source::{Language, Source};
+
+const DOCUMENT: &str = "spec/PROTOCOL.md";
+
+/// Compares the rules with the quotes of the whole tree.
+pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
+    let Some(document) = sources.iter().find(|source| source.path == DOCUMENT) else {
+        return Vec::new();
+    };
+    let rules = defined(&document.text);
+    let families: BTreeSet<&str> = rules.keys().map(|id| family(id)).collect();
+    let mut findings = Vec::new();
+    let mut quoted = BTreeSet::new();
+    for source in sources {
+        // Tidy's own tests name rules that do not exist.
+        if source.language == Language::Other || source.path.starts_with("xtask/") {
+            continue;
+        }
+        for (number, line) in source.text.lines().enumerate() {
+            for id in bracketed(line) {
+                if families.contains(family(id)) && !rules.contains_key(id) {
+                    findings.push(Finding::error(
+                        &source.path,
+                        number + 1,
+                        format!("[{id}] is no rule of {DOCUMENT}; add it there, or mend the id"),
+                    ));
+                }
+                quoted.insert(id.to_owned());
+            }
+        }
+    }
+    for (id, line) in &rules {
+        if !quoted.contains(*id) {
+            findings.push(Finding::warning(
+                DOCUMENT,
+                *line,
+                format!("no test or source quotes [{id}]"),
+            ));
+        }
+    }
+    findings
+}
+
+/// The rules that the document defines, with their lines: an id that opens a line, after the
+/// marks of a heading, a list, a table, emphasis or a bracket.
+fn defined(text: &str) -> BTreeMap<&str, usize> {
+    let mut rules = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        let marks = |c: char| "#-*|[` \t".contains(c);
+        let start = line.trim_start_matches(marks);
+        let marked = start.len() < line.len();
+        let end = start
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(start.len());
+        if marked && is_rule_id(&start[..end]) {
+            rules.entry(&start[..end]).or_insert(number + 1);
+        }
+    }
+    rules
+}
+
+/// The ids that a line quotes in square brackets, alone or separated by commas.
+fn bracketed(line: &str) -> Vec<&str> {
+    line.split('[')
+        .skip(1)
+        .filter_map(|rest| rest.split(']').next())
+        .flat_map(|inside| {
+            let ids: Vec<&str> = inside.split(',').map(str::trim).collect();
+            if ids.iter().all(|id| is_rule_id(id)) {
+                ids
+            } else {
+                Vec::new()
+            }
+        })
+        .collect()
+}
+
+/// The letters of an id.
+fn family(id: &str) -> &str {
+    id.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// Two to six capital letters and a number: `SEQ1`.
+fn is_rule_id(word: &str) -> bool {
+    let letters = word
+        .bytes()
+        .take_while(|byte| byte.is_ascii_uppercase())
+        .count();
+    let digits = &word[letters..];
+    (2..=6).contains(&letters)
+        && (1..=3).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    const RULES: &str = "# Protocol\n\n**ACK1** Acknowledged means durable.\n- **SEQ1**: gapless, see SEQ2.\n| SEQ2 | one order |\nSEQ9 is only spoken of.\n### [SUB4] Cut over\n";
+
+    #[test]
+    fn rules_are_found_where_they_are_defined() {
+        let rules = defined(RULES);
+        assert_eq!(
+            rules.into_iter().collect::<Vec<_>>(),
+            [("ACK1", 3), ("SEQ1", 4), ("SEQ2", 5), ("SUB4", 7)]
+        );
+    }
+
+    #[test]
+    fn quotes_stand_in_brackets() {
+        assert_eq!(
+            bracketed("// [ACK1] and [SEQ1, SEQ2]"),
+            ["ACK1", "SEQ1", "SEQ2"]
+        );
+        assert_eq!(bracketed("let a = [0u8; 4]; b[UTF8]; ids[A1]"), ["UTF8"]);
+    }
+
+    #[test]
+    fn a_wrong_quote_fails_and_a_missing_one_warns() {
+        let sources = [
+            Source::new(DOCUMENT, RULES),
+            Source::new(
+                "crates/sync/src/a.rs",
+                "//! [ACK1] [SEQ1]\n// [SEQ2] [SEQ8] [UTF8]\n",
+            ),
+        ];
+        let findings = check(&sources);
+        let short: Vec<(Level, &str, usize)> = findings
+            .iter()
+            .map(|finding| (finding.level, finding.path.as_str(), finding.line))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                (Level::Error, "crates/sync/src/a.rs", 2),
+                (Level::Warning, DOCUMENT, 7)
+            ]
+        );
+    }
+
+    #[test]
+    fn without_the_document_nothing_is_claimed() {
+        let sources = [Source::new("crates/sync/src/a.rs", "// [ACK1]\n")];
+        assert!(check(&sources).is_empty());
+    }
+}
