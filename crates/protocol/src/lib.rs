@@ -1,0 +1,37 @@
+//! The published language of Tidings: ids, events, frames, refusals, close codes and limits.
+//!
+//! Owns: what every byte on the wire means, and how it parses.
+//! Never: decides anything, reads a clock, makes a random number, touches a socket or a database.
+//! The rules in words are in `spec/PROTOCOL.md`; ids in brackets such as `[EV3]` quote them.
+//!
+//! Read in this order: [`id`], [`number`], [`content`], [`event`], [`cursor`], [`frame`],
+//! [`refusal`], [`close`], [`limits`].
+
+pub mod close;
+pub mod content;
+pub mod cursor;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod number;
+pub mod refusal;
+pub mod rest;
+pub mod summary;
+pub mod time;
+
+pub use close::CloseCode;
+pub use content::Content;
+pub use cursor::{Cursor, CursorError};
+pub use event::Event;
+pub use frame::{ClientFrame, Follow, OpenRoom, SendContent, ServerFrame};
+pub use id::{DeviceId, EventId, IdError, LogId, RoomId, TxnId, UserId};
+pub use name::{DisplayName, Emoji, MessageText, NameError, RoomName, Username};
+pub use number::{Epoch, Position, Seq, ShardId};
+pub use refusal::{Refusal, RefusalCode};
+pub use summary::{
+    DeviceInfo, LastMessage, Marker, MemberInfo, Message, MessageReaction, Presence, Role,
+    RoomHead, RoomKind, RoomSummary, ServerRole, UserKind, UserProfile, Visibility,
+};
+pub use time::Timestamp;

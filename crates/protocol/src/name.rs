@@ -1,0 +1,232 @@
+//! Texts with rules: names, message text, emoji. What breaks its rule cannot exist here. `[LI2]`
+//!
+//! Owns: the rules of each text. Never: knows who may use which name; that is decided in `core`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::limits::{
+    DISPLAY_NAME_BYTES_MAX, EMOJI_BYTES_MAX, MESSAGE_TEXT_BYTES_MAX, ROOM_NAME_BYTES_MAX,
+    USERNAME_LEN_MAX, USERNAME_LEN_MIN,
+};
+
+/// Why a text is refused; the sentence says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing is left after trimming.
+    #[error("{0} is empty; write something")]
+    Empty(&'static str),
+    /// Above its limit of bytes.
+    #[error("{0} is longer than {1} bytes; shorten it")]
+    TooLong(&'static str, usize),
+    /// Has characters that its rule does not allow.
+    #[error("{0} {1}")]
+    Characters(&'static str, &'static str),
+}
+
+/// Characters that show nothing or turn the direction of what follows (UTS #39, UAX #9).
+fn is_invisible_or_bidi(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}')
+}
+
+fn one_line(text: &str, what: &'static str, max: usize) -> Result<Box<str>, NameError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(NameError::Empty(what));
+    }
+    if text.len() > max {
+        return Err(NameError::TooLong(what, max));
+    }
+    if text
+        .chars()
+        .any(|c| c.is_control() || is_invisible_or_bidi(c) || matches!(c, '\u{2028}' | '\u{2029}'))
+    {
+        return Err(NameError::Characters(
+            what,
+            "must be one line without control or invisible characters",
+        ));
+    }
+    Ok(text.into())
+}
+
+fn parse_room_name(text: &str) -> Result<Box<str>, NameError> {
+    one_line(text, "a room's name", ROOM_NAME_BYTES_MAX)
+}
+
+fn parse_display_name(text: &str) -> Result<Box<str>, NameError> {
+    one_line(text, "a display name", DISPLAY_NAME_BYTES_MAX)
+}
+
+fn parse_username(text: &str) -> Result<Box<str>, NameError> {
+    let what = "a username";
+    let rule =
+        "has 2 to 32 of a-z, 0-9, dot, hyphen and underscore, and starts with a letter or digit";
+    let lower = text.trim().to_ascii_lowercase();
+    let fits = (USERNAME_LEN_MIN..=USERNAME_LEN_MAX).contains(&lower.len())
+        && lower.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_')
+        })
+        && lower.as_bytes()[0].is_ascii_alphanumeric();
+    if fits {
+        Ok(lower.into())
+    } else {
+        Err(NameError::Characters(what, rule))
+    }
+}
+
+fn parse_message_text(text: &str) -> Result<Box<str>, NameError> {
+    let what = "a message";
+    if text.trim().is_empty() {
+        return Err(NameError::Empty(what));
+    }
+    if text.len() > MESSAGE_TEXT_BYTES_MAX {
+        return Err(NameError::TooLong(what, MESSAGE_TEXT_BYTES_MAX));
+    }
+    if text.contains('\0') {
+        return Err(NameError::Characters(
+            what,
+            "must not hold the character NUL",
+        ));
+    }
+    Ok(text.into())
+}
+
+fn parse_emoji(text: &str) -> Result<Box<str>, NameError> {
+    let what = "a reaction";
+    let rule = "is one emoji";
+    if text.is_empty() {
+        return Err(NameError::Empty(what));
+    }
+    if text.len() > EMOJI_BYTES_MAX {
+        return Err(NameError::TooLong(what, EMOJI_BYTES_MAX));
+    }
+    // Keycaps start with an ASCII digit, '#' or '*', and go on with U+20E3; anything else is above ASCII.
+    let keycap = text.ends_with('\u{20e3}')
+        && text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '#' | '*'));
+    let symbols = text.chars().all(is_emoji_part) && text.chars().any(|c| u32::from(c) >= 0x00a9);
+    if keycap || symbols {
+        Ok(text.into())
+    } else {
+        Err(NameError::Characters(what, rule))
+    }
+}
+
+/// Blocks that hold emoji and what joins them; wide on purpose, so that next year's emoji pass.
+fn is_emoji_part(c: char) -> bool {
+    matches!(u32::from(c),
+        0x00a9 | 0x00ae | 0x200d | 0x203c | 0x2049 | 0x20e3 | 0x2122 | 0x2139 | 0x2190..=0x2bff | 0x3030 | 0x303d
+        | 0x3297 | 0x3299 | 0xfe0e..=0xfe0f | 0x1f000..=0x1ffff | 0xe0020..=0xe007f)
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $parse:path, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The text, within its rule.
+            #[must_use]
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<$name, NameError> { $parse(text).map($name) }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { fmt::Debug::fmt(&self.0, f) }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> { s.serialize_str(&self.0) }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .min_length(Some(1))
+                    .max_length(Some($max))
+                    .into()
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+    };
+}
+
+text!(
+    /// A room's name: one visible line, trimmed.
+    RoomName, parse_room_name, ROOM_NAME_BYTES_MAX
+);
+text!(
+    /// A username: 2 to 32 of `a-z 0-9 . - _`, lower case. ASCII alone, so that no two look alike.
+    Username, parse_username, USERNAME_LEN_MAX
+);
+text!(
+    /// How a user wants to be called: one visible line, trimmed.
+    DisplayName, parse_display_name, DISPLAY_NAME_BYTES_MAX
+);
+text!(
+    /// The text of a message, as written.
+    MessageText, parse_message_text, MESSAGE_TEXT_BYTES_MAX
+);
+text!(
+    /// One emoji, as a reaction.
+    Emoji, parse_emoji, EMOJI_BYTES_MAX
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_keep_their_rules() {
+        // [LI2]
+        assert_eq!("  Ada ".parse::<Username>().unwrap().as_str(), "ada");
+        for bad in [
+            "",
+            "a",
+            "-ada",
+            "аda",
+            "a b",
+            &"x".repeat(33),
+            "ada\u{200b}",
+        ] {
+            assert!(bad.parse::<Username>().is_err(), "{bad}");
+        }
+        assert_eq!(
+            " Design  team ".parse::<RoomName>().unwrap().as_str(),
+            "Design  team"
+        );
+        for bad in ["", "  ", "a\nb", "a\u{202e}b", &"x".repeat(121)] {
+            assert!(bad.parse::<RoomName>().is_err(), "{bad}");
+        }
+        assert!("hello\nthere".parse::<MessageText>().is_ok());
+        for bad in ["", " \n ", "a\0b", &"x".repeat(MESSAGE_TEXT_BYTES_MAX + 1)] {
+            assert!(bad.parse::<MessageText>().is_err());
+        }
+        for good in ["👍", "❤️", "👩‍👩‍👧‍👦", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪"]
+        {
+            assert!(good.parse::<Emoji>().is_ok(), "{good}");
+        }
+        for bad in ["", "a", "<b>", "1", "😀a", &"👍".repeat(20)] {
+            assert!(bad.parse::<Emoji>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Refusals: a command's "no", with a stable code and a sentence that says what to do. `[RF1]`
+//!
+//! Owns: the codes, their HTTP status, their default sentences. Never: carries what the caller may not know.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $message:literal;)*) => {
+        /// The stable code of a refusal, the same over REST and the socket.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(rename_all = "snake_case")]
+        pub enum RefusalCode { $($(#[$doc])* $name,)* }
+
+        impl RefusalCode {
+            /// Every code, for documents and tests.
+            pub const ALL: &'static [RefusalCode] = &[$(RefusalCode::$name,)*];
+
+            /// The code as it stands on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(RefusalCode::$name => $text,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(RefusalCode::$name => $status,)* }
+            }
+
+            /// The sentence for a person, when the place that refuses has no better one.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(RefusalCode::$name => $message,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request cannot be read, or a value breaks its rule.
+    BadRequest = "bad_request", 400, "The request cannot be read. Check it against the documentation.";
+    /// No valid token.
+    Unauthenticated = "unauthenticated", 401, "Sign in first.";
+    /// Username or password is wrong; never says which.
+    WrongCredentials = "wrong_credentials", 401, "Username or password is wrong.";
+    /// The caller sees it, but may not do this.
+    Forbidden = "forbidden", 403, "You may not do this here. Ask an owner or admin of the room.";
+    /// The request came from a page of another site.
+    ForeignOrigin = "foreign_origin", 403, "Requests with a cookie must come from this server's own page.";
+    /// It does not exist, or the caller may not see it; the answer is the same.
+    NotFound = "not_found", 404, "There is nothing here that you can see.";
+    /// The method is not offered at this address.
+    MethodNotAllowed = "method_not_allowed", 405, "This address does not offer that method.";
+    /// The username belongs to somebody.
+    UsernameTaken = "username_taken", 409, "That username is taken. Choose another.";
+    /// The `txn` was used for another command.
+    TxnReused = "txn_reused", 409, "This txn was used for another command. Make a new one for each command.";
+    /// A direct room has its two members, always.
+    DirectRoom = "direct_room", 409, "A direct room keeps its two members and has no name.";
+    /// The last owner cannot leave while others stay.
+    LastOwner = "last_owner", 409, "You are the last owner. Make another member owner before you leave.";
+    /// The message was deleted.
+    MessageDeleted = "message_deleted", 409, "This message was deleted.";
+    /// A cursor of another server or an unreadable one.
+    InvalidCursor = "invalid_cursor", 400, "This cursor is not of this server. Leave it out to start anew.";
+    /// Above a limit of size.
+    TooLarge = "too_large", 413, "This is larger than the limit. See the limits in the documentation.";
+    /// Above a limit of number (rooms, members, reactions, open rooms).
+    LimitReached = "limit_reached", 409, "A limit is reached. See the limits in the documentation.";
+    /// Too many requests; `retry_after_ms` says when to come back.
+    RateLimited = "rate_limited", 429, "Too many requests. Wait, then try again.";
+    /// A fault of ours; the request id finds it in the log.
+    Internal = "internal", 500, "Something went wrong on our side. Try again; it is safe with the same txn.";
+    /// Not now: starting, draining, or the database is away. Nothing happened, or the same `txn` will tell.
+    Unavailable = "unavailable", 503, "The server cannot do this right now. Try again with the same txn.";
+}
+
+/// A "no" with its reason. On REST it is a problem details object (RFC 9457), on the socket part of `refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[error("{}: {message}", code.as_str())]
+pub struct Refusal {
+    /// The stable code.
+    pub code: RefusalCode,
+    /// What to do, for a person.
+    pub message: String,
+    /// Milliseconds to wait before trying again, when waiting helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Refusal {
+    /// A refusal with the code's own sentence.
+    #[must_use]
+    pub fn new(code: RefusalCode) -> Refusal {
+        Refusal {
+            code,
+            message: code.message().to_owned(),
+            retry_after_ms: None,
+        }
+    }
+
+    /// A refusal with a sentence that knows more.
+    #[must_use]
+    pub fn with_message(code: RefusalCode, message: impl Into<String>) -> Refusal {
+        Refusal {
+            code,
+            message: message.into(),
+            retry_after_ms: None,
+        }
+    }
+
+    /// The same, saying when to come back.
+    #[must_use]
+    pub fn retry_after_ms(mut self, millis: u64) -> Refusal {
+        self.retry_after_ms = Some(millis);
+        self
+    }
+}
+
+impl From<RefusalCode> for Refusal {
+    fn from(code: RefusalCode) -> Refusal {
+        Refusal::new(code)
+    }
+}
+
+impl From<crate::NameError> for Refusal {
+    fn from(error: crate::NameError) -> Refusal {
+        let code = match error {
+            crate::NameError::TooLong(..) => RefusalCode::TooLarge,
+            _ => RefusalCode::BadRequest,
+        };
+        Refusal::with_message(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_stand_on_the_wire_as_named() {
+        // [RF1]
+        for &code in RefusalCode::ALL {
+            assert_eq!(
+                serde_json::to_string(&code).unwrap(),
+                format!("\"{}\"", code.as_str())
+            );
+            assert!((400..600).contains(&code.status()));
+        }
+    }
+}
