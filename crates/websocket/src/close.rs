@@ -73,8 +73,8 @@ pub(crate) fn parse(payload: &[u8]) -> Result<Message<'_>, ProtocolError> {
         [] => (None, ""),
         [_] => return Err(ProtocolError::BadClose),
         [high, low, reason @ ..] => {
-            let code = CloseCode::new(u16::from_be_bytes([*high, *low]))
-                .ok_or(ProtocolError::BadClose)?;
+            let code =
+                CloseCode::new(u16::from_be_bytes([*high, *low])).ok_or(ProtocolError::BadClose)?;
             let reason = str::from_utf8(reason).map_err(|_| ProtocolError::InvalidUtf8)?;
             (Some(code), reason)
         }

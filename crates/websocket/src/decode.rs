@@ -385,9 +385,7 @@ fn deliver(
     };
     sink(match kind {
         Kind::Binary => Message::Binary(plain),
-        Kind::Text => {
-            Message::Text(str::from_utf8(plain).map_err(|_| ProtocolError::InvalidUtf8)?)
-        }
+        Kind::Text => Message::Text(str::from_utf8(plain).map_err(|_| ProtocolError::InvalidUtf8)?),
     });
     if compressed {
         scratch.inflater.trim();

@@ -25,11 +25,7 @@ pub(crate) struct Inflater {
 
 impl Inflater {
     /// Inflates one message of at most `limit` bytes; `payload` comes without its tail.
-    pub(crate) fn inflate(
-        &mut self,
-        payload: &[u8],
-        limit: usize,
-    ) -> Result<&[u8], ProtocolError> {
+    pub(crate) fn inflate(&mut self, payload: &[u8], limit: usize) -> Result<&[u8], ProtocolError> {
         let state = match &mut self.state {
             Some(state) => {
                 state.reset(false);
