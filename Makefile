@@ -1,0 +1,34 @@
+# Two commands: `make run` starts Tidings, `make test` proves it. The work is done in scripts/.
+
+LISTEN ?= 127.0.0.1:8080
+DATA ?= data
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench fmt clean
+
+help:
+	@echo "make run      build Tidings and start it (LISTEN=$(LISTEN) DATA=$(DATA))"
+	@echo "make test     install what the tests need, then run all of them"
+	@echo "make bench    run the benchmarks in a release build (ARGS='--help')"
+	@echo "make fmt      format Rust and the web code"
+	@echo "make clean    remove what was built; your data stays"
+	@echo "cargo xtask   ci, tidy, codegen, sim"
+
+run:
+	@LISTEN='$(LISTEN)' DATA='$(DATA)' scripts/run
+
+test:
+	@scripts/test
+
+bench:
+	cargo run --release -p tidings-server -- bench $(ARGS)
+
+fmt:
+	cargo fmt --all
+	@if [ -d node_modules ]; then npm run fmt --workspaces --if-present; fi
+
+clean:
+	cargo clean
+	rm -rf node_modules packages/*/node_modules web/node_modules e2e/node_modules
+	rm -rf web/dist packages/*/dist .venv

@@ -1,0 +1,45 @@
+"""Reads the index of an Autobahn report and says whether the server conforms.
+
+A case passes when its behaviour and its closing are OK, NON-STRICT or INFORMATIONAL. The cases of
+permessage-deflate (12 and 13) must be OK: the suite reports them as UNIMPLEMENTED, which is no
+failure elsewhere, when the extension was not agreed on.
+"""
+
+import collections
+import json
+import pathlib
+import sys
+
+PASSES = {"OK", "NON-STRICT", "INFORMATIONAL"}
+DEFLATE = ("12.", "13.")
+
+
+def wrong(case: str, result: dict) -> bool:
+    if case.startswith(DEFLATE):
+        return result["behavior"] != "OK" or result["behaviorClose"] not in PASSES
+    return result["behavior"] not in PASSES or result["behaviorClose"] not in PASSES
+
+
+def main() -> None:
+    path = pathlib.Path(sys.argv[1])
+    if not path.is_file():
+        sys.exit(f"autobahn: no report at {path}")
+    failures = []
+    for agent, cases in json.loads(path.read_text()).items():
+        counts = collections.Counter(result["behavior"] for result in cases.values())
+        deflate = sum(case.startswith(DEFLATE) for case in cases)
+        summary = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+        print(f"autobahn: {agent}: {len(cases)} cases ({deflate} deflate): {summary}")
+        failures += [
+            f"{case}: {result['behavior']}, closing {result['behaviorClose']}"
+            for case, result in cases.items()
+            if wrong(case, result)
+        ]
+        if not cases:
+            failures.append(f"{agent}: no case was run")
+    for failure in failures:
+        print(f"autobahn: FAILED {failure}", file=sys.stderr)
+    sys.exit(1 if failures else 0)
+
+
+main()
