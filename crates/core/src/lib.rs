@@ -1,1 +1,20 @@
-//! To come.
+//! What a room means: pure decisions on plain state.
+//!
+//! Owns: commands, what they need to know, what they decide, how events fold into state, who may see what.
+//! Never: reads a clock, makes a random number, waits, touches SQL, a socket or a file. Time and ids are arguments.
+//!
+//! Read in this order: [`command`], [`state`], [`decide`] (first `decide/message.rs`), [`apply`], [`permission`].
+
+pub mod apply;
+pub mod command;
+pub mod decide;
+pub mod derive;
+pub mod permission;
+pub mod room_fold;
+pub mod state;
+pub mod stored;
+
+pub use command::{Command, Needs};
+pub use decide::{Ctx, Executed, decide, execute};
+pub use state::{Changes, Device, Done, Member, MessageRow, ReactionKey, Room, State, User};
+pub use stored::{Entry, StoredEvent};

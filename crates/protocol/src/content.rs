@@ -34,6 +34,9 @@ pub enum Known {
         /// Its name; a direct room has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<RoomName>,
+        /// The two members of a direct room, in the order of their ids.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        between: Option<[UserId; 2]>,
     },
     /// The room has another name.
     RoomRenamed {

@@ -1,0 +1,88 @@
+//! Joining, adding, leaving, removing.
+//!
+//! Owns: who may come, who may go, and who may send whom away. `[RM1]` to `[RM4]`
+//! Never: tells a stranger that a private room exists.
+
+use tidings_protocol::{
+    Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility, content::Known,
+    limits::ROOMS_PER_USER_MAX,
+};
+
+use crate::{
+    permission::{may_add, may_remove, require_member},
+    state::State,
+};
+
+pub(super) fn add(
+    state: &State,
+    actor: UserId,
+    room: RoomId,
+    user: UserId,
+) -> Result<Vec<Known>, Refusal> {
+    let found = state.rooms.get(&room).ok_or(RefusalCode::NotFound)?;
+    if user == actor {
+        if state.member(room, actor).is_some() {
+            return Ok(Vec::new());
+        }
+        if found.kind != RoomKind::Channel || found.visibility != Visibility::Public {
+            return Err(RefusalCode::NotFound.into());
+        }
+    } else {
+        let (_, member) = require_member(state, room, actor)?;
+        if found.kind == RoomKind::Direct {
+            return Err(RefusalCode::DirectRoom.into());
+        }
+        if !may_add(found, member) {
+            return Err(RefusalCode::Forbidden.into());
+        }
+        if state.member(room, user).is_some() {
+            return Ok(Vec::new());
+        }
+    }
+    if !state.users.contains_key(&user) {
+        return Err(Refusal::with_message(
+            RefusalCode::NotFound,
+            "This user does not exist.",
+        ));
+    }
+    if state.room_counts.get(&user).copied().unwrap_or_default() as usize >= ROOMS_PER_USER_MAX {
+        return Err(Refusal::with_message(
+            RefusalCode::LimitReached,
+            "This user is in too many rooms.",
+        ));
+    }
+    Ok(vec![Known::MemberJoined {
+        user,
+        role: Role::Member,
+    }])
+}
+
+pub(super) fn remove(
+    state: &State,
+    actor: UserId,
+    room: RoomId,
+    user: UserId,
+) -> Result<Vec<Known>, Refusal> {
+    if user == actor && state.rooms.contains_key(&room) && state.member(room, actor).is_none() {
+        // Leaving twice. A stranger to a private room hears what everybody hears of rooms that do not exist.
+        return match state.members.get(&(room, actor)) {
+            Some(_) => Ok(Vec::new()),
+            None => Err(RefusalCode::NotFound.into()),
+        };
+    }
+    let (found, member) = require_member(state, room, actor)?;
+    if found.kind == RoomKind::Direct {
+        return Err(RefusalCode::DirectRoom.into());
+    }
+    let Some(other) = state.member(room, user) else {
+        return Ok(Vec::new());
+    };
+    if user == actor {
+        if member.role == Role::Owner && found.owners == 1 && found.members > 1 {
+            return Err(RefusalCode::LastOwner.into());
+        }
+    } else if !may_remove(member, other) {
+        return Err(RefusalCode::Forbidden.into());
+    }
+    Ok(vec![Known::MemberLeft { user }])
+}

@@ -1,0 +1,396 @@
+//! Tables of decisions: a script of commands in, refusals or events out.
+
+use tidings_protocol::{RefusalCode, Role, RoomKind, Seq, Visibility};
+
+use super::*;
+use crate::{derive::direct_room, state::State};
+use tidings_protocol::RoomId;
+
+struct World {
+    state: State,
+    position: Position,
+    next: u128,
+}
+
+impl World {
+    fn new(users: u128) -> World {
+        let mut world = World {
+            state: State::default(),
+            position: Position::ZERO,
+            next: 1000,
+        };
+        for n in 1..=users {
+            let command = Command::CreateUser {
+                user: user(n),
+                username: format!("user{n}").parse().unwrap(),
+                display_name: format!("User {n}").parse().unwrap(),
+                kind: tidings_protocol::UserKind::Person,
+                password_hash: "hash".into(),
+            };
+            world.run(user(n), None, &command).unwrap();
+        }
+        world
+    }
+
+    fn run(
+        &mut self,
+        actor: UserId,
+        txn: Option<&str>,
+        command: &Command,
+    ) -> Result<Executed, RefusalCode> {
+        let txn: Option<TxnId> = txn.map(|t| t.parse().unwrap());
+        let next = &mut self.next;
+        let mut ctx = Ctx {
+            now: Timestamp(1),
+            shard: ShardId(0),
+            position: &mut self.position,
+            next_id: &mut || {
+                *next += 1;
+                EventId::from_bits(*next)
+            },
+        };
+        execute(&mut self.state, actor, txn.as_ref(), command, &mut ctx).map_err(|r| r.code)
+    }
+
+    fn room(&mut self, kind: RoomKind, visibility: Visibility, members: &[UserId]) -> RoomId {
+        self.next += 1;
+        let room = match kind {
+            RoomKind::Direct => direct_room(user(1), members[0]),
+            _ => RoomId::from_bits(self.next),
+        };
+        let name = (kind != RoomKind::Direct).then(|| "room".parse().unwrap());
+        let command = Command::CreateRoom {
+            room,
+            kind,
+            visibility,
+            name,
+            members: members.to_vec(),
+        };
+        assert!(matches!(
+            self.run(user(1), None, &command),
+            Ok(Executed::Happened(_))
+        ));
+        room
+    }
+
+    fn say(&mut self, actor: UserId, room: RoomId, text: &str) -> Result<EventId, RefusalCode> {
+        let command = Command::SendMessage {
+            room,
+            text: text.parse().unwrap(),
+        };
+        match self.run(actor, None, &command)? {
+            Executed::Happened(entries) => Ok(entries[0].event.id),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn user(n: u128) -> UserId {
+    UserId::from_bits(n)
+}
+
+fn happened(result: Result<Executed, RefusalCode>) -> usize {
+    match result {
+        Ok(Executed::Happened(entries)) => entries.len(),
+        Ok(Executed::Unchanged(_)) => 0,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_first_account_owns_the_server() {
+    // [RM7]
+    let world = World::new(2);
+    assert_eq!(
+        world.state.users[&user(1)].role,
+        tidings_protocol::ServerRole::Owner
+    );
+    assert_eq!(
+        world.state.users[&user(2)].role,
+        tidings_protocol::ServerRole::Member
+    );
+    assert_eq!(world.state.users[&user(1)].password_hash, "hash");
+}
+
+#[test]
+fn a_retry_gets_the_same_answer_and_another_command_is_refused() {
+    // [P3] [CM3] [CM4]
+    let mut w = World::new(1);
+    let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
+    let send = Command::SendMessage {
+        room,
+        text: "hello".parse().unwrap(),
+    };
+    let Ok(Executed::Happened(first)) = w.run(user(1), Some("t"), &send) else {
+        panic!()
+    };
+    for _ in 0..3 {
+        let Ok(Executed::Before(again)) = w.run(user(1), Some("t"), &send) else {
+            panic!()
+        };
+        assert_eq!(*again, first[0].event);
+    }
+    let other = Command::SendMessage {
+        room,
+        text: "other".parse().unwrap(),
+    };
+    assert_eq!(
+        w.run(user(1), Some("t"), &other).unwrap_err(),
+        RefusalCode::TxnReused
+    );
+    assert_eq!(w.state.rooms[&room].count, 1);
+}
+
+#[test]
+fn a_refusal_changes_nothing() {
+    // [CM4]
+    let mut w = World::new(2);
+    let room = w.room(RoomKind::Group, Visibility::Private, &[]);
+    let before = (w.state.clone(), w.position);
+    assert_eq!(w.say(user(2), room, "hi"), Err(RefusalCode::NotFound));
+    assert_eq!((w.state.clone(), w.position), before);
+}
+
+#[test]
+fn rooms_begin_as_their_kind_allows() {
+    // [RM1] [RM2] [RM3]
+    let mut w = World::new(3);
+    let table: [(
+        RoomKind,
+        Visibility,
+        Option<&str>,
+        &[u128],
+        Result<usize, RefusalCode>,
+    ); 8] = [
+        (RoomKind::Direct, Visibility::Private, None, &[2], Ok(3)),
+        (
+            RoomKind::Direct,
+            Visibility::Private,
+            None,
+            &[1],
+            Err(RefusalCode::BadRequest),
+        ),
+        (
+            RoomKind::Direct,
+            Visibility::Private,
+            None,
+            &[2, 3],
+            Err(RefusalCode::BadRequest),
+        ),
+        (
+            RoomKind::Direct,
+            Visibility::Private,
+            Some("name"),
+            &[2],
+            Err(RefusalCode::BadRequest),
+        ),
+        (
+            RoomKind::Group,
+            Visibility::Public,
+            None,
+            &[2],
+            Err(RefusalCode::BadRequest),
+        ),
+        (
+            RoomKind::Group,
+            Visibility::Private,
+            None,
+            &[2, 3, 2, 1],
+            Ok(4),
+        ),
+        (
+            RoomKind::Channel,
+            Visibility::Public,
+            None,
+            &[],
+            Err(RefusalCode::BadRequest),
+        ),
+        (
+            RoomKind::Channel,
+            Visibility::Private,
+            Some("quiet"),
+            &[9],
+            Err(RefusalCode::NotFound),
+        ),
+    ];
+    for (index, (kind, visibility, name, members, expected)) in table.into_iter().enumerate() {
+        let members: Vec<UserId> = members.iter().map(|n| user(*n)).collect();
+        let room = match kind {
+            RoomKind::Direct => direct_room(user(1), members[0]),
+            _ => RoomId::from_bits(500 + index as u128),
+        };
+        let name = name.map(|n| n.parse().unwrap());
+        let got = w.run(
+            user(1),
+            None,
+            &Command::CreateRoom {
+                room,
+                kind,
+                visibility,
+                name,
+                members,
+            },
+        );
+        assert_eq!(got.map(|e| happened(Ok(e))), expected, "row {index}");
+    }
+    // [ID5] [CM6] From the other side it exists already.
+    let room = direct_room(user(2), user(1));
+    let again = Command::CreateRoom {
+        room,
+        kind: RoomKind::Direct,
+        visibility: Visibility::Private,
+        name: None,
+        members: vec![user(1)],
+    };
+    assert!(
+        matches!(w.run(user(2), None, &again), Ok(Executed::Unchanged(log)) if log == LogId::Room(room))
+    );
+}
+
+#[test]
+fn members_come_and_go_as_their_roles_allow() {
+    // [RM1] [RM2] [RM3] [RM4]
+    let mut w = World::new(4);
+    let direct = w.room(RoomKind::Direct, Visibility::Private, &[user(2)]);
+    let group = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
+    let private = w.room(RoomKind::Channel, Visibility::Private, &[user(2)]);
+    let public = w.room(RoomKind::Channel, Visibility::Public, &[]);
+    let add = |room, n| Command::AddMember {
+        room,
+        user: user(n),
+    };
+    let remove = |room, n| Command::RemoveMember {
+        room,
+        user: user(n),
+    };
+    let script: [(u128, Command, Result<usize, RefusalCode>); 22] = [
+        (1, add(direct, 3), Err(RefusalCode::DirectRoom)),
+        (3, add(direct, 3), Err(RefusalCode::NotFound)),
+        (1, remove(direct, 1), Err(RefusalCode::DirectRoom)),
+        (3, add(group, 3), Err(RefusalCode::NotFound)),
+        (2, add(group, 3), Ok(1)),
+        (2, add(group, 3), Ok(0)),
+        (2, add(group, 99), Err(RefusalCode::NotFound)),
+        (2, remove(group, 3), Err(RefusalCode::Forbidden)),
+        (1, remove(group, 3), Ok(1)),
+        (3, remove(group, 3), Ok(0)),
+        (4, remove(group, 4), Err(RefusalCode::NotFound)),
+        (1, remove(group, 1), Err(RefusalCode::LastOwner)),
+        (2, remove(group, 2), Ok(1)),
+        (1, remove(group, 1), Ok(1)),
+        (2, add(private, 3), Err(RefusalCode::Forbidden)),
+        (1, add(private, 3), Ok(1)),
+        (4, add(private, 4), Err(RefusalCode::NotFound)),
+        (4, add(public, 4), Ok(1)),
+        (4, add(public, 4), Ok(0)),
+        (3, remove(public, 4), Err(RefusalCode::Forbidden)),
+        (4, remove(public, 1), Err(RefusalCode::Forbidden)),
+        (4, remove(public, 4), Ok(1)),
+    ];
+    for (index, (actor, command, expected)) in script.into_iter().enumerate() {
+        let got = w.run(user(actor), None, &command).map(|e| happened(Ok(e)));
+        assert_eq!(got, expected, "row {index}: {command:?}");
+    }
+    assert_eq!(w.state.rooms[&group].members, 0);
+    assert!(!w.state.members[&(group, user(1))].joined);
+}
+
+#[test]
+fn messages_change_as_their_authors_and_admins_say() {
+    // [RM6] [FO2]
+    let mut w = World::new(3);
+    let room = w.room(RoomKind::Channel, Visibility::Public, &[user(2), user(3)]);
+    let other = w.room(RoomKind::Channel, Visibility::Public, &[user(2)]);
+    let message = w.say(user(2), room, "first").unwrap();
+    let edit = |room, text: &str| Command::EditMessage {
+        room,
+        message,
+        text: text.parse().unwrap(),
+    };
+    let delete = |room| Command::DeleteMessage { room, message };
+    let react = |emoji: &str| Command::AddReaction {
+        room,
+        message,
+        emoji: emoji.parse().unwrap(),
+    };
+    let unreact = |emoji: &str| Command::RemoveReaction {
+        room,
+        message,
+        emoji: emoji.parse().unwrap(),
+    };
+    let script: [(u128, Command, Result<usize, RefusalCode>); 14] = [
+        (1, edit(room, "no"), Err(RefusalCode::Forbidden)),
+        (2, edit(other, "no"), Err(RefusalCode::NotFound)),
+        (2, edit(room, "second"), Ok(1)),
+        (2, edit(room, "second"), Ok(0)),
+        (3, react("👍"), Ok(1)),
+        (3, react("👍"), Ok(0)),
+        (1, react("👍"), Ok(1)),
+        (2, unreact("👍"), Ok(0)),
+        (3, unreact("👍"), Ok(1)),
+        (3, delete(room), Err(RefusalCode::Forbidden)),
+        (1, delete(room), Ok(1)),
+        (2, delete(room), Ok(0)),
+        (2, edit(room, "third"), Err(RefusalCode::MessageDeleted)),
+        (3, react("👍"), Err(RefusalCode::MessageDeleted)),
+    ];
+    for (index, (actor, command, expected)) in script.into_iter().enumerate() {
+        let got = w.run(user(actor), None, &command).map(|e| happened(Ok(e)));
+        assert_eq!(got, expected, "row {index}: {command:?}");
+    }
+    assert!(w.state.reactions.is_empty());
+    assert!(
+        w.state
+            .changes
+            .erased
+            .iter()
+            .any(|(_, _, id)| *id == message)
+    );
+}
+
+#[test]
+fn markers_only_go_forward_and_own_messages_are_read() {
+    // [FO4] [P8]
+    let mut w = World::new(2);
+    let room = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
+    for text in ["a", "b", "c"] {
+        w.say(user(1), room, text).unwrap();
+    }
+    let head = w.state.rooms[&room].head;
+    let mark = |seq| Command::MoveMarker { room, seq };
+    assert_eq!(happened(w.run(user(2), None, &mark(head))), 1);
+    assert_eq!(happened(w.run(user(2), None, &mark(Seq(head.0 - 1)))), 0);
+    assert_eq!(
+        w.run(user(2), None, &mark(Seq(head.0 + 1))).unwrap_err(),
+        RefusalCode::BadRequest
+    );
+    assert_eq!(w.state.marker(room, user(2)).count, 3);
+    assert_eq!(
+        w.state.rooms[&room].count - w.state.marker(room, user(1)).count,
+        0
+    );
+    w.say(user(1), room, "d").unwrap();
+    assert_eq!(
+        w.state.rooms[&room].count - w.state.marker(room, user(2)).count,
+        1
+    );
+    assert_eq!(w.state.member(room, user(2)).unwrap().role, Role::Member);
+}
+
+#[test]
+fn seq_and_position_have_no_gap() {
+    // [P2]
+    let mut w = World::new(2);
+    let a = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
+    let b = w.room(RoomKind::Channel, Visibility::Public, &[]);
+    let mut positions = w.position.0;
+    for n in 1..=5 {
+        for room in [a, b] {
+            let before = w.state.rooms[&room].head;
+            w.say(user(1), room, "x").unwrap();
+            assert_eq!(w.state.rooms[&room].head, before.next(), "{n}");
+            positions += 1;
+            assert_eq!(w.state.rooms[&room].head_position, Position(positions));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Who may see and do what in a room.
+//!
+//! Owns: the rights of DESIGN's rooms (`[RM1]` to `[RM6]`), as small questions on [`State`].
+//! Never: says more to a stranger than "there is nothing here". `[RE5]`
+
+use tidings_protocol::{Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility};
+
+use crate::state::{Member, Room, State};
+
+/// The room and the actor's membership.
+///
+/// # Errors
+/// `not_found` for a room that does not exist or that the actor may not know of;
+/// `forbidden` for a public channel that the actor has not joined.
+pub fn require_member(
+    state: &State,
+    room: RoomId,
+    actor: UserId,
+) -> Result<(&Room, &Member), Refusal> {
+    let found = state.rooms.get(&room).ok_or(RefusalCode::NotFound)?;
+    match state.member(room, actor) {
+        Some(member) => Ok((found, member)),
+        None if found.visibility == Visibility::Public => Err(Refusal::with_message(
+            RefusalCode::Forbidden,
+            "Join this channel first.",
+        )),
+        None => Err(RefusalCode::NotFound.into()),
+    }
+}
+
+/// Whether a member may change the room's name. `[RM2]` `[RM3]`
+#[must_use]
+pub fn may_rename(room: &Room, member: &Member) -> bool {
+    match room.kind {
+        RoomKind::Direct => false,
+        RoomKind::Group => true,
+        RoomKind::Channel => member.role >= Role::Admin,
+    }
+}
+
+/// Whether a member may add somebody. `[RM2]` `[RM3]`
+#[must_use]
+pub fn may_add(room: &Room, member: &Member) -> bool {
+    match (room.kind, room.visibility) {
+        (RoomKind::Direct, _) => false,
+        (RoomKind::Group, _) | (RoomKind::Channel, Visibility::Public) => true,
+        (RoomKind::Channel, Visibility::Private) => member.role >= Role::Admin,
+    }
+}
+
+/// Whether a member may remove another. `[RM4]`
+#[must_use]
+pub fn may_remove(member: &Member, other: &Member) -> bool {
+    member.role >= Role::Admin && member.role > other.role
+}
+
+/// Whether a member may delete another's message. `[RM6]`
+#[must_use]
+pub fn may_delete_others(room: &Room, member: &Member) -> bool {
+    room.kind != RoomKind::Direct && member.role >= Role::Admin
+}
