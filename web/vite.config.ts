@@ -1,0 +1,26 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vite';
+
+/** Where a server for development listens. */
+const SERVER = 'http://127.0.0.1:8080';
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    target: 'es2022',
+    // The policy of the page forbids inline scripts, and data: addresses cost more than a request.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+  },
+  server: {
+    proxy: {
+      '/api': {
+        target: SERVER,
+        ws: true,
+        // With a cookie the server takes requests of its own page only; here the proxy is that page.
+        headers: { origin: SERVER },
+      },
+    },
+  },
+});
