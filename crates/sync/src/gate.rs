@@ -1,0 +1,138 @@
+//! What a peer may say when: `hello` first, then the rest, never more commands than it may have waiting.
+//!
+//! Owns: the order of a session on the server's side. Never: knows tokens, rooms or state.
+
+use tidings_protocol::{
+    ClientFrame, CloseCode, Refusal, RefusalCode, limits::COMMANDS_IN_FLIGHT_MAX,
+};
+
+/// What to do with a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the `hello`: authenticate and welcome.
+    Hello,
+    /// It is a command: take it to the door.
+    Command,
+    /// It follows, signals or beats.
+    Other,
+    /// Answer it with a refusal.
+    Refuse(Refusal),
+    /// End the session.
+    Close(CloseCode),
+}
+
+/// A session's stage, and the commands that wait for their answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gate {
+    stage: Stage,
+    in_flight: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Fresh,
+    Greeted,
+    Welcomed,
+}
+
+impl Gate {
+    /// Judges a frame. `[HS1]` `[CM8]`
+    pub fn frame(&mut self, frame: &ClientFrame) -> Verdict {
+        match (self.stage, frame) {
+            (Stage::Fresh, ClientFrame::Hello { .. }) => {
+                self.stage = Stage::Greeted;
+                Verdict::Hello
+            }
+            (Stage::Fresh, _) => Verdict::Close(CloseCode::HelloExpected),
+            (_, ClientFrame::Hello { .. }) => Verdict::Close(CloseCode::HelloExpected),
+            (_, ClientFrame::Ping {}) => Verdict::Other,
+            (Stage::Greeted, _) => Verdict::Refuse(Refusal::with_message(
+                RefusalCode::BadRequest,
+                "Wait for ready before sending more.",
+            )),
+            (Stage::Welcomed, frame) if frame.txn().is_some() => {
+                if usize::from(self.in_flight) >= COMMANDS_IN_FLIGHT_MAX {
+                    return Verdict::Refuse(
+                        Refusal::new(RefusalCode::RateLimited).retry_after_ms(1_000),
+                    );
+                }
+                self.in_flight += 1;
+                Verdict::Command
+            }
+            (Stage::Welcomed, _) => Verdict::Other,
+        }
+    }
+
+    /// The answer to `hello` was sent.
+    pub fn welcomed(&mut self) {
+        self.stage = Stage::Welcomed;
+    }
+
+    /// Whether `ready` or `reset` was sent.
+    #[must_use]
+    pub const fn is_welcomed(&self) -> bool {
+        matches!(self.stage, Stage::Welcomed)
+    }
+
+    /// Whether no `hello` came yet.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        matches!(self.stage, Stage::Fresh)
+    }
+
+    /// A command got its answer.
+    pub fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello() -> ClientFrame {
+        serde_json::from_str(r#"{"type":"hello"}"#).unwrap()
+    }
+
+    fn mark() -> ClientFrame {
+        serde_json::from_str(
+            r#"{"type":"mark","txn":"t","room":"room_01h455vb4pex5vsknk084sn02q","seq":1}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn hello_comes_first_and_once() {
+        // [HS1]
+        assert_eq!(
+            Gate::default().frame(&mark()),
+            Verdict::Close(CloseCode::HelloExpected)
+        );
+        let mut gate = Gate::default();
+        assert_eq!(gate.frame(&hello()), Verdict::Hello);
+        assert!(matches!(gate.frame(&mark()), Verdict::Refuse(_)));
+        gate.welcomed();
+        assert_eq!(gate.frame(&mark()), Verdict::Command);
+        assert_eq!(
+            gate.frame(&hello()),
+            Verdict::Close(CloseCode::HelloExpected)
+        );
+    }
+
+    #[test]
+    fn commands_in_flight_are_bounded() {
+        // [CM8]
+        let mut gate = Gate::default();
+        gate.frame(&hello());
+        gate.welcomed();
+        for _ in 0..COMMANDS_IN_FLIGHT_MAX {
+            assert_eq!(gate.frame(&mark()), Verdict::Command);
+        }
+        assert!(
+            matches!(gate.frame(&mark()), Verdict::Refuse(r) if r.code == RefusalCode::RateLimited)
+        );
+        gate.answered();
+        assert_eq!(gate.frame(&mark()), Verdict::Command);
+    }
+}

@@ -1,0 +1,129 @@
+//! One peer following everything it may see, by position: `follow: all`, SSE, long poll. `[CU4]`
+//!
+//! Owns: how far the peer has come in each shard, what to read next, and the moment when it is live.
+//! Never: holds events beyond the page being sent.
+
+use tidings_protocol::{Cursor, Position, ShardId};
+
+/// What to do next for a peer that is not live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read what the peer may see of one shard, `after < position <= upto`.
+    Read {
+        /// Of this shard.
+        shard: ShardId,
+        /// After this position.
+        after: Position,
+        /// Up to and including this one.
+        upto: Position,
+    },
+    /// A read is under way.
+    Wait,
+    /// The peer has everything that this node knows: from here on news goes straight to it.
+    Live,
+}
+
+/// A peer's place in all shards.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    cursor: Cursor,
+    live: bool,
+    reading: Option<(ShardId, Position)>,
+}
+
+impl Replay {
+    /// Begins after `cursor`.
+    #[must_use]
+    pub const fn after(cursor: Cursor) -> Replay {
+        Replay {
+            cursor,
+            live: false,
+            reading: None,
+        }
+    }
+
+    /// Everything up to here was sent.
+    #[must_use]
+    pub const fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Whether news goes straight to the peer.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// The peer fell behind: its next events come from the log.
+    pub fn fell_behind(&mut self) {
+        self.live = false;
+    }
+
+    /// What to do next, when the node has seen everything up to `heads`.
+    pub fn step(&mut self, heads: &[Position]) -> Step {
+        if self.reading.is_some() {
+            return Step::Wait;
+        }
+        for (index, &upto) in heads.iter().enumerate() {
+            let shard = ShardId(index as u16);
+            let after = self.cursor.position(shard);
+            if after < upto {
+                self.reading = Some((shard, upto));
+                return Step::Read { shard, after, upto };
+            }
+        }
+        self.live = true;
+        Step::Live
+    }
+
+    /// Notes that an event at `position` was handed to the wire.
+    pub fn sent(&mut self, shard: ShardId, position: Position) {
+        self.cursor.advance(shard, position);
+    }
+
+    /// The page that was read has been sent. With `complete`, the peer has all it may see up to where the read reached.
+    pub fn page_sent(&mut self, complete: bool) {
+        if let Some((shard, upto)) = self.reading.take()
+            && complete
+        {
+            self.cursor.advance(shard, upto);
+        }
+    }
+
+    /// The read failed or its page was not sent to the end: it will be read again.
+    pub fn page_lost(&mut self) {
+        self.reading = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_protocol::Epoch;
+
+    #[test]
+    fn a_peer_is_live_when_level_in_every_shard() {
+        // [CU4]
+        let mut replay = Replay::after(Cursor::start(Epoch(1), 2));
+        let heads = [Position(3), Position(5)];
+        let read = |shard, after, upto| Step::Read {
+            shard: ShardId(shard),
+            after: Position(after),
+            upto: Position(upto),
+        };
+        assert_eq!(replay.step(&heads), read(0, 0, 3));
+        assert_eq!(replay.step(&heads), Step::Wait);
+        replay.sent(ShardId(0), Position(2));
+        replay.page_sent(false);
+        assert_eq!(replay.step(&heads), read(0, 2, 3));
+        replay.page_sent(true);
+        assert_eq!(replay.step(&heads), read(1, 0, 5));
+        replay.page_lost();
+        assert_eq!(replay.step(&heads), read(1, 0, 5));
+        replay.page_sent(true);
+        assert!(!replay.is_live());
+        assert_eq!(replay.step(&heads), Step::Live);
+        replay.fell_behind();
+        assert_eq!(replay.step(&[Position(3), Position(6)]), read(1, 5, 6));
+    }
+}
