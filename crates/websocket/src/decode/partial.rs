@@ -159,3 +159,26 @@ impl OpenMessage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Work that grows with what is already held would make a flood of bytes quadratic.
+    #[test]
+    fn one_byte_more_looks_at_no_more_than_a_character_and_seldom_moves_the_buffer() {
+        let text = "aé世🦀".repeat(10_000);
+        let mut partial = Partial::default();
+        let open = partial.open_message(Some(Kind::Text), false);
+        let mut moves = 0;
+        for byte in text.as_bytes() {
+            let capacity = open.bytes.capacity();
+            assert_eq!(open.append(&[*byte], 1 << 20), Ok(()));
+            assert!(open.bytes.len() - open.checked < 4);
+            moves += u32::from(open.bytes.capacity() != capacity);
+        }
+        assert_eq!(open.bytes, text.as_bytes());
+        assert_eq!(open.checked, text.len());
+        assert!(moves <= 12, "{moves} moves for 100,000 bytes");
+    }
+}

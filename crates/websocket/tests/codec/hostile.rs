@@ -211,7 +211,6 @@ fn floods_of_fragments_are_bounded() {
     }
 }
 
-/// Linear work: with anything quadratic this would take hours.
 #[test]
 fn a_long_flood_of_tiny_fragments_is_one_message() {
     let count = 400_000;
@@ -225,7 +224,6 @@ fn a_long_flood_of_tiny_fragments_is_one_message() {
     assert_eq!(got, [Got::Text("a".repeat(count))]);
 }
 
-/// Linear work, once more: one frame, every byte of it alone.
 #[test]
 fn a_large_frame_may_come_byte_by_byte() {
     let payload = "é".repeat(250_000);

@@ -1,4 +1,4 @@
-//! Tables of permessage-deflate negotiation, for both ends.
+//! Tables of permessage-deflate negotiation, for both ends. FR3: never with context takeover.
 
 use tidings_websocket::handshake::{
     DEFLATE_OFFER, HandshakeError, confirm_deflate, negotiate_deflate,
