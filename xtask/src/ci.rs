@@ -47,7 +47,15 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         report.step("cargo deny", || {
             command::run(
                 root,
-                &["cargo", "deny", "check", "bans", "licenses", "sources"],
+                &[
+                    "cargo",
+                    "deny",
+                    "check",
+                    "--hide-inclusion-graph",
+                    "bans",
+                    "licenses",
+                    "sources",
+                ],
             )
         });
     } else {

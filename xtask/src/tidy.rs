@@ -5,12 +5,14 @@
 //! do instead. Tidy must never change a file, and never need the network or a build.
 
 mod imports;
+mod links;
 mod rules;
 mod shape;
 mod source;
 mod web;
 mod words;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -69,12 +71,13 @@ impl fmt::Display for Finding {
 
 /// Checks the whole tree: what git tracks, and what it would track.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    let sources = read_tree(root)?;
+    let Tree { paths, sources } = read_tree(root)?;
     let mut findings = Vec::new();
     for source in &sources {
         findings.extend(shape::check(source));
         findings.extend(words::check(source));
         findings.extend(web::check(source));
+        findings.extend(links::check(source, &paths));
         findings.extend(imports::check_manifest(source));
         findings.extend(imports::check_lock(source));
     }
@@ -105,7 +108,14 @@ const READ: &[&str] = &[
     "Cargo.lock",
 ];
 
-fn read_tree(root: &Path) -> Result<Vec<Source>, String> {
+struct Tree {
+    /// Every file and every folder.
+    paths: BTreeSet<String>,
+    /// The files that a rule may look at.
+    sources: Vec<Source>,
+}
+
+fn read_tree(root: &Path) -> Result<Tree, String> {
     let listing = command::output(
         root,
         &[
@@ -119,20 +129,18 @@ fn read_tree(root: &Path) -> Result<Vec<Source>, String> {
     )?;
     let listing = String::from_utf8(listing)
         .map_err(|_| "a file name in the tree is not UTF-8; rename it".to_owned())?;
-    let mut paths: Vec<&str> = listing
+    let present = listing
         .split('\0')
-        .filter(|path| READ.iter().any(|end| path.ends_with(end)))
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
+        .filter(|path| !path.is_empty() && root.join(path).exists());
+    let paths = links::tree(present);
     let mut sources = Vec::new();
-    for path in paths {
-        match std::fs::read_to_string(root.join(path)) {
-            Ok(text) => sources.push(Source::new(path, &text)),
-            // Deleted, and the deletion is not committed yet.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{path}: {error}")),
+    for path in &paths {
+        let read = READ.iter().any(|end| path.ends_with(end));
+        if read && root.join(path).is_file() {
+            let text = std::fs::read_to_string(root.join(path))
+                .map_err(|error| format!("{path}: {error}"))?;
+            sources.push(Source::new(path, &text));
         }
     }
-    Ok(sources)
+    Ok(Tree { paths, sources })
 }

@@ -16,7 +16,11 @@ const OURS: &[(&str, &[&str])] = &[
     ("delivery", &["core", "protocol"]),
     ("sdk", &["sync", "protocol"]),
     ("store", &["core", "protocol"]),
-    ("engine", &["store", "core", "sync", "protocol"]),
+    // The hub writes WebSocket frames, so that one broadcast is framed and compressed once.
+    (
+        "engine",
+        &["store", "core", "sync", "websocket", "protocol"],
+    ),
     (
         "server",
         &[

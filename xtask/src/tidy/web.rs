@@ -63,12 +63,12 @@ fn imported(line: &str) -> Option<&str> {
     rest[1..].split(quote).next()
 }
 
-/// A relative path from the root; any other import as it stands.
-fn resolve(folder: &str, import: &str) -> String {
+/// A path relative to a folder, from the root; any other import as it stands.
+pub(super) fn resolve(folder: &str, import: &str) -> String {
     if !import.starts_with('.') {
         return import.to_owned();
     }
-    let mut parts: Vec<&str> = folder.split('/').collect();
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in import.split('/') {
         match part {
             "." => {}
