@@ -99,24 +99,38 @@ pub(super) fn check_manifest(source: &Source) -> Vec<Finding> {
     let Some(krate) = source.krate() else {
         return Vec::new();
     };
-    if source.path != format!("crates/{krate}/Cargo.toml") || BESIDE.contains(&krate) {
+    if source.path != format!("crates/{krate}/Cargo.toml") {
         return Vec::new();
     }
+    let manifest = match source.text.parse::<toml::Table>() {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![Finding::error(&source.path, 0, error.to_string())],
+    };
+    let mut findings = Vec::new();
+    let lints = manifest
+        .get("lints")
+        .and_then(|lints| lints.get("workspace"));
+    if lints.and_then(toml::Value::as_bool) != Some(true) {
+        findings.push(Finding::error(
+            &source.path,
+            0,
+            "the workspace's lints do not hold here; write `[lints]` with `workspace = true`",
+        ));
+    }
+    if BESIDE.contains(&krate) {
+        return findings;
+    }
     let Some((_, allowed)) = OURS.iter().find(|(name, _)| *name == krate) else {
-        return vec![Finding::error(
+        findings.push(Finding::error(
             &source.path,
             0,
             format!(
                 "the crate {krate} is not in the import table; a crate is earned: add it to \
                  xtask/src/tidy/imports.rs and say why in docs/decisions/"
             ),
-        )];
+        ));
+        return findings;
     };
-    let manifest = match source.text.parse::<toml::Table>() {
-        Ok(manifest) => manifest,
-        Err(error) => return vec![Finding::error(&source.path, 0, error.to_string())],
-    };
-    let mut findings = Vec::new();
     for dependency in dependencies(&manifest) {
         let line = line_of(&source.text, &dependency);
         if let Some(ours) = dependency.strip_prefix("tidings-")
@@ -204,7 +218,8 @@ mod tests {
     use super::*;
 
     fn messages(krate: &str, text: &str) -> Vec<String> {
-        let source = Source::new(&format!("crates/{krate}/Cargo.toml"), text);
+        let text = format!("{text}[lints]\nworkspace = true\n");
+        let source = Source::new(&format!("crates/{krate}/Cargo.toml"), &text);
         check_manifest(&source)
             .into_iter()
             .map(|finding| format!("{}: {}", finding.line, finding.message))
@@ -270,6 +285,14 @@ mod tests {
         assert_eq!(messages("engine", renamed).len(), 1);
         let target = "[target.'cfg(unix)'.dependencies]\nrand = \"1\"\n";
         assert_eq!(messages("core", target).len(), 1);
+    }
+
+    #[test]
+    fn the_lints_hold_in_every_crate() {
+        let count = |text| check_manifest(&Source::new("crates/bench/Cargo.toml", text)).len();
+        assert_eq!(count("[lints]\nworkspace = true\n"), 0);
+        assert_eq!(count("[lints]\nworkspace = false\n"), 1);
+        assert_eq!(count("[package]\n"), 1);
     }
 
     #[test]
