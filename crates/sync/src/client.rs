@@ -1,0 +1,563 @@
+//! The client's end of a stream: what was applied, what is missing, what waits to be sent.
+//!
+//! Owns: [`ClientSession`]. One call, all effects: give an [`Input`] with the time, do every [`Output`] in order.
+//! Never: waits, reads a clock, draws a number, touches a socket or a store.
+//!
+//! A caller stores a command's [`Row`] before it gives [`Input::Command`]; it stores what it applied together with
+//! [`ClientSession::resume`]. Then a crash at any point loses nothing and doubles nothing: commands leave again with
+//! the same `txn`, events come again and are recognised by (log, seq).
+//!
+//! Read on in `effects` (inputs and outputs), `link` (the connection), `place` (one log), `reach` (the cursor).
+
+mod effects;
+mod link;
+mod place;
+mod places;
+mod reach;
+#[cfg(test)]
+mod tests;
+
+use tidings_protocol::{
+    ClientFrame, Event, Follow, LogId, OpenRoom, Refusal, RefusalCode, RoomId, Seq, ServerFrame,
+    TxnId,
+    frame::Welcome,
+    limits::{OPEN_REPLAY_EVENTS_MAX, OPEN_ROOMS_MAX},
+};
+
+pub use self::{
+    effects::{Answer, Fetch, Input, Options, Output, Page, Resume, Status, Wanted},
+    places::GAP_EVENTS_MAX,
+};
+use self::{
+    link::Link,
+    place::{FETCH_AGAIN_MS, Place},
+    places::Places,
+    reach::Reach,
+};
+use crate::{
+    backoff::Millis,
+    outbox::{Outbox, Row, is_passing},
+};
+
+/// One client's state over all its connections.
+#[derive(Debug)]
+pub struct ClientSession {
+    follow: Follow,
+    link: Link,
+    outbox: Outbox,
+    places: Places,
+    reach: Reach,
+    user: UserPlace,
+    paused: bool,
+    presence: Option<ClientFrame>,
+    watch: Option<ClientFrame>,
+    wake: Option<Millis>,
+}
+
+/// The place in the own user log. It has no pages to fetch: a new connection brings what is missing. `[HS4]`
+#[derive(Debug, Default)]
+struct UserPlace {
+    held: Option<Seq>,
+    /// The next event may stand anywhere.
+    jump: bool,
+}
+
+impl ClientSession {
+    /// A session that is not started yet.
+    #[must_use]
+    pub fn new(options: Options) -> ClientSession {
+        ClientSession {
+            follow: options.follow,
+            link: Link::new(options.seed),
+            outbox: Outbox::default(),
+            places: Places::new(&options.open),
+            reach: Reach::new(options.follow, options.resume.cursor),
+            user: UserPlace {
+                held: options.resume.user_seq,
+                jump: false,
+            },
+            paused: false,
+            presence: None,
+            watch: None,
+            wake: None,
+        }
+    }
+
+    /// Takes one input and adds everything that is to be done, in order.
+    pub fn handle(&mut self, now: Millis, input: Input, out: &mut Vec<Output>) {
+        self.take(now, input, out);
+        if self.link.is_live() {
+            let mut frames = Vec::new();
+            self.outbox.due(now, &mut frames);
+            out.extend(frames.into_iter().map(Output::Send));
+            if !self.paused {
+                self.places.fetch(now, out);
+            }
+        }
+        self.reach
+            .settle(self.follow == Follow::All && self.places.has_gap());
+        if self.reach.take_moved() && !self.paused {
+            out.push(Output::ResumeMoved);
+        }
+        self.link.tell(out);
+        let wake = self.wake_at(now);
+        if wake.is_some() && wake != self.wake {
+            out.extend(wake.map(Output::WakeAt));
+        }
+        self.wake = wake;
+    }
+
+    /// From where a later session goes on, when everything put out so far is stored with it.
+    #[must_use]
+    pub fn resume(&self) -> Resume {
+        Resume {
+            cursor: self.reach.cursor().cloned(),
+            user_seq: self.user.held,
+        }
+    }
+
+    /// The last event of a followed room that was applied, or that its history covers.
+    #[must_use]
+    pub fn held(&self, room: RoomId) -> Option<Seq> {
+        self.places.get(room).and_then(Place::held)
+    }
+
+    /// How the connection stands.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.link.status()
+    }
+
+    /// The commands without an answer.
+    #[must_use]
+    pub const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    fn wake_at(&self, now: Millis) -> Option<Millis> {
+        let mut wake = self.link.wake_at();
+        if self.link.is_live() {
+            let pages = self.places.wake_at().filter(|_| !self.paused);
+            let rows = self.outbox.wake_at(now);
+            wake = [wake, pages, rows].into_iter().flatten().min();
+        }
+        wake
+    }
+
+    fn take(&mut self, now: Millis, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Start => self.link.start(now, out),
+            Input::Stop => {
+                self.link.stop(out);
+                self.lost();
+            }
+            Input::Opened => {
+                if self.link.opened(now) {
+                    let hello = self.hello();
+                    out.push(Output::Send(hello));
+                }
+            }
+            Input::Closed { code } => {
+                if self.link.closed(now, code) {
+                    self.lost();
+                }
+            }
+            Input::Frame(frame) => {
+                self.link.heard(now);
+                self.frame(now, *frame, out);
+            }
+            Input::Heard => self.link.heard(now),
+            Input::Tick => {
+                if self.link.tick(now, out) {
+                    self.lost();
+                }
+            }
+            Input::Command(row) => {
+                if let Err(row) = self.outbox.push(*row) {
+                    let refusal = Refusal::with_message(
+                        RefusalCode::LimitReached,
+                        "Too many commands wait to be sent. Try again when some have left.",
+                    );
+                    out.push(answered(row, Answer::Refused(refusal)));
+                }
+            }
+            Input::Forget(txn) => drop(self.outbox.take(&txn)),
+            Input::Signal(frame) => self.signal(frame, out),
+            Input::Open(open) => self.open(open, out),
+            Input::Close(room) => self.close(room, out),
+            Input::Page { fetch, page } => self.page(now, fetch, page, out),
+            Input::FetchFailed { fetch, refusal } => self.fetch_failed(now, fetch, refusal, out),
+            Input::Online(online) => self.link.online(now, online, out),
+            Input::Visible(true) => self.link.hurry(now, out),
+            Input::Visible(false) => {}
+            Input::Pause => {
+                self.paused = true;
+                self.forget_unapplied();
+            }
+            Input::Unpause => {
+                if std::mem::take(&mut self.paused) && self.link.renew(now, out) {
+                    self.lost();
+                }
+            }
+        }
+    }
+
+    /// What belongs to the connection is gone with it.
+    fn lost(&mut self) {
+        self.outbox.lost();
+        self.forget_unapplied();
+    }
+
+    fn forget_unapplied(&mut self) {
+        self.places.each(Place::lost);
+        self.reach.lost();
+    }
+
+    fn hello(&mut self) -> ClientFrame {
+        // While paused the connection is for commands alone, so it follows as little as it can.
+        let follow = if self.paused {
+            Follow::Listed
+        } else {
+            self.follow
+        };
+        let mut open = Vec::new();
+        if !self.paused && self.follow == Follow::Listed {
+            open = self.places.opens();
+            self.places.each(|place| place.asked = true);
+        }
+        ClientFrame::Hello {
+            token: None,
+            since: self.reach.cursor().map(ToString::to_string),
+            follow,
+            open,
+            user_seq: self.user.held,
+        }
+    }
+
+    fn signal(&mut self, frame: ClientFrame, out: &mut Vec<Output>) {
+        match &frame {
+            ClientFrame::Presence { .. } => self.presence = Some(frame.clone()),
+            ClientFrame::Watch { .. } => self.watch = Some(frame.clone()),
+            ClientFrame::Typing { .. } => {}
+            _ => return,
+        }
+        if self.link.is_live() {
+            out.push(Output::Send(frame));
+        }
+    }
+
+    fn open(&mut self, open: OpenRoom, out: &mut Vec<Output>) {
+        if self.follow == Follow::All || self.places.get(open.room).is_some() {
+            return;
+        }
+        if self.places.len() >= OPEN_ROOMS_MAX {
+            out.push(Output::OpenRefused {
+                room: open.room,
+                refusal: Refusal::with_message(
+                    RefusalCode::LimitReached,
+                    "Too many rooms are open. Close one first.",
+                ),
+            });
+            return;
+        }
+        self.places.add(open.room, Place::after(open.after));
+        self.ask(out);
+    }
+
+    /// Opens what the present connection was not asked for.
+    fn ask(&mut self, out: &mut Vec<Output>) {
+        if !self.link.is_live() || self.paused || self.follow == Follow::All {
+            return;
+        }
+        for (room, after) in self.places.unasked() {
+            self.places.with(room, |place| place.asked = true);
+            out.push(Output::Send(ClientFrame::Open { room, after }));
+        }
+    }
+
+    fn close(&mut self, room: RoomId, out: &mut Vec<Output>) {
+        if self.follow == Follow::All {
+            return;
+        }
+        if self.places.remove(room) && self.link.is_live() && !self.paused {
+            out.push(Output::Send(ClientFrame::Close { room }));
+        }
+    }
+
+    fn frame(&mut self, now: Millis, frame: ServerFrame, out: &mut Vec<Output>) {
+        match frame {
+            ServerFrame::Ready(welcome) => self.welcome(now, false, welcome, out),
+            ServerFrame::Reset(welcome) => self.welcome(now, true, welcome, out),
+            // Nothing else counts before the welcome. `[HS2]`
+            _ if !self.link.is_live() => {}
+            ServerFrame::Event(event) => self.event(now, *event, out),
+            ServerFrame::Refused {
+                txn: Some(txn),
+                refusal,
+                ..
+            } => {
+                self.refused(now, &txn, refusal, out);
+            }
+            ServerFrame::Unchanged { txn, log } => {
+                if let Some(row) = self.outbox.take(&txn) {
+                    out.push(answered(row, Answer::Unchanged(log)));
+                }
+            }
+            ServerFrame::Reconnect { jitter_ms } => self.link.reconnect(now, jitter_ms),
+            ServerFrame::Pong {} => {}
+            _ if self.paused => {}
+            ServerFrame::Opened { room, from, .. } => self.opened(room, from, out),
+            ServerFrame::Rooms { rooms } => out.push(Output::Moved(rooms)),
+            ServerFrame::Room { room, users } => out.push(Output::Room { room, users }),
+            ServerFrame::Left { room } => {
+                self.places.remove(room);
+                out.push(Output::Left(room));
+            }
+            ServerFrame::Refused {
+                room: Some(room),
+                refusal,
+                ..
+            } => {
+                if self.places.remove(room) {
+                    out.push(Output::OpenRefused { room, refusal });
+                }
+            }
+            ServerFrame::Refused { refusal, .. } => out.push(Output::FrameRefused(refusal)),
+            ServerFrame::Typing { .. } | ServerFrame::Presence { .. } => {
+                out.push(Output::Signal(Box::new(frame)));
+            }
+            ServerFrame::Cursor { cursor } => self.reach.told(cursor),
+        }
+    }
+
+    fn welcome(&mut self, now: Millis, reset: bool, welcome: Box<Welcome>, out: &mut Vec<Output>) {
+        if !self.link.is_greeting() {
+            return;
+        }
+        self.link.welcomed(now);
+        self.outbox
+            .limit_in_flight(welcome.limits.commands_in_flight_max);
+        let signals = [&self.presence, &self.watch].into_iter().flatten();
+        out.extend(signals.cloned().map(Output::Send));
+        if self.paused {
+            return;
+        }
+        let fresh = reset || self.reach.cursor().is_none();
+        self.welcome_places(reset, fresh, &welcome);
+        self.user.welcome(reset, welcome.user_seq);
+        self.reach.welcome(reset, &welcome.cursor);
+        self.reach.note_moved();
+        out.push(Output::Welcome { reset, welcome });
+        self.ask(out);
+    }
+
+    fn welcome_places(&mut self, reset: bool, fresh: bool, welcome: &Welcome) {
+        for room in &welcome.left {
+            self.places.remove(*room);
+        }
+        if self.follow == Follow::All {
+            if reset {
+                self.places.clear();
+            }
+            for room in &welcome.rooms {
+                if self.places.get(room.id).is_none() {
+                    self.places.add(room.id, Place::default());
+                }
+                self.places
+                    .with(room.id, |place| place.expect(room.head, !fresh));
+            }
+        } else if reset {
+            self.places.each(|place| {
+                let asked = place.asked;
+                *place = Place::default();
+                place.asked = asked;
+            });
+        }
+    }
+
+    /// A room is open from `from` on. `[SB3]` `[SB4]` `[SB5]`
+    fn opened(&mut self, room: RoomId, from: Seq, out: &mut Vec<Output>) {
+        let all = self.follow == Follow::All;
+        let dropped = self.places.with(room, |place| match place.held() {
+            Some(held) if from <= held => false,
+            // What is held came from the log, and the log has the rest.
+            Some(_) if all => {
+                place.miss(from);
+                false
+            }
+            None if all => {
+                place.level(from, &mut Vec::new());
+                false
+            }
+            _ => {
+                place.drop_held(from);
+                true
+            }
+        });
+        if dropped == Some(true) {
+            out.push(Output::Dropped(room));
+        }
+    }
+
+    fn refused(&mut self, now: Millis, txn: &TxnId, refusal: Refusal, out: &mut Vec<Output>) {
+        if is_passing(refusal.code) {
+            let wait = refusal.retry_after_ms.unwrap_or_default();
+            self.outbox.retry(txn, now, wait, &mut self.link.dice);
+        } else if let Some(row) = self.outbox.take(txn) {
+            out.push(answered(row, Answer::Refused(refusal)));
+        }
+    }
+
+    fn event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
+        let is_answer = self.settle(&event, out);
+        if self.paused {
+            return;
+        }
+        let mut ready = Vec::new();
+        match event.log {
+            LogId::User(_) => self.user_event(now, event, out),
+            LogId::Room(room) if self.follow == Follow::All => {
+                // An answer may come before its turn, so it says nothing about how far the stream is.
+                if !is_answer {
+                    self.reach.came(&event);
+                }
+                self.offer(room, event, is_answer, &mut ready);
+            }
+            LogId::Room(room) => {
+                self.places.offer(room, event, &mut ready);
+            }
+        }
+        out.extend(
+            ready
+                .into_iter()
+                .map(|event| Output::Apply(Box::new(event))),
+        );
+    }
+
+    /// An event of a room, when every room is followed.
+    fn offer(&mut self, room: RoomId, event: Event, is_answer: bool, ready: &mut Vec<Event>) {
+        if self.places.get(room).is_none() {
+            self.places.add(room, Place::default());
+        }
+        let space = self.places.has_space();
+        self.places.with(room, |place| {
+            // An old command asked again is answered by its old event; the stream stands elsewhere.
+            if place.held().is_some() {
+                place.offer(event, space, ready);
+            } else if is_answer && place.is_turn_unknown(event.seq) {
+                place.keep(event, space);
+            } else {
+                place.begin_with(event, ready);
+            }
+        });
+    }
+
+    fn user_event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
+        let held = self.user.held.unwrap_or_default();
+        if event.seq <= held {
+            return;
+        }
+        if event.seq > held.next() && !self.user.jump {
+            self.link.give_up(now, out);
+            self.lost();
+            self.user.jump = true;
+            return;
+        }
+        self.user.jump = false;
+        self.user.held = Some(event.seq);
+        self.reach.note_moved();
+        out.push(Output::Apply(Box::new(event)));
+    }
+
+    /// If the event answers a command, the command has its answer. True when it does.
+    fn settle(&mut self, event: &Event, out: &mut Vec<Output>) -> bool {
+        let row = event.txn.as_ref().and_then(|txn| self.outbox.take(txn));
+        let Some(row) = row else { return false };
+        out.push(answered(row, Answer::Event(Box::new(event.clone()))));
+        true
+    }
+
+    fn page(&mut self, now: Millis, fetch: u64, page: Page, out: &mut Vec<Output>) {
+        let Some(room) = self.places.awaiting(fetch).filter(|_| !self.paused) else {
+            return;
+        };
+        let mut ready = Vec::new();
+        match page {
+            Page::Range(page) => {
+                let before = self.held(room);
+                for event in page.events {
+                    if event.log == LogId::Room(room) {
+                        self.settle(&event, out);
+                        self.places.offer(room, event, &mut ready);
+                    }
+                }
+                let wait = if self.held(room) > before {
+                    0
+                } else {
+                    FETCH_AGAIN_MS
+                };
+                self.places.with(room, |place| place.fetched(now, wait));
+            }
+            Page::Latest(page) => {
+                let head = page.head;
+                out.push(Output::History {
+                    room,
+                    page: Box::new(page),
+                });
+                self.places.with(room, |place| {
+                    place.fetched(now, 0);
+                    place.level(head, &mut ready);
+                });
+            }
+        }
+        out.extend(
+            ready
+                .into_iter()
+                .map(|event| Output::Apply(Box::new(event))),
+        );
+    }
+
+    fn fetch_failed(
+        &mut self,
+        now: Millis,
+        fetch: u64,
+        refusal: Option<Refusal>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(room) = self.places.awaiting(fetch) else {
+            return;
+        };
+        match refusal {
+            Some(refusal) if !is_passing(refusal.code) => {
+                self.places.remove(room);
+                out.push(Output::OpenRefused { room, refusal });
+            }
+            refusal => {
+                let asked = refusal.and_then(|refusal| refusal.retry_after_ms);
+                let wait = asked.unwrap_or_default().max(FETCH_AGAIN_MS);
+                self.places.with(room, |place| place.fetched(now, wait));
+            }
+        }
+    }
+}
+
+impl UserPlace {
+    fn welcome(&mut self, reset: bool, head: Seq) {
+        match self.held {
+            Some(held) if !reset => {
+                self.jump |= head.0.saturating_sub(held.0) > OPEN_REPLAY_EVENTS_MAX;
+            }
+            _ => {
+                self.held = Some(head);
+                self.jump = false;
+            }
+        }
+    }
+}
+
+fn answered(row: Row, answer: Answer) -> Output {
+    Output::Answered {
+        row: Box::new(row),
+        answer,
+    }
+}
