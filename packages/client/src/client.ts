@@ -1,0 +1,523 @@
+/**
+ * The client: one account's session, outbox and store at work. It carries out what the session
+ * asks for, with the transport, storage and clock that it was given, and offers what an app does.
+ * It decides nothing about order or retries; that is in session.ts, room-feed.ts and outbox.ts.
+ */
+
+import {
+  WATCHED_USERS_MAX,
+  type EventId,
+  type Presence,
+  type RoomId,
+  type Seq,
+  type TxnId,
+  type UserId,
+} from '@tidings/protocol';
+import type { Clock, Random } from './clock.ts';
+import { Keeper } from './keeper.ts';
+import type { Locks } from './locks.ts';
+import { Marks } from './marks.ts';
+import { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
+import { RefusalError, type Rest } from './rest.ts';
+import { unread } from './rooms.ts';
+import { Session, type Effect } from './session.ts';
+import type { Saved, Storage } from './storage.ts';
+import { Store } from './store.ts';
+import type { Connection, Transport } from './transport.ts';
+import { TxnMaker } from './txn.ts';
+import { TYPING_RENEW_MS } from './typing.ts';
+import type { TimelineWindow } from './window.ts';
+
+/** Rooms followed with every event; those left longest ago go back to summaries. */
+const OPEN_ROOMS = 6;
+const PAGE = 50;
+/** How long profiles are gathered before they are asked for. */
+const USERS_GATHER_MS = 30;
+/** Events of one read of the log. */
+const FETCH_EVENTS = 200;
+/** Pages of members that are read; a list longer than this is not shown whole. */
+const MEMBER_PAGES_MAX = 20;
+
+export interface ClientOptions {
+  rest: Rest;
+  /** The best first. */
+  transports: Transport[];
+  storage: Storage;
+  clock: Clock;
+  random: Random;
+  locks: Locks;
+}
+
+export class Client {
+  readonly rest: Rest;
+  readonly store = new Store();
+  readonly outbox = new Outbox();
+  private readonly storage: Storage;
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly locks: Locks;
+  private readonly transports: Transport[];
+  private readonly session: Session;
+  private readonly keeper: Keeper;
+  private readonly marks = new Marks();
+  private readonly txns: TxnMaker;
+  /** The name of this tab among those of the account. */
+  private readonly tab: string;
+  private readonly release: (() => void)[] = [];
+  private connection: Connection | null = null;
+  private connections = 0;
+  private cancelTimer: (() => void) | null = null;
+  private gatheringUsers = false;
+  private opened: RoomId[] = [];
+  private presence: Presence = 'online';
+  private watched: UserId[] = [];
+  private typed: { room: RoomId; at: number } | null = null;
+  private running = false;
+  private stopped = false;
+
+  private constructor(options: ClientOptions, saved: Saved) {
+    this.rest = options.rest;
+    this.storage = options.storage;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.locks = options.locks;
+    this.transports = options.transports;
+    this.txns = new TxnMaker(options.clock, options.random);
+    this.tab = this.txns.next();
+    this.session = new Session({
+      transports: options.transports.map((transport) => transport.name),
+      cursor: saved.place?.cursor ?? null,
+      userSeq: saved.place?.userSeq ?? null,
+      me: saved.place?.me.id ?? null,
+      unit: () => options.random.unit(),
+    });
+    this.keeper = new Keeper(options.storage, this.store, this.session, options.clock);
+    if (saved.place) this.store.restore(saved.place.me, saved.rooms, saved.users);
+    this.release.push(this.locks.hold(lockOf(this.tab)));
+    this.adopt(saved.rows);
+  }
+
+  /** Reads what is stored; `start` connects. */
+  static async open(options: ClientOptions): Promise<Client> {
+    return new Client(options, await options.storage.load());
+  }
+
+  start(): void {
+    this.session.start(this.clock.now());
+    this.run();
+  }
+
+  /** Ends it; what waits in the outbox stays stored. */
+  async stop(): Promise<void> {
+    this.session.stop();
+    this.run();
+    this.stopped = true;
+    this.cancelTimer?.();
+    this.keeper.stop();
+    await this.keeper.flush();
+    for (const release of this.release) release();
+    this.storage.close();
+  }
+
+  /** Signs out here: the device is forgotten by the server, everything of it by this machine. */
+  async signOut(): Promise<void> {
+    await this.rest.signOut().catch((error: unknown) => {
+      // A device that is gone already is what was wanted.
+      if (!(error instanceof RefusalError && error.status === 401)) throw error;
+    });
+    await this.wipe();
+  }
+
+  /** Forgets everything of the account on this machine. */
+  async wipe(): Promise<void> {
+    this.session.stop();
+    this.run();
+    this.stopped = true;
+    this.cancelTimer?.();
+    this.keeper.stop();
+    await this.storage.wipe();
+    for (const release of this.release) release();
+    this.storage.close();
+  }
+
+  /** The network or the page is back. */
+  wake(): void {
+    this.session.wake(this.clock.now());
+    this.run();
+  }
+
+  /** Stores at once what is still on its way to storage. */
+  flush(): Promise<void> {
+    return this.keeper.flush();
+  }
+
+  // Rooms and timelines.
+
+  /** Follows a room with every event from here on. */
+  async show(room: RoomId): Promise<void> {
+    this.opened = [...this.opened.filter((other) => other !== room), room];
+    const timeline = this.store.useTimeline(room, (other) => this.opened.includes(other));
+    if (timeline.head === 0 && !this.session.isOpen(room)) {
+      const tail = await this.storage.tail(room).catch(() => null);
+      if (tail && timeline.head === 0 && !this.session.isOpen(room)) {
+        timeline.restore(tail);
+        this.store.wantAuthors(tail.messages);
+        this.store.touchTimeline(room);
+      }
+    }
+    if (this.stopped || !this.opened.includes(room)) return;
+    this.session.open(this.clock.now(), room, timeline.head || null);
+    for (const other of this.opened.splice(0, this.opened.length - OPEN_ROOMS)) {
+      this.session.close(other);
+    }
+    this.run();
+  }
+
+  /** Lets a window reach further; resolves when it did, or when there is nothing more. */
+  async grow(room: RoomId, window: TimelineWindow, way: 'older' | 'newer'): Promise<void> {
+    for (let tries = 0; tries < 3; tries++) {
+      const edge = window[way]();
+      if (!('read' in edge)) return;
+      const page = await this.rest.messages(room, edge.read);
+      const timeline = this.store.timeline(room);
+      if (!timeline) return;
+      this.store.wantAuthors(page.messages);
+      if (!timeline.page(edge.read, page)) continue;
+      window[way]();
+      this.store.touchTimeline(room);
+      this.run();
+      return;
+    }
+  }
+
+  /** How many messages of a room are unread, with the marker that is on its way. */
+  unread(id: RoomId): number {
+    const room = this.store.room(id);
+    return room ? unread(room, this.marks.pending(id)) : 0;
+  }
+
+  /** The user has read a room up to here. */
+  mark(id: RoomId, seq: Seq, count: number): void {
+    const room = this.store.room(id);
+    if (!room || room.role === null || room.marker.seq >= seq) return;
+    if (!this.marks.want(id, seq, count, this.txns.next())) return;
+    this.store.topics.touch('rooms', `room:${id}`);
+    this.run();
+  }
+
+  /** Reads who is in a room. */
+  async readMembers(room: RoomId): Promise<void> {
+    let page = await this.rest.members(room);
+    const members = [...page.members];
+    for (let pages = 1; page.next && pages < MEMBER_PAGES_MAX; pages++) {
+      page = await this.rest.members(room, page.next);
+      members.push(...page.members);
+    }
+    this.store.putMembers(room, members);
+    this.run();
+  }
+
+  /** Makes room and result of a REST answer known without waiting for the stream. */
+  learn(change: (store: Store) => void): void {
+    change(this.store);
+    this.run();
+  }
+
+  /** The profile of a user; it is asked for when it is missing. */
+  user(id: UserId) {
+    const profile = this.store.users.get(id);
+    if (!profile && this.store.users.want(id)) this.gatherUsers();
+    return profile;
+  }
+
+  // What the user does. Each is stored before it is shown.
+
+  send(room: RoomId, text: string): Promise<TxnId> {
+    return this.put({ type: 'send', txn: this.txns.next(), room, content: { kind: 'text', text } });
+  }
+
+  edit(room: RoomId, message: EventId, text: string): Promise<TxnId> {
+    const txn = this.txns.next();
+    return this.put({ type: 'edit', txn, room, message, content: { kind: 'text', text } });
+  }
+
+  delete(room: RoomId, message: EventId): Promise<TxnId> {
+    return this.put({ type: 'delete', txn: this.txns.next(), room, message });
+  }
+
+  react(room: RoomId, message: EventId, emoji: string, on: boolean): Promise<TxnId> {
+    const type = on ? 'react' : 'unreact';
+    return this.put({ type, txn: this.txns.next(), room, message, emoji });
+  }
+
+  /** Tries a failed one again. */
+  async retry(txn: TxnId): Promise<void> {
+    const row = this.outbox.retry(txn);
+    if (row) await this.keep(row);
+  }
+
+  /** Gives a failed or waiting one up. */
+  async discard(txn: TxnId): Promise<void> {
+    const row = this.outbox.discard(txn);
+    if (!row) return;
+    this.store.topics.touch(`outbox:${row.room}`);
+    this.keeper.rowDone(txn);
+    this.run();
+  }
+
+  // Signals.
+
+  /** The user types, or has stopped. Renewed at most every few seconds. */
+  typing(room: RoomId, on: boolean): void {
+    const now = this.clock.now();
+    const told = this.typed?.room === room ? this.typed.at : null;
+    if (on ? told !== null && now - told < TYPING_RENEW_MS : told === null) return;
+    this.typed = on ? { room, at: now } : null;
+    this.session.send({ type: 'typing', room, on });
+    this.run();
+  }
+
+  /** Whether somebody looks at this page. */
+  setPresence(presence: Presence): void {
+    if (presence === this.presence) return;
+    this.presence = presence;
+    this.session.send({ type: 'presence', status: presence });
+    this.run();
+  }
+
+  /** Whose presence is on screen. */
+  watch(users: readonly UserId[]): void {
+    const list = [...new Set(users)].sort().slice(0, WATCHED_USERS_MAX);
+    if (list.join() === this.watched.join()) return;
+    this.watched = list;
+    this.session.send({ type: 'watch', users: list });
+    this.run();
+  }
+
+  draft(room: RoomId): Promise<string> {
+    return this.storage.draft(room).catch(() => '');
+  }
+
+  putDraft(room: RoomId, text: string): Promise<void> {
+    return this.storage.putDraft(room, text).catch(() => undefined);
+  }
+
+  // The machine.
+
+  /** Carries out everything that is to be done, then sleeps until there is more. */
+  private run(): void {
+    if (this.running || this.stopped) return;
+    this.running = true;
+    const now = this.clock.now();
+    for (;;) {
+      if (this.session.state().phase === 'live') this.pump(now);
+      const effects = this.session.take();
+      if (!effects.length) break;
+      for (const effect of effects) this.perform(effect, now);
+    }
+    this.running = false;
+    this.gatherUsers();
+    this.keeper.nudge();
+    this.sleep(now);
+    this.store.topics.tell();
+  }
+
+  /** Sends what waits and may go now. */
+  private pump(now: number): void {
+    for (const frame of this.outbox.due(now)) {
+      this.session.send(frame);
+      this.store.topics.touch(`outbox:${frame.room}`);
+    }
+    for (const frame of this.marks.due(now)) this.session.send(frame);
+  }
+
+  private sleep(now: number): void {
+    this.cancelTimer?.();
+    this.cancelTimer = null;
+    const times = [this.session.wakeAt(), this.store.typing.wakeAt()];
+    if (this.session.state().phase === 'live') {
+      times.push(this.outbox.wakeAt(), this.marks.wakeAt());
+    }
+    const next = Math.min(...times.flatMap((time) => time ?? []));
+    if (next === Infinity) return;
+    this.cancelTimer = this.clock.after(Math.max(0, next - now), () => {
+      const woken = this.clock.now();
+      for (const room of this.store.typing.expire(woken)) this.store.topics.touch(`typing:${room}`);
+      this.session.tick(woken);
+      this.run();
+    });
+  }
+
+  private perform(effect: Effect, now: number): void {
+    switch (effect.do) {
+      case 'connect':
+        return this.connect(effect.transport);
+      case 'disconnect':
+        this.connection?.close(effect.code);
+        this.connection = null;
+        this.connections += 1;
+        return;
+      case 'send':
+        return this.connection?.send(effect.frame);
+      case 'connection':
+        if (this.store.connection.phase === 'live') this.lost();
+        return this.store.setConnection(effect.state);
+      case 'welcome':
+        if (effect.reset) {
+          this.keeper.forget();
+          this.store.dropTimelines((room) => this.opened.includes(room));
+        }
+        this.store.welcome(effect.reset, effect.welcome);
+        this.session.send({ type: 'presence', status: this.presence });
+        if (this.watched.length) this.session.send({ type: 'watch', users: this.watched });
+        return;
+      case 'apply':
+        return this.store.apply(effect.event, effect.open);
+      case 'answer':
+        return this.answered(effect.frame, now);
+      case 'fetch':
+        return void this.fetch(effect.room, effect.after);
+      case 'reload':
+        return void this.reload(effect.room);
+      case 'pass':
+        if (effect.frame.type === 'left') this.marks.forget(effect.frame.room);
+        return this.store.pass(effect.frame, now);
+    }
+  }
+
+  private connect(name: string): void {
+    const id = ++this.connections;
+    const current = () => id === this.connections;
+    const told = (call: (now: number) => void) => {
+      if (!current()) return;
+      call(this.clock.now());
+      this.run();
+    };
+    const { session } = this;
+    const transport = this.transports.find((candidate) => candidate.name === name);
+    try {
+      this.connection =
+        transport?.connect({
+          opened: () => told((now) => session.opened(now)),
+          frame: (frame) => told((now) => session.frame(now, frame)),
+          heard: () => told((now) => session.heard(now)),
+          closed: (code) => told((now) => session.closed(now, code)),
+        }) ?? null;
+    } catch {
+      // An address that cannot be: as if nobody had answered.
+      this.clock.after(0, () => told((now) => session.closed(now, 1006)));
+    }
+  }
+
+  private lost(): void {
+    this.outbox.disconnected();
+    this.marks.disconnected();
+    this.typed = null;
+    for (const row of this.outbox.all()) this.store.topics.touch(`outbox:${row.room}`);
+  }
+
+  private answered(frame: (Effect & { do: 'answer' })['frame'], now: number): void {
+    const txn = frame.txn;
+    if (txn === undefined) return;
+    if (frame.type === 'refused') {
+      const passing = ['unavailable', 'internal', 'rate_limited'].includes(frame.refusal.code);
+      this.marks.refused(txn, passing, now);
+      const row = this.outbox.refused(txn, frame.refusal, now, this.random.unit());
+      if (!row) return;
+      this.store.topics.touch(`outbox:${row.room}`);
+      void this.storage.commit({ rows: [row] }).catch(() => undefined);
+      return;
+    }
+    const marked = this.marks.done(txn);
+    if (marked) this.store.topics.touch('rooms', `room:${marked}`);
+    const row = this.outbox.done(txn);
+    if (!row) return;
+    this.keeper.rowDone(txn);
+    this.store.topics.touch(`outbox:${row.room}`);
+  }
+
+  private async fetch(room: RoomId, after: Seq): Promise<void> {
+    try {
+      const { events } = await this.rest.events(room, after, FETCH_EVENTS);
+      this.session.fetched(this.clock.now(), room, events);
+    } catch {
+      this.session.failed(this.clock.now(), room);
+    }
+    this.run();
+  }
+
+  private async reload(room: RoomId): Promise<void> {
+    try {
+      const page = await this.rest.messages(room, { limit: PAGE });
+      if (this.session.loaded(this.clock.now(), room, page.head)) {
+        this.store.useTimeline(room, (other) => this.opened.includes(other)).reset(page);
+        this.store.readNewest(room, page);
+      }
+    } catch {
+      this.session.failed(this.clock.now(), room);
+    }
+    this.run();
+  }
+
+  private gatherUsers(): void {
+    if (this.gatheringUsers || !this.store.users.wants()) return;
+    this.gatheringUsers = true;
+    this.clock.after(USERS_GATHER_MS, () => void this.readUsers());
+  }
+
+  private async readUsers(): Promise<void> {
+    const ids = this.store.users.take();
+    try {
+      this.store.putUsers(await this.rest.users(ids));
+      this.gatheringUsers = false;
+    } catch {
+      // Names are asked for again when somebody looks at them.
+      this.store.users.failed(ids);
+      this.gatheringUsers = false;
+    }
+    this.run();
+  }
+
+  /** Stores a command, then shows and sends it. */
+  private async put(command: OutboxCommand): Promise<TxnId> {
+    const { txn, room } = command;
+    await this.keep({
+      txn,
+      room,
+      command,
+      state: 'queued',
+      attempts: 0,
+      created: this.clock.now(),
+      owner: this.tab,
+    });
+    return txn;
+  }
+
+  private async keep(row: OutboxRow): Promise<void> {
+    // Where nothing can be stored, sending still works.
+    await this.storage.commit({ rows: [row] }).catch(() => undefined);
+    this.outbox.add(row);
+    this.store.topics.touch(`outbox:${row.room}`);
+    this.run();
+  }
+
+  /** Takes over the rows of tabs that live no more. */
+  private adopt(rows: readonly OutboxRow[]): void {
+    for (const owner of new Set(rows.map((row) => row.owner))) {
+      const stop = this.locks.whenFree(lockOf(owner), async () => {
+        const left = (await this.storage.rows()).filter((row) => row.owner === owner);
+        const mine = left.map((row) => ({ ...row, owner: this.tab }));
+        if (this.stopped || !mine.length) return;
+        await this.storage.commit({ rows: mine });
+        this.outbox.add(...mine);
+        for (const row of mine) this.store.topics.touch(`outbox:${row.room}`);
+        this.run();
+      });
+      this.release.push(stop);
+    }
+  }
+}
+
+function lockOf(tab: string): string {
+  return `tidings-tab-${tab}`;
+}

@@ -1,0 +1,157 @@
+/**
+ * The outbox: what the user did and the server has not answered yet. It survives reloads, keeps
+ * the order of each room, and sends the same `txn` until there is an answer. `[CM2]` `[CM7]`
+ * It owns rows and their fate; it never touches a disk (the driver stores rows before they are
+ * shown) and never mixes with confirmed state.
+ */
+
+import type { Command, Refusal, RoomId, TxnId } from '@tidings/protocol';
+import { backoffMax } from './backoff.ts';
+
+/** The commands that wait in the outbox. */
+export type OutboxCommand = Extract<
+  Command,
+  { type: 'send' | 'edit' | 'delete' | 'react' | 'unreact' }
+>;
+
+export interface OutboxRow {
+  txn: TxnId;
+  room: RoomId;
+  command: OutboxCommand;
+  /** Waits for its turn, waits for its answer, or was refused and waits for the user. */
+  state: 'queued' | 'sent' | 'failed';
+  /** How often it was sent. */
+  attempts: number;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Which tab sends it. */
+  owner: string;
+  /** Why it failed. */
+  refusal?: Refusal;
+}
+
+/** How long an answer may take before the command is sent again. */
+const ANSWER_MS = 20_000;
+/** Refusals that say nothing about the command itself. `[CM7]` */
+const PASSING: ReadonlySet<string> = new Set(['unavailable', 'internal', 'rate_limited']);
+
+/** What is kept in memory of a row's sending. */
+interface Attempt {
+  /** Not before. */
+  notBefore: number;
+  /** Since when its answer is awaited. */
+  sentAt: number | null;
+}
+
+export class Outbox {
+  private readonly rows = new Map<TxnId, OutboxRow>();
+  private readonly attempts = new Map<TxnId, Attempt>();
+
+  /** All rows, in the order in which they were made. */
+  all(): OutboxRow[] {
+    return [...this.rows.values()];
+  }
+
+  get(txn: TxnId): OutboxRow | undefined {
+    return this.rows.get(txn);
+  }
+
+  of(room: RoomId): OutboxRow[] {
+    return this.all().filter((row) => row.room === room);
+  }
+
+  /** Takes rows: one just made, or those found on disk. A `txn` known already is skipped. */
+  add(...rows: OutboxRow[]): void {
+    let sort = false;
+    for (const row of rows) {
+      if (this.rows.has(row.txn)) continue;
+      this.rows.set(row.txn, row.state === 'sent' ? { ...row, state: 'queued' } : row);
+      sort = true;
+    }
+    if (!sort) return;
+    // A txn is a UUIDv7: its text grows with time.
+    const sorted = [...this.rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.rows.clear();
+    for (const [txn, row] of sorted) this.rows.set(txn, row);
+  }
+
+  /** The commands to send now: of each room the first that waits, when nothing of it is under way. */
+  due(now: number): OutboxCommand[] {
+    const busy = new Set<RoomId>();
+    const due: OutboxCommand[] = [];
+    for (const row of this.rows.values()) {
+      if (row.state === 'failed' || busy.has(row.room)) continue;
+      busy.add(row.room);
+      const attempt = this.attempts.get(row.txn);
+      const late = attempt?.sentAt != null && now >= attempt.sentAt + ANSWER_MS;
+      if (row.state === 'sent' && !late) continue;
+      if (attempt && now < attempt.notBefore) continue;
+      this.rows.set(row.txn, { ...row, state: 'sent', attempts: row.attempts + 1 });
+      this.attempts.set(row.txn, { notBefore: 0, sentAt: now });
+      due.push(row.command);
+    }
+    return due;
+  }
+
+  /** When `due` may have more, if only time is missing. */
+  wakeAt(): number | null {
+    let first: number | null = null;
+    const busy = new Set<RoomId>();
+    for (const row of this.rows.values()) {
+      if (row.state === 'failed' || busy.has(row.room)) continue;
+      busy.add(row.room);
+      const attempt = this.attempts.get(row.txn);
+      const at = row.state === 'sent' ? (attempt?.sentAt ?? 0) + ANSWER_MS : (attempt?.notBefore ?? 0);
+      first = first === null ? at : Math.min(first, at);
+    }
+    return first;
+  }
+
+  /** It happened, or there was nothing to change. Gives the row that is done. */
+  done(txn: TxnId): OutboxRow | undefined {
+    const row = this.rows.get(txn);
+    this.rows.delete(txn);
+    this.attempts.delete(txn);
+    return row;
+  }
+
+  /** It was refused: tried again when the refusal will pass, else shown to the user. */
+  refused(txn: TxnId, refusal: Refusal, now: number, unit: number): OutboxRow | undefined {
+    const row = this.rows.get(txn);
+    if (!row || row.state === 'failed') return row;
+    if (PASSING.has(refusal.code)) {
+      const most = backoffMax(1006, row.attempts) ?? 0;
+      const wait = refusal.retry_after_ms ?? Math.floor(most * (0.5 + unit / 2));
+      this.attempts.set(txn, { notBefore: now + wait, sentAt: null });
+      this.rows.set(txn, { ...row, state: 'queued' });
+    } else {
+      this.attempts.delete(txn);
+      this.rows.set(txn, { ...row, state: 'failed', refusal });
+    }
+    return this.rows.get(txn);
+  }
+
+  /** The connection is gone: what was sent may or may not have happened, so it is sent again. */
+  disconnected(): void {
+    for (const row of this.rows.values()) {
+      if (row.state !== 'sent') continue;
+      this.rows.set(row.txn, { ...row, state: 'queued' });
+      this.attempts.delete(row.txn);
+    }
+  }
+
+  /** The user wants a failed one tried again; the same txn may succeed now. `[CM4]` */
+  retry(txn: TxnId): OutboxRow | undefined {
+    const row = this.rows.get(txn);
+    if (row?.state !== 'failed') return undefined;
+    const { refusal: _refusal, ...rest } = row;
+    const queued: OutboxRow = { ...rest, state: 'queued' };
+    this.rows.set(txn, queued);
+    return queued;
+  }
+
+  /** The user gives one up. One under way stays: nobody could say whether it happened. */
+  discard(txn: TxnId): OutboxRow | undefined {
+    return this.rows.get(txn)?.state === 'sent' ? undefined : this.done(txn);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Summaries of rooms and the arithmetic of unread. `[P8]` Pure: a summary goes in, a summary comes
+ * out, the same object when nothing changed.
+ */
+
+import type { Event, Marker, Messages, RoomHead, RoomSummary, UserId } from '@tidings/protocol';
+
+/** Characters of a last line. */
+const LAST_LINE_MAX = 140;
+
+/** How many messages are unread: one subtraction. `ahead` is a marker on its way. `[P8]` */
+export function unread(room: RoomSummary, ahead: Pick<Marker, 'count'> | null = null): number {
+  if (room.role === null) return 0;
+  return Math.max(0, room.count - Math.max(room.marker.count, ahead?.count ?? 0));
+}
+
+/** The marker never goes back. `[FO4]` */
+export function mark(room: RoomSummary, marker: Marker): RoomSummary {
+  if (marker.seq <= room.marker.seq) return room;
+  return { ...room, marker: { seq: marker.seq, count: Math.max(marker.count, room.marker.count) } };
+}
+
+/** A listed room moved. `[SB2]` What one wrote oneself, on any device, one has read. `[FO4]` */
+export function move(room: RoomSummary, head: RoomHead, me: UserId): RoomSummary {
+  if (head.head < room.head) return room;
+  const moved = { ...room, head: head.head, count: head.count, last: head.last ?? room.last };
+  if (head.last?.actor !== me) return moved;
+  return mark(moved, { seq: head.last.seq, count: head.count });
+}
+
+/** The summary after an event of the room's log; what it knows already changes nothing. */
+export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary {
+  const content = event.content;
+  // What one wrote one has read, however the summary heard of it. [FO4]
+  const own = content?.kind === 'message' && event.actor === me;
+  const read = own ? mark(room, { seq: event.seq, count: event.count }) : room;
+  if (event.seq <= room.head) return read;
+  const next: RoomSummary = { ...read, head: event.seq, count: event.count };
+  switch (content?.kind) {
+    case 'message':
+      next.last = {
+        id: event.id,
+        seq: event.seq,
+        at: event.at,
+        actor: event.actor,
+        text: content.text.slice(0, LAST_LINE_MAX),
+      };
+      break;
+    case 'message_edited':
+      if (room.last?.id === content.message) {
+        next.last = { ...room.last, text: content.text.slice(0, LAST_LINE_MAX) };
+      }
+      break;
+    case 'message_deleted':
+      if (room.last?.id === content.message) next.last = { ...room.last, text: null };
+      break;
+    case 'room_renamed':
+      next.name = content.name;
+      break;
+    case 'member_joined':
+      next.members += 1;
+      if (content.user === me) next.role = content.role;
+      break;
+    case 'member_left':
+      next.members = Math.max(0, room.members - 1);
+      break;
+  }
+  return next;
+}
+
+/** The summary after the newest page: what came between the two is told by neither alone. */
+export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary {
+  const own = page.messages.findLast((message) => message.actor === me);
+  const marked = own ? mark(room, own) : room;
+  const last = page.messages.at(-1);
+  if (page.head <= room.head || !last) return marked;
+  const { id, seq, at, actor, count } = last;
+  const text = last.text?.slice(0, LAST_LINE_MAX) ?? null;
+  return { ...marked, head: page.head, count, last: { id, seq, at, actor, text } };
+}
+
+/** The newer of two summaries of a room, with the further marker. */
+export function newer(a: RoomSummary, b: RoomSummary): RoomSummary {
+  const [old, young] = a.head > b.head ? [b, a] : [a, b];
+  return mark(young, old.marker);
+}
+
+/** The order of a list of rooms: the last to move first. */
+export function byLastMove(a: RoomSummary, b: RoomSummary): number {
+  const left = a.last?.at ?? a.created_at;
+  const right = b.last?.at ?? b.created_at;
+  if (left === right) return a.id < b.id ? -1 : 1;
+  return left < right ? 1 : -1;
+}

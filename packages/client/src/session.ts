@@ -1,0 +1,382 @@
+/**
+ * The client's end of one stream, as a state machine without I/O: it is told what happened (a
+ * frame, a close, a tick) and gives back what to do (connect, send, apply). Read this first.
+ * It owns when to connect, where the cursor stands and that each event is applied once, in order;
+ * it never holds messages, and never touches a socket, a clock or a disk.
+ */
+
+import {
+  HEARTBEAT_MS,
+  SILENCE_MS_MAX,
+  CLOSE,
+  isRoomId,
+  type ClientFrame,
+  type Cursor,
+  type Event,
+  type RoomId,
+  type Seq,
+  type ServerFrame,
+  type UserId,
+  type Welcome,
+} from '@tidings/protocol';
+import { backoff } from './backoff.ts';
+import { RoomFeed } from './room-feed.ts';
+import type { TransportName } from './transport.ts';
+
+/** A connection that stood this long was a good one: the back-off starts over. */
+const STEADY_MS = 10_000;
+/** A handshake or a greeting that takes longer has failed. */
+const PATIENCE_MS = 15_000;
+/** How long a connection has to prove itself alive after the page returned. */
+const PROOF_MS = 5_000;
+/** Openings over WebSocket that may fail before the next way is tried. */
+const FAILED_OPENS_MAX = 2;
+/** How long the fallback is preferred before WebSocket is tried again. */
+const FALLBACK_MS = 300_000;
+
+export type Phase = 'idle' | 'waiting' | 'connecting' | 'greeting' | 'live' | 'ended';
+
+export interface ConnectionState {
+  phase: Phase;
+  transport: TransportName | null;
+  /** When the next attempt comes, while waiting. */
+  retryAt: number | null;
+  /** Failed attempts in a row. */
+  attempt: number;
+  /** The last close code, if it ended for good. */
+  endedBy: number | null;
+}
+
+/** What the driver has to do, in this order. */
+export type Effect =
+  | { do: 'connect'; transport: TransportName }
+  | { do: 'disconnect'; code: number }
+  | { do: 'send'; frame: ClientFrame }
+  | { do: 'connection'; state: ConnectionState }
+  | { do: 'welcome'; reset: boolean; welcome: Welcome }
+  /** The next event of its log, or one of a room that is not open. */
+  | { do: 'apply'; event: Event; open: boolean }
+  /** A command has its answer; with the event, if one came of it. */
+  | { do: 'answer'; frame: ServerFrame & { type: 'event' | 'refused' | 'unchanged' } }
+  /** Read the room's log after `after`; then `fetched` or `failed`. */
+  | { do: 'fetch'; room: RoomId; after: Seq }
+  /** Drop the room's timeline and read its newest page; then `loaded` or `failed`. */
+  | { do: 'reload'; room: RoomId }
+  /** Summaries, signals and news of rooms, to be passed on as they are. */
+  | { do: 'pass'; frame: ServerFrame };
+
+export interface SessionOptions {
+  /** The ways to connect, the best first. */
+  transports: TransportName[];
+  cursor: Cursor | null;
+  userSeq: Seq | null;
+  me: UserId | null;
+  /** A number in [0, 1) for the jitter. */
+  unit: () => number;
+}
+
+export class Session {
+  private readonly transports: TransportName[];
+  private readonly unit: () => number;
+  private readonly feeds = new Map<RoomId, RoomFeed>();
+  private effects: Effect[] = [];
+  private phase: Phase = 'idle';
+  private transport: TransportName | null = null;
+  private me: UserId | null;
+  private userSeq: Seq | null;
+  private cursorHeld: Cursor | null;
+  private attempt = 0;
+  private failedOpens = 0;
+  private fallbackUntil = 0;
+  private retryAt: number | null = null;
+  private endedBy: number | null = null;
+  private since = 0;
+  private heardAt = 0;
+  private pingedAt: number | null = null;
+  private deadAt = 0;
+  private jitter: number | null = null;
+
+  constructor(options: SessionOptions) {
+    this.transports = options.transports;
+    this.unit = options.unit;
+    this.cursorHeld = options.cursor;
+    this.userSeq = options.userSeq;
+    this.me = options.me;
+  }
+
+  /** What is to be done; it is given once. */
+  take(): Effect[] {
+    const effects = this.effects;
+    this.effects = [];
+    return effects;
+  }
+
+  state(): ConnectionState {
+    const { phase, transport, retryAt, attempt, endedBy } = this;
+    return { phase, transport, retryAt, attempt, endedBy };
+  }
+
+  /** From where to resume, and the end of the own user log. */
+  place(): { cursor: Cursor | null; userSeq: Seq | null } {
+    return { cursor: this.cursorHeld, userSeq: this.userSeq };
+  }
+
+  /** Whether all that was sent up to the cursor was applied; only then may the cursor be stored. */
+  settled(): boolean {
+    for (const feed of this.feeds.values()) if (!feed.settled()) return false;
+    return true;
+  }
+
+  /** When to call `tick` next. */
+  wakeAt(): number | null {
+    const times: number[] = [];
+    if (this.phase === 'waiting' && this.retryAt !== null) times.push(this.retryAt);
+    if (this.phase === 'connecting' || this.phase === 'greeting') {
+      times.push(this.since + PATIENCE_MS);
+    }
+    if (this.phase === 'live') {
+      times.push(this.deadAt);
+      if (this.pingedAt === null) times.push(this.heardAt + HEARTBEAT_MS);
+    }
+    for (const feed of this.feeds.values()) {
+      const at = feed.wakeAt();
+      if (at !== null && this.phase === 'live') times.push(at);
+    }
+    return times.length ? Math.min(...times) : null;
+  }
+
+  /** Begins, or begins again after it ended. */
+  start(now: number): void {
+    if (this.phase !== 'idle' && this.phase !== 'ended') return;
+    this.attempt = 0;
+    this.endedBy = null;
+    this.connect(now);
+  }
+
+  /** Ends it from this side. */
+  stop(): void {
+    if (this.connected()) this.effects.push({ do: 'disconnect', code: CLOSE.normal });
+    this.transport = null;
+    this.enter('idle');
+  }
+
+  /** The network or the page came back: try now, or make sure that the connection lives. `[CL3]` */
+  wake(now: number): void {
+    if (this.phase === 'waiting') {
+      this.attempt = 0;
+      this.connect(now);
+    } else if (this.phase === 'live' && now - this.heardAt > PROOF_MS) {
+      this.ping(now);
+      this.deadAt = Math.min(this.deadAt, now + PROOF_MS);
+    }
+  }
+
+  tick(now: number): void {
+    const late = now >= this.since + PATIENCE_MS;
+    if (this.phase === 'waiting' && this.retryAt !== null && now >= this.retryAt) {
+      this.connect(now);
+    } else if ((this.phase === 'connecting' || this.phase === 'greeting') && late) {
+      this.drop(now, 1006);
+    } else if (this.phase === 'live' && now >= this.deadAt) {
+      this.drop(now, CLOSE.silent);
+    } else if (this.phase === 'live') {
+      if (this.pingedAt === null && now >= this.heardAt + HEARTBEAT_MS) this.ping(now);
+      for (const feed of this.feeds.values()) feed.tick(now, this.effects);
+    }
+  }
+
+  /** The transport is open: greet. `[HS1]` */
+  opened(now: number): void {
+    if (this.phase !== 'connecting') return;
+    this.since = now;
+    this.enter('greeting');
+    const hello: ClientFrame = { type: 'hello', follow: 'listed' };
+    if (this.cursorHeld !== null) hello.since = this.cursorHeld;
+    if (this.userSeq !== null && this.cursorHeld !== null) hello.user_seq = this.userSeq;
+    const open = [...this.feeds.values()].map((feed) => feed.asked(now));
+    if (open.length) hello.open = open;
+    this.effects.push({ do: 'send', frame: hello });
+  }
+
+  /** Something came that is no frame; it proves that the connection lives. */
+  heard(now: number): void {
+    this.heardAt = now;
+    this.deadAt = now + SILENCE_MS_MAX;
+    this.pingedAt = null;
+  }
+
+  frame(now: number, frame: ServerFrame): void {
+    if (!this.connected()) return;
+    this.heard(now);
+    switch (frame.type) {
+      case 'ready':
+      case 'reset':
+        return this.welcome(now, frame.type === 'reset', frame);
+      case 'event':
+        if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
+        return this.event(now, frame);
+      case 'opened':
+        return this.feeds.get(frame.room)?.opened(now, frame.from, frame.head, this.effects);
+      case 'refused':
+        if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
+        else this.effects.push({ do: 'pass', frame });
+        if (frame.room !== undefined && frame.txn === undefined) this.feeds.delete(frame.room);
+        return;
+      case 'unchanged':
+        this.effects.push({ do: 'answer', frame });
+        return;
+      case 'left':
+        this.feeds.delete(frame.room);
+        this.effects.push({ do: 'pass', frame });
+        return;
+      case 'cursor':
+        this.cursorHeld = frame.cursor;
+        return;
+      case 'reconnect':
+        this.jitter = frame.jitter_ms;
+        return;
+      case 'rooms':
+      case 'room':
+      case 'typing':
+      case 'presence':
+        this.effects.push({ do: 'pass', frame });
+        return;
+      default:
+        // `pong`, and types of a later version. [FR2]
+        return;
+    }
+  }
+
+  /** The connection ended by itself. */
+  closed(now: number, code: number): void {
+    if (!this.connected()) return;
+    const opened = this.phase === 'live';
+    if (opened) this.failedOpens = 0;
+    else this.failedOpens += 1;
+    if (opened && now - this.since >= STEADY_MS) this.attempt = 0;
+    const jitter = this.jitter;
+    this.jitter = null;
+    for (const feed of this.feeds.values()) feed.disconnected();
+    let delay = backoff(code, this.attempt, this.unit());
+    if (delay === null) {
+      this.endedBy = code;
+      return this.enter('ended');
+    }
+    // A server that goes away says how wide to spread. [CL2]
+    if (jitter !== null) delay = Math.floor(this.unit() * jitter);
+    this.attempt += 1;
+    this.retryAt = now + delay;
+    this.enter('waiting');
+  }
+
+  /** Follows a room from what is held of it; `null` when nothing is. `[SB3]` */
+  open(now: number, room: RoomId, held: Seq | null): void {
+    if (this.feeds.has(room)) return;
+    const feed = new RoomFeed(room, held);
+    this.feeds.set(room, feed);
+    if (this.phase === 'live') {
+      this.effects.push({ do: 'send', frame: { type: 'open', ...feed.asked(now) } });
+    }
+    if (held === null) feed.reload(this.effects);
+  }
+
+  /** Back to summaries. `[SB6]` */
+  close(room: RoomId): void {
+    if (!this.feeds.delete(room) || this.phase !== 'live') return;
+    this.effects.push({ do: 'send', frame: { type: 'close', room } });
+  }
+
+  isOpen(room: RoomId): boolean {
+    return this.feeds.has(room);
+  }
+
+  /** The newest page was read; the log goes on after `head`. False when it is not wanted any more. */
+  loaded(now: number, room: RoomId, head: Seq): boolean {
+    return this.feeds.get(room)?.loaded(now, head, this.effects) ?? false;
+  }
+
+  /** A part of the log was read. */
+  fetched(now: number, room: RoomId, events: Event[]): void {
+    this.feeds.get(room)?.fetched(now, events, this.effects);
+  }
+
+  /** Reading failed; it is asked for again later. */
+  failed(now: number, room: RoomId): void {
+    this.feeds.get(room)?.failed(now, this.unit());
+  }
+
+  /** Sends what is worth nothing later; false when there is no connection. */
+  send(frame: ClientFrame): boolean {
+    if (this.phase !== 'live') return false;
+    this.effects.push({ do: 'send', frame });
+    return true;
+  }
+
+  private connected(): boolean {
+    return this.phase === 'connecting' || this.phase === 'greeting' || this.phase === 'live';
+  }
+
+  private enter(phase: Phase): void {
+    this.phase = phase;
+    if (phase !== 'waiting') this.retryAt = null;
+    this.effects.push({ do: 'connection', state: this.state() });
+  }
+
+  private connect(now: number): void {
+    this.since = now;
+    this.transport = this.choose(now);
+    this.effects.push({ do: 'connect', transport: this.transport });
+    this.enter('connecting');
+  }
+
+  /** The best way, unless it failed to open twice; then the ways take turns. */
+  private choose(now: number): TransportName {
+    const [best = 'ws', next] = this.transports;
+    if (next === undefined) return best;
+    if (this.failedOpens >= FAILED_OPENS_MAX) {
+      return (this.failedOpens - FAILED_OPENS_MAX) % 2 === 0 ? next : best;
+    }
+    return now < this.fallbackUntil ? next : best;
+  }
+
+  /** Ends it from this side and goes on as if it had ended by itself. */
+  private drop(now: number, code: number): void {
+    this.effects.push({ do: 'disconnect', code });
+    this.closed(now, code);
+  }
+
+  private ping(now: number): void {
+    this.pingedAt = now;
+    this.effects.push({ do: 'send', frame: { type: 'ping' } });
+  }
+
+  private welcome(now: number, reset: boolean, welcome: Welcome): void {
+    if (this.phase !== 'greeting') return;
+    if (this.me !== null && this.me !== welcome.me.id) {
+      // Somebody else signed in here; what is held belongs to another account.
+      this.effects.push({ do: 'disconnect', code: CLOSE.normal });
+      return this.closed(now, CLOSE.unauthenticated);
+    }
+    this.since = now;
+    this.me = welcome.me.id;
+    if (this.transport !== this.transports[0]) this.fallbackUntil = now + FALLBACK_MS;
+    if (reset || this.userSeq === null) this.userSeq = welcome.user_seq;
+    this.cursorHeld = welcome.cursor;
+    this.effects.push({ do: 'welcome', reset, welcome });
+    for (const room of welcome.left ?? []) this.feeds.delete(room);
+    if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
+    this.enter('live');
+  }
+
+  private event(now: number, event: Event): void {
+    if (isRoomId(event.log)) {
+      const feed = this.feeds.get(event.log);
+      if (feed) feed.event(now, event, this.effects);
+      else this.effects.push({ do: 'apply', event, open: false });
+    } else if (event.log === this.me && event.seq > (this.userSeq ?? 0)) {
+      // The own log may start later than it was left: `ready` carries what is missing. [HS4]
+      this.userSeq = event.seq;
+      this.effects.push({ do: 'apply', event, open: false });
+    }
+  }
+}

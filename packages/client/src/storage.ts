@@ -1,0 +1,129 @@
+/**
+ * What the client keeps across reloads, and how it is asked to be kept. Each `commit` is one
+ * transaction: a cursor is never stored without what came before it.
+ * `MemoryStorage` is for bots that start anew and for tests.
+ */
+
+import type { Cursor, RoomId, RoomSummary, Seq, TxnId, UserProfile } from '@tidings/protocol';
+import type { OutboxRow } from './outbox.ts';
+import { newer } from './rooms.ts';
+import type { Tail } from './timeline.ts';
+
+/** The account's own place. */
+export interface Place {
+  me: UserProfile;
+  cursor: Cursor;
+  userSeq: Seq;
+}
+
+export interface Saved {
+  place: Place | null;
+  rooms: RoomSummary[];
+  users: UserProfile[];
+  rows: OutboxRow[];
+}
+
+/** What changed; parts that are left out stay as they are. */
+export interface Batch {
+  /** First forget rooms, users, tails and the place; the outbox and drafts stay. */
+  reset?: boolean;
+  place?: Place;
+  /** An older summary never replaces a newer one: another tab may be ahead. */
+  rooms?: RoomSummary[];
+  /** Rooms to forget, with their tails and drafts. */
+  left?: RoomId[];
+  users?: UserProfile[];
+  tails?: Tail[];
+  rows?: OutboxRow[];
+  /** Rows to forget. */
+  done?: TxnId[];
+}
+
+export interface Storage {
+  load(): Promise<Saved>;
+  /** The rows of the outbox as they are now, those of other tabs too. */
+  rows(): Promise<OutboxRow[]>;
+  tail(room: RoomId): Promise<Tail | null>;
+  commit(batch: Batch): Promise<void>;
+  draft(room: RoomId): Promise<string>;
+  /** An empty text forgets it. */
+  putDraft(room: RoomId, text: string): Promise<void>;
+  /** Forgets everything. */
+  wipe(): Promise<void>;
+  /** Lets go of it; nothing may be asked afterwards. */
+  close(): void;
+}
+
+export class MemoryStorage implements Storage {
+  private place: Place | null = null;
+  private readonly summaries = new Map<RoomId, RoomSummary>();
+  private readonly users = new Map<string, UserProfile>();
+  private readonly tails = new Map<RoomId, Tail>();
+  private readonly outbox = new Map<TxnId, OutboxRow>();
+  private readonly drafts = new Map<RoomId, string>();
+
+  async load(): Promise<Saved> {
+    return structured({
+      place: this.place,
+      rooms: [...this.summaries.values()],
+      users: [...this.users.values()],
+      rows: [...this.outbox.values()],
+    });
+  }
+
+  async rows(): Promise<OutboxRow[]> {
+    return structured([...this.outbox.values()]);
+  }
+
+  async tail(room: RoomId): Promise<Tail | null> {
+    return structured(this.tails.get(room) ?? null);
+  }
+
+  async commit(given: Batch): Promise<void> {
+    const batch = structured(given);
+    if (batch.reset) {
+      this.place = null;
+      this.summaries.clear();
+      this.users.clear();
+      this.tails.clear();
+    }
+    if (batch.place) this.place = batch.place;
+    for (const room of batch.left ?? []) {
+      this.summaries.delete(room);
+      this.tails.delete(room);
+      this.drafts.delete(room);
+    }
+    for (const room of batch.rooms ?? []) {
+      const held = this.summaries.get(room.id);
+      this.summaries.set(room.id, held ? newer(held, room) : room);
+    }
+    for (const user of batch.users ?? []) this.users.set(user.id, user);
+    for (const tail of batch.tails ?? []) this.tails.set(tail.room, tail);
+    for (const row of batch.rows ?? []) this.outbox.set(row.txn, row);
+    for (const txn of batch.done ?? []) this.outbox.delete(txn);
+  }
+
+  async draft(room: RoomId): Promise<string> {
+    return this.drafts.get(room) ?? '';
+  }
+
+  async putDraft(room: RoomId, text: string): Promise<void> {
+    if (text) this.drafts.set(room, text);
+    else this.drafts.delete(room);
+  }
+
+  async wipe(): Promise<void> {
+    await this.commit({ reset: true });
+    this.outbox.clear();
+    this.drafts.clear();
+  }
+
+  close(): void {
+    // Nothing is open.
+  }
+}
+
+/** A copy, as a disk would give it back. */
+function structured<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}

@@ -1,0 +1,274 @@
+/**
+ * All confirmed state of one account, normalized: rooms, timelines, users, signals. It changes only
+ * by events, summaries and pages; views are derived from it and hear of changes by topic.
+ * What the user did and nobody confirmed stands in the outbox, never here.
+ */
+
+import {
+  isRoomId,
+  type Event,
+  type MemberInfo,
+  type Message,
+  type Messages,
+  type Presence,
+  type Role,
+  type RoomId,
+  type RoomSummary,
+  type ServerFrame,
+  type UserId,
+  type UserProfile,
+  type Welcome,
+  type WireLimits,
+} from '@tidings/protocol';
+import { byLastMove, follow, mark, move, newer, read } from './rooms.ts';
+import type { ConnectionState } from './session.ts';
+import { Timeline } from './timeline.ts';
+import { Topics } from './topics.ts';
+import { Typing } from './typing.ts';
+import { Users } from './users.ts';
+
+/** Timelines held in memory; those not used for longest go first. */
+const TIMELINES_MAX = 12;
+
+/** What has to be stored, by id. */
+export interface Dirty {
+  rooms: Set<RoomId>;
+  left: Set<RoomId>;
+  users: Set<UserId>;
+  tails: Set<RoomId>;
+}
+
+export class Store {
+  readonly topics = new Topics();
+  readonly users = new Users();
+  readonly typing = new Typing();
+  me: UserProfile | null = null;
+  limits: WireLimits | null = null;
+  connection: ConnectionState = {
+    phase: 'idle',
+    transport: null,
+    retryAt: null,
+    attempt: 0,
+    endedBy: null,
+  };
+  private readonly summaries = new Map<RoomId, RoomSummary>();
+  private readonly timelines = new Map<RoomId, Timeline>();
+  private readonly members = new Map<RoomId, Map<UserId, Role>>();
+  private readonly presences = new Map<UserId, Presence>();
+  private dirty: Dirty = emptyDirty();
+
+  room(id: RoomId): RoomSummary | undefined {
+    return this.summaries.get(id);
+  }
+
+  /** The rooms one is a member of, the last to move first. */
+  rooms(): RoomSummary[] {
+    return [...this.summaries.values()].filter((room) => room.role !== null).sort(byLastMove);
+  }
+
+  timeline(id: RoomId): Timeline | undefined {
+    return this.timelines.get(id);
+  }
+
+  /** The members, if they were read. */
+  membersOf(id: RoomId): ReadonlyMap<UserId, Role> | undefined {
+    return this.members.get(id);
+  }
+
+  presenceOf(user: UserId): Presence {
+    return this.presences.get(user) ?? 'offline';
+  }
+
+  /** The timeline of a room, made when it is not there; the least used others go. */
+  useTimeline(id: RoomId, keep: (room: RoomId) => boolean): Timeline {
+    const timeline = this.timelines.get(id) ?? new Timeline(id);
+    this.timelines.delete(id);
+    this.timelines.set(id, timeline);
+    for (const other of this.timelines.keys()) {
+      if (this.timelines.size <= TIMELINES_MAX) break;
+      if (other !== id && !keep(other)) this.timelines.delete(other);
+    }
+    return timeline;
+  }
+
+  /** Forgets the timelines that nobody follows; what they hold may be of another epoch. */
+  dropTimelines(keep: (room: RoomId) => boolean): void {
+    for (const id of this.timelines.keys()) if (!keep(id)) this.timelines.delete(id);
+  }
+
+  setConnection(state: ConnectionState): void {
+    this.connection = state;
+    this.topics.touch('connection');
+    if (state.phase === 'live') return;
+    for (const room of this.typing.clear()) this.topics.touch(`typing:${room}`);
+    if (this.presences.size) {
+      this.presences.clear();
+      this.topics.touch('presence');
+    }
+  }
+
+  /** Takes what was stored. */
+  restore(me: UserProfile, rooms: RoomSummary[], users: UserProfile[]): void {
+    this.me = me;
+    for (const room of rooms) this.summaries.set(room.id, room);
+    this.users.put([...users, me]);
+    this.topics.touch('me', 'rooms', 'users');
+  }
+
+  /** `[HS2]` With `reset` all that is held is forgotten first. */
+  welcome(reset: boolean, welcome: Welcome): void {
+    if (reset) {
+      for (const room of this.summaries.keys()) this.topics.touch(`room:${room}`);
+      this.summaries.clear();
+      this.members.clear();
+      this.dirty = emptyDirty();
+    }
+    this.me = welcome.me;
+    this.limits = welcome.limits;
+    this.putUsers([...(welcome.users ?? []), welcome.me]);
+    for (const room of welcome.rooms) this.putRoom(room);
+    for (const room of welcome.left ?? []) this.leave(room);
+    this.topics.touch('me', 'rooms');
+  }
+
+  /** A whole summary replaces what is held, except a marker that is further. `[HS3]` */
+  putRoom(room: RoomSummary): void {
+    const held = this.summaries.get(room.id);
+    this.setRoom(held ? mark(held.head > room.head ? newer(held, room) : room, held.marker) : room);
+    if (room.peer) this.users.want(room.peer);
+    if (room.last) this.users.want(room.last.actor);
+  }
+
+  putUsers(profiles: readonly UserProfile[]): void {
+    const changed = this.users.put(profiles);
+    if (!changed.length) return;
+    for (const { id } of changed) this.dirty.users.add(id);
+    this.topics.touch('users');
+  }
+
+  putMembers(id: RoomId, members: MemberInfo[]): void {
+    this.putUsers(members.map((member) => member.user));
+    this.members.set(id, new Map(members.map((member) => [member.user.id, member.role])));
+    this.topics.touch(`members:${id}`);
+  }
+
+  /** Those who wrote a page, for their names. */
+  wantAuthors(messages: readonly Message[]): void {
+    for (const message of messages) this.users.want(message.actor);
+  }
+
+  /** Applies an event. `open` says that the timeline follows and this is the next one. */
+  apply(event: Event, open: boolean): void {
+    if (!isRoomId(event.log)) return this.applyOwn(event);
+    const id = event.log;
+    const room = this.summaries.get(id);
+    if (room && this.me) this.setRoom(follow(room, event, this.me.id));
+    this.users.want(event.actor);
+    const content = event.content;
+    const members = this.members.get(id);
+    if (content?.kind === 'member_joined') {
+      this.users.want(content.user);
+      members?.set(content.user, content.role);
+      this.topics.touch(`members:${id}`);
+    } else if (content?.kind === 'member_left') {
+      members?.delete(content.user);
+      this.topics.touch(`members:${id}`);
+    } else if (content?.kind === 'message') {
+      if (this.typing.put(id, event.actor, false, 0)) this.topics.touch(`typing:${id}`);
+    }
+    if (open) {
+      this.timelines.get(id)?.apply(event);
+      this.dirty.tails.add(id);
+      this.topics.touch(`timeline:${id}`);
+    }
+  }
+
+  /** Takes summaries and signals. */
+  pass(frame: ServerFrame, now: number): void {
+    switch (frame.type) {
+      case 'rooms':
+        for (const head of frame.rooms) {
+          const room = this.summaries.get(head.room);
+          if (!room || !this.me) continue;
+          this.setRoom(move(room, head, this.me.id));
+          if (head.last) this.users.want(head.last.actor);
+        }
+        return;
+      case 'room':
+        this.putUsers(frame.users ?? []);
+        return this.putRoom(frame.room);
+      case 'left':
+        return this.leave(frame.room);
+      case 'refused':
+        // An open room that is not there (any more).
+        if (frame.room && frame.refusal.code === 'not_found') this.leave(frame.room);
+        return;
+      case 'typing':
+        if (this.typing.put(frame.room, frame.user, frame.on, now)) {
+          this.users.want(frame.user);
+          this.topics.touch(`typing:${frame.room}`);
+        }
+        return;
+      case 'presence':
+        for (const { user, status } of frame.users) this.presences.set(user, status);
+        this.topics.touch('presence');
+        return;
+    }
+  }
+
+  leave(id: RoomId): void {
+    this.summaries.delete(id);
+    this.timelines.delete(id);
+    this.members.delete(id);
+    this.dirty.rooms.delete(id);
+    this.dirty.tails.delete(id);
+    this.dirty.left.add(id);
+    this.topics.touch('rooms', `room:${id}`, `timeline:${id}`);
+  }
+
+  /** Takes the newest page of a room whose timeline started over from it. */
+  readNewest(id: RoomId, page: Messages): void {
+    const room = this.summaries.get(id);
+    if (room && this.me) this.setRoom(read(room, page, this.me.id));
+    this.wantAuthors(page.messages);
+    this.touchTimeline(id);
+  }
+
+  /** Notes that a timeline changed otherwise than by an event. */
+  touchTimeline(id: RoomId): void {
+    this.dirty.tails.add(id);
+    this.topics.touch(`timeline:${id}`);
+  }
+
+  /** What has to be stored; it is given once. */
+  takeDirty(): Dirty {
+    const dirty = this.dirty;
+    this.dirty = emptyDirty();
+    return dirty;
+  }
+
+  /** Whether anything has to be stored. */
+  isDirty(): boolean {
+    const { rooms, left, users, tails } = this.dirty;
+    return rooms.size + left.size + users.size + tails.size > 0;
+  }
+
+  private applyOwn(event: Event): void {
+    if (event.content?.kind !== 'marker_moved') return;
+    const { room: id, seq, count } = event.content;
+    const room = this.summaries.get(id);
+    if (room) this.setRoom(mark(room, { seq, count }));
+  }
+
+  private setRoom(room: RoomSummary): void {
+    if (this.summaries.get(room.id) === room) return;
+    this.summaries.set(room.id, room);
+    this.dirty.left.delete(room.id);
+    this.dirty.rooms.add(room.id);
+    this.topics.touch('rooms', `room:${room.id}`);
+  }
+}
+
+function emptyDirty(): Dirty {
+  return { rooms: new Set(), left: new Set(), users: new Set(), tails: new Set() };
+}

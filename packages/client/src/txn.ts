@@ -1,0 +1,48 @@
+/**
+ * Makes transaction ids: UUIDv7 (RFC 9562) that never repeat and always grow within one maker,
+ * so that rows sorted by txn are in the order in which they were made. `[CM1]`
+ */
+
+import type { TxnId } from '@tidings/protocol';
+import type { Clock, Random } from './clock.ts';
+
+export class TxnMaker {
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private last = 0;
+  private counter = 0;
+
+  constructor(clock: Clock, random: Random) {
+    this.clock = clock;
+    this.random = random;
+  }
+
+  next(): TxnId {
+    const now = this.clock.now();
+    if (now > this.last) {
+      this.last = now;
+      this.counter = 0;
+    } else if (++this.counter > 0xfff) {
+      // More than 4096 in one millisecond, or a clock set back: borrow from the future.
+      this.last += 1;
+      this.counter = 0;
+    }
+    const bytes = this.random.bytes(16);
+    let millis = this.last;
+    for (let i = 5; i >= 0; i--) {
+      bytes[i] = millis % 256;
+      millis = Math.floor(millis / 256);
+    }
+    bytes[6] = 0x70 | (this.counter >> 8);
+    bytes[7] = this.counter & 0xff;
+    bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return [
+      hex.slice(0, 8),
+      hex.slice(8, 12),
+      hex.slice(12, 16),
+      hex.slice(16, 20),
+      hex.slice(20),
+    ].join('-');
+  }
+}
