@@ -1,1 +1,23 @@
-//! To come.
+//! All SQL of Tidings, and nothing but SQL: SQLite and PostgreSQL behind one type.
+//!
+//! Owns: [`Store`], the schema and its migrations, the transaction that appends, the reads.
+//! Never: decides a command, waits for anything but its database, keeps state of its own between calls.
+//!
+//! Read in this order: [`Store`], `migrations/sqlite/0001_first.sql`, `sqlite/write.rs`, `query.rs`, `read/`.
+
+mod batch;
+mod decode;
+mod error;
+mod migrate;
+mod query;
+mod read;
+mod sqlite;
+mod store;
+mod value;
+
+pub use error::StoreError;
+pub use read::{
+    history::{MessagePage, Page},
+    resume::{Following, Resume},
+};
+pub use store::{Commit, Store, StoreConfig};

@@ -1,0 +1,126 @@
+//! What a decided batch means in rows, for both databases.
+//!
+//! Owns: checking that a batch continues its shard, and picking the rows that its changes name.
+//! Never: touches a database.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
+
+use tidings_core::{Device, Entry, State};
+use tidings_protocol::{
+    DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, content::Known,
+};
+
+use crate::{Commit, error::StoreError};
+
+/// The shard's new head.
+///
+/// # Errors
+/// Trouble, when the batch does not continue the head without a gap: a bug of the decider, caught before it is written.
+pub(crate) fn check(
+    shard: ShardId,
+    head: Position,
+    entries: &[Entry],
+) -> Result<Position, StoreError> {
+    let mut last = head;
+    for entry in entries {
+        last = last.next();
+        if entry.event.position != last || entry.event.shard != shard {
+            return Err(StoreError::Trouble(format!(
+                "a batch for shard {shard} after position {head} has an entry of shard {} at position {}",
+                entry.event.shard, entry.event.position
+            )));
+        }
+    }
+    Ok(last)
+}
+
+/// The changed rows of one kind.
+///
+/// # Errors
+/// Trouble, when a change names a row that the state does not hold.
+pub(crate) fn rows<'a, K: Eq + Hash, T>(
+    changed: &BTreeSet<K>,
+    held: &'a HashMap<K, T>,
+) -> Result<Vec<&'a T>, StoreError> {
+    changed
+        .iter()
+        .map(|key| held.get(key).ok_or_else(missing))
+        .collect()
+}
+
+/// The devices to add.
+///
+/// # Errors
+/// As [`rows`].
+pub(crate) fn added_devices(state: &State) -> Result<Vec<&Device>, StoreError> {
+    let added = state.changes.devices.iter().filter(|(_, added)| **added);
+    added
+        .map(|(id, _)| state.devices.get(id).ok_or_else(missing))
+        .collect()
+}
+
+fn missing() -> StoreError {
+    StoreError::Trouble("a change names a row that its batch does not hold".to_owned())
+}
+
+/// A marker with the position of the event that moved it.
+pub(crate) struct MarkerRow {
+    pub(crate) user: UserId,
+    pub(crate) room: RoomId,
+    pub(crate) marker: Marker,
+    pub(crate) position: Position,
+}
+
+/// The markers to write.
+///
+/// # Errors
+/// As [`rows`].
+pub(crate) fn markers(commit: &Commit) -> Result<Vec<MarkerRow>, StoreError> {
+    let changed = &commit.state.changes.markers;
+    let row = |&(user, room): &(UserId, RoomId)| {
+        let moved = commit.entries.iter().rev().find(|entry| {
+            entry.event.log == LogId::User(user)
+                && matches!(&entry.content, Known::MarkerMoved { room: r, .. } if *r == room)
+        });
+        let position = moved.ok_or_else(missing)?.event.position;
+        let marker = *commit
+            .state
+            .markers
+            .get(&(user, room))
+            .ok_or_else(missing)?;
+        Ok(MarkerRow {
+            user,
+            room,
+            marker,
+            position,
+        })
+    };
+    changed.iter().map(row).collect()
+}
+
+/// The account that this batch makes the owner of the server, as the first of all.
+pub(crate) fn first_account(entries: &[Entry]) -> Option<UserId> {
+    entries.iter().find_map(|entry| match &entry.content {
+        Known::UserCreated {
+            role: ServerRole::Owner,
+            ..
+        } => Some(entry.event.actor),
+        _ => None,
+    })
+}
+
+/// The kind of log as it stands in `log_kind`.
+pub(crate) fn log_kind(log: LogId) -> &'static str {
+    match log {
+        LogId::Room(_) => "room",
+        LogId::User(_) => "user",
+    }
+}
+
+/// A display name as it is found by.
+pub(crate) fn folded(name: &DisplayName) -> String {
+    name.as_str().to_lowercase()
+}

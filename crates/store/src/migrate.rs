@@ -1,0 +1,141 @@
+//! Migrations: ordered files, embedded, each with a checksum that is recorded when it runs.
+//!
+//! Owns: which files there are, which are still to run, and refusing a database of a newer version, a foreign one,
+//! or one whose shipped files were changed. Never: talks to a database; each database runs what [`pending`] says,
+//! under its own lock and in one transaction.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+
+/// One step of the schema.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    /// From 1, without gaps.
+    pub(crate) version: i64,
+    /// The file's name.
+    pub(crate) name: &'static str,
+    /// Its statements.
+    pub(crate) text: &'static str,
+}
+
+pub(crate) const SQLITE: &[Migration] = &[Migration {
+    version: 1,
+    name: "0001_first.sql",
+    text: include_str!("../migrations/sqlite/0001_first.sql"),
+}];
+
+pub(crate) const POSTGRES: &[Migration] = &[Migration {
+    version: 1,
+    name: "0001_first.sql",
+    text: include_str!("../migrations/postgres/0001_first.sql"),
+}];
+
+/// A migration as the database remembers it.
+#[derive(Debug, Clone)]
+pub(crate) struct Applied {
+    pub(crate) version: i64,
+    pub(crate) name: String,
+    pub(crate) checksum: String,
+}
+
+impl Migration {
+    /// SHA-256 of the file, in hexadecimal.
+    pub(crate) fn checksum(&self) -> String {
+        let digest = Sha256::digest(self.text.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What is still to run.
+///
+/// # Errors
+/// `Refused`, with a sentence for the operator.
+pub(crate) fn pending<'a>(
+    known: &'a [Migration],
+    applied: &[Applied],
+) -> Result<&'a [Migration], StoreError> {
+    for (index, row) in applied.iter().enumerate() {
+        let Some(migration) = known.get(index).filter(|m| m.version == row.version) else {
+            return Err(StoreError::Refused(format!(
+                "This database is of a newer version of Tidings: it has migration {} ({}), and this program knows \
+                 {}. Start the newer program, or restore a backup made before the upgrade.",
+                row.version,
+                row.name,
+                known.len(),
+            )));
+        };
+        if migration.checksum() != row.checksum {
+            return Err(StoreError::Refused(format!(
+                "Migration {} ({}) is not the one that made this database. A shipped migration must never be \
+                 changed; start the program that made the database.",
+                row.version, row.name,
+            )));
+        }
+    }
+    Ok(&known[applied.len()..])
+}
+
+/// The refusal of a database with tables that are not ours.
+pub(crate) fn foreign(what: &str) -> StoreError {
+    StoreError::Refused(format!(
+        "{what} holds tables that Tidings did not make. Give Tidings a database of its own."
+    ))
+}
+
+/// A random incarnation of the logs, below 2^53.
+pub(crate) fn new_epoch() -> Result<u64, StoreError> {
+    let random = getrandom::u64().map_err(|e| StoreError::trouble("drawing the epoch", e))?;
+    Ok((random >> 11).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(known: &[Migration]) -> Vec<Applied> {
+        let row = |m: &Migration| Applied {
+            version: m.version,
+            name: m.name.into(),
+            checksum: m.checksum(),
+        };
+        known.iter().map(row).collect()
+    }
+
+    #[test]
+    fn versions_count_from_one_on_both() {
+        for known in [SQLITE, POSTGRES] {
+            for (index, migration) in known.iter().enumerate() {
+                assert_eq!(migration.version, index as i64 + 1);
+                assert!(
+                    migration
+                        .name
+                        .starts_with(&format!("{:04}_", migration.version))
+                );
+            }
+        }
+        assert_eq!(SQLITE.len(), POSTGRES.len());
+    }
+
+    #[test]
+    fn only_what_is_missing_runs() {
+        assert_eq!(pending(SQLITE, &[]).unwrap().len(), SQLITE.len());
+        assert!(pending(SQLITE, &applied(SQLITE)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn newer_and_changed_are_refused() {
+        let mut newer = applied(SQLITE);
+        newer.push(Applied {
+            version: 999,
+            name: "0999_later.sql".into(),
+            checksum: "x".into(),
+        });
+        let error = pending(SQLITE, &newer).unwrap_err().to_string();
+        assert!(error.contains("newer version"), "{error}");
+        let mut changed = applied(SQLITE);
+        changed[0].checksum = "0".repeat(64);
+        let error = pending(SQLITE, &changed).unwrap_err().to_string();
+        assert!(error.contains("must never be"), "{error}");
+    }
+}

@@ -1,0 +1,161 @@
+//! The registry of every read: one text for both databases.
+//!
+//! Owns: the SQL of reads, written with `$n`; SQLite gets it with `?n`, and `= ANY($n)` as `IN rarray(?n)`.
+//! Never: builds SQL from input. What only one database runs stands in `sqlite/statements.rs` or
+//! `postgres/statements.rs`. A test prepares all of them on both.
+
+use std::sync::LazyLock;
+
+/// One statement of the registry.
+#[derive(Debug)]
+pub(crate) struct Query {
+    /// The text with `$n`, as PostgreSQL takes it.
+    pub(crate) text: &'static str,
+    /// The same as SQLite takes it.
+    pub(crate) sqlite: LazyLock<String>,
+}
+
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) static $name: Query = {
+                const TEXT: &str = $text;
+                Query { text: TEXT, sqlite: LazyLock::new(|| for_sqlite(TEXT)) }
+            };
+        )*
+        /// Every read, by name.
+        pub(crate) static READS: &[(&str, &Query)] = &[$((stringify!($name), &$name),)*];
+    };
+}
+
+/// Parameters in SQLite's own form: a bare `$n` would be bound by the order of first appearance.
+fn for_sqlite(text: &str) -> String {
+    text.replace("= ANY($", "IN rarray($").replace('$', "?")
+}
+
+macro_rules! event_columns {
+    () => {
+        "e.shard, e.position, e.log_kind, e.log, e.seq, e.id, e.at, e.actor, e.count, e.txn, e.kind, e.body"
+    };
+}
+macro_rules! room_columns {
+    () => {
+        "r.id, r.kind, r.visibility, r.name, r.direct_a, r.direct_b, r.created_by, r.created_at, \
+         r.head, r.head_position, r.count, r.members, r.owners, r.last_message"
+    };
+}
+macro_rules! member_columns {
+    () => {
+        "m.room, m.\"user\", m.role, m.joined, m.joined_seq, m.joined_position, m.left_seq, m.left_position, \
+         m.sent_seq, m.sent_count"
+    };
+}
+macro_rules! user_columns {
+    () => {
+        "u.id, u.username, u.display_name, u.kind, u.role, u.created_at, u.password_hash, u.head, u.head_position"
+    };
+}
+macro_rules! message_columns {
+    () => {
+        "t.room, t.seq, t.id, t.author, t.text, t.edited, t.deleted, t.emoji"
+    };
+}
+macro_rules! device_columns {
+    () => {
+        "d.id, d.\"user\", d.name, d.token_hash, d.created_at"
+    };
+}
+macro_rules! profile_columns {
+    () => {
+        "u.id, u.username, u.display_name, u.kind, u.role, u.created_at"
+    };
+}
+macro_rules! summary_from {
+    () => {
+        "SELECT r.id, r.kind, r.visibility, r.name, r.direct_a, r.direct_b, r.created_at, r.head, r.count, r.members, \
+         m.role, m.joined, m.sent_seq, m.sent_count, k.seq, k.count, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted \
+         FROM rooms r \
+         LEFT JOIN members m ON m.room = r.id AND m.\"user\" = $1 \
+         LEFT JOIN markers k ON k.\"user\" = $1 AND k.room = r.id \
+         LEFT JOIN events e ON e.log = r.id AND e.seq = r.last_message \
+         LEFT JOIN messages t ON t.room = r.id AND t.seq = r.last_message "
+    };
+}
+macro_rules! page_from {
+    () => {
+        "SELECT t.id, t.room, t.seq, e.at, e.actor, e.count, e.txn, e.body, t.text, t.edited, t.deleted, t.emoji \
+         FROM messages t JOIN events e ON e.log = t.room AND e.seq = t.seq "
+    };
+}
+pub(crate) use {
+    device_columns, event_columns, member_columns, message_columns, room_columns, user_columns,
+};
+
+queries! {
+    /// Nothing: whether the database answers.
+    PING = "SELECT head FROM shards WHERE shard = 0";
+    /// The value of a key of `meta`.
+    META = "SELECT value FROM meta WHERE key = $1";
+    /// The last position of every shard.
+    HEADS = "SELECT head FROM shards ORDER BY shard";
+
+    /// A piece of one log: log, after, limit.
+    LOG_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.log = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
+    /// A piece of one shard: shard, after, limit.
+    SHARD_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3");
+    /// A piece of one shard as a user may see it: user, shard, after, upto, limit.
+    VISIBLE_AFTER = concat!("SELECT ", event_columns!(), " FROM events e LEFT JOIN members m ON m.room = e.log AND m.\"user\" = $1 \
+        WHERE e.shard = $2 AND e.position > $3 AND e.position <= $4 \
+        AND (e.log = $1 OR (e.position >= m.joined_position AND (m.joined = true OR e.position <= m.left_position))) \
+        ORDER BY e.position LIMIT $5");
+
+    /// A room.
+    ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1");
+    /// A membership, or its tombstone: room, user.
+    MEMBER = concat!("SELECT ", member_columns!(), " FROM members m WHERE m.room = $1 AND m.\"user\" = $2");
+    /// Members with their profiles: room, after, limit.
+    MEMBERS = concat!("SELECT m.role, ", profile_columns!(), " FROM members m JOIN users u ON u.id = m.\"user\" \
+        WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3");
+    /// Rooms as a user sees them: user, rooms.
+    SUMMARIES = concat!(summary_from!(), "WHERE r.id = ANY($2)");
+    /// Public channels: user, after, limit.
+    PUBLIC_ROOMS = concat!(summary_from!(), "WHERE r.visibility = 'public' AND r.id > $2 ORDER BY r.id LIMIT $3");
+
+    /// The rooms a user is in and how far each has come.
+    FOLLOWING = "SELECT m.room, r.head, r.count, r.head_position, m.joined_position \
+        FROM members m JOIN rooms r ON r.id = m.room WHERE m.\"user\" = $1 AND m.joined = true";
+    /// The rooms a user was in, and where they left.
+    LEFT_ROOMS = "SELECT m.room, m.left_position FROM members m WHERE m.\"user\" = $1 AND m.joined = false";
+    /// The rooms whose marker moved: user, after.
+    MARKERS_MOVED = "SELECT k.room FROM markers k WHERE k.\"user\" = $1 AND k.position > $2";
+
+    /// Messages before a place, newest first: room, before, limit.
+    MESSAGES_BEFORE = concat!(page_from!(), "WHERE t.room = $1 AND t.seq < $2 ORDER BY t.seq DESC LIMIT $3");
+    /// Messages after a place, oldest first: room, after, limit.
+    MESSAGES_AFTER = concat!(page_from!(), "WHERE t.room = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3");
+    /// Whether there is a message up to a place: room, upto.
+    ANY_MESSAGE_UPTO = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq <= $2 ORDER BY t.seq DESC LIMIT 1";
+    /// Whether there is a message from a place on: room, from.
+    ANY_MESSAGE_FROM = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq >= $2 ORDER BY t.seq LIMIT 1";
+    /// Reactions on messages: room, messages.
+    REACTIONS = "SELECT x.message, x.emoji, x.\"user\" FROM reactions x WHERE x.room = $1 AND x.message = ANY($2) \
+        ORDER BY x.message, x.emoji, x.\"user\"";
+
+    /// An account.
+    USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = $1");
+    /// An account by its name.
+    USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
+    /// Profiles by their ids.
+    PROFILES = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id = ANY($1) ORDER BY u.id");
+    /// Profiles whose username or display name begins so: from, upto, limit.
+    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM users u WHERE (u.username >= $1 AND u.username < $2) \
+        OR (u.folded_name >= $1 AND u.folded_name < $2) ORDER BY u.username LIMIT $3");
+    /// A device and its user, by the hash of the token.
+    DEVICE_BY_TOKEN = concat!("SELECT ", device_columns!(), ", ", user_columns!(), " FROM devices d JOIN users u ON u.id = d.\"user\" WHERE d.token_hash = $1");
+    /// A user's devices, newest first.
+    DEVICES = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.\"user\" = $1 ORDER BY d.created_at DESC, d.id DESC");
+    /// Which users share a room with one now: user, others.
+    SHARING_ROOM = "SELECT DISTINCT b.\"user\" FROM members b WHERE b.\"user\" = ANY($2) AND b.joined = true \
+        AND EXISTS (SELECT 1 FROM members a WHERE a.room = b.room AND a.\"user\" = $1 AND a.joined = true)";
+}

@@ -1,0 +1,171 @@
+//! Pages of a room's messages in their current state.
+//!
+//! Owns: [`Page`], [`MessagePage`], the edges of pages.
+//! Never: judges whether the reader is a member.
+
+use std::collections::HashMap;
+
+use tidings_protocol::{EventId, Message, MessageReaction, RoomId, Seq, UserId};
+
+use crate::{
+    decode::{self, PageRow},
+    error::StoreError,
+    query::{self, Query},
+    value::{Param, Snapshot, row},
+};
+
+/// Which part of a room's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The newest.
+    Latest,
+    /// The newest of those before this place.
+    Before(Seq),
+    /// The oldest of those after this place.
+    After(Seq),
+    /// Half up to and including this place, half after it; where one side is short the other fills up.
+    Around(Seq),
+}
+
+/// Messages in their current state, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessagePage {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The head of the room's log when the page was read; zero when there is no such room.
+    pub head: Seq,
+    /// Whether there are older ones than the first of this page.
+    pub more_before: bool,
+    /// Whether there are newer ones than the last of this page.
+    pub more_after: bool,
+}
+
+/// Run in a snapshot: the head and the page belong together.
+pub(crate) async fn messages<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    reader: UserId,
+    page: Page,
+    limit: u32,
+) -> Result<MessagePage, StoreError> {
+    let head = row(s, &query::ROOM, vec![room.bytes().into()], decode::room)
+        .await?
+        .map_or(Seq::ZERO, |room| room.head);
+    let limit = limit as usize;
+    let (mut rows, more_before, more_after);
+    match page {
+        Page::Latest => {
+            rows = before(s, room, Seq(u64::MAX), limit).await?;
+            more_before = cut(&mut rows, limit);
+            more_after = false;
+            rows.reverse();
+        }
+        Page::Before(seq) => {
+            rows = before(s, room, seq, limit).await?;
+            more_before = cut(&mut rows, limit);
+            more_after = any(s, &query::ANY_MESSAGE_FROM, room, seq).await?;
+            rows.reverse();
+        }
+        Page::After(seq) => {
+            rows = after(s, room, seq, limit).await?;
+            more_after = cut(&mut rows, limit);
+            more_before = any(s, &query::ANY_MESSAGE_UPTO, room, seq).await?;
+        }
+        Page::Around(seq) => {
+            rows = before(s, room, Seq(seq.0.saturating_add(1)), limit).await?;
+            let mut newer = after(s, room, seq, limit).await?;
+            let after_wanted = newer
+                .len()
+                .min((limit / 2).max(limit.saturating_sub(rows.len())));
+            more_before = cut(&mut rows, limit - after_wanted);
+            more_after = cut(&mut newer, after_wanted);
+            rows.reverse();
+            rows.append(&mut newer);
+        }
+    }
+    let messages = with_reactions(s, room, reader, rows).await?;
+    Ok(MessagePage {
+        messages,
+        head,
+        more_before,
+        more_after,
+    })
+}
+
+/// Newest first; one more than asked for, if there is.
+async fn before<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    seq: Seq,
+    limit: usize,
+) -> Result<Vec<PageRow>, StoreError> {
+    let params = vec![room.bytes().into(), seq.0.into(), (limit as u64 + 1).into()];
+    s.rows(&query::MESSAGES_BEFORE, params, decode::page_row)
+        .await
+}
+
+/// Oldest first; one more than asked for, if there is.
+async fn after<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    seq: Seq,
+    limit: usize,
+) -> Result<Vec<PageRow>, StoreError> {
+    let params = vec![room.bytes().into(), seq.0.into(), (limit as u64 + 1).into()];
+    s.rows(&query::MESSAGES_AFTER, params, decode::page_row)
+        .await
+}
+
+/// Cuts to the limit, and says whether there was more.
+fn cut(rows: &mut Vec<PageRow>, limit: usize) -> bool {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    more
+}
+
+async fn any<S: Snapshot>(
+    s: &S,
+    query: &'static Query,
+    room: RoomId,
+    seq: Seq,
+) -> Result<bool, StoreError> {
+    let params = vec![room.bytes().into(), seq.0.into()];
+    Ok(row(s, query, params, decode::seq).await?.is_some())
+}
+
+async fn with_reactions<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    reader: UserId,
+    rows: Vec<PageRow>,
+) -> Result<Vec<Message>, StoreError> {
+    let reacted: Vec<_> = rows
+        .iter()
+        .filter(|row| row.reacted)
+        .map(|row| row.message.id.bytes())
+        .collect();
+    let mut reactions: HashMap<EventId, Vec<MessageReaction>> = HashMap::new();
+    if !reacted.is_empty() {
+        let params = vec![room.bytes().into(), Param::Ids(reacted)];
+        let found = s.rows(&query::REACTIONS, params, decode::reaction).await?;
+        for (message, emoji, user) in found {
+            let list = reactions.entry(message).or_default();
+            match list.last_mut() {
+                Some(last) if last.emoji == emoji => last.users.push(user),
+                _ => list.push(MessageReaction {
+                    emoji,
+                    users: vec![user],
+                }),
+            }
+        }
+    }
+    let finish = |row: PageRow| {
+        let mut message = row.message;
+        message.reactions = reactions.remove(&message.id).unwrap_or_default();
+        if message.actor != reader {
+            message.txn = None;
+        }
+        message
+    };
+    Ok(rows.into_iter().map(finish).collect())
+}

@@ -1,0 +1,79 @@
+//! Accounts, profiles and devices.
+//!
+//! Owns: finding people and sign-ins. Never: puts a password's hash into a profile.
+
+use tidings_core::{Device, User};
+use tidings_protocol::{UserId, UserProfile, Username};
+
+use crate::{
+    decode,
+    error::StoreError,
+    query,
+    value::{Param, Snapshot, row},
+};
+
+pub(crate) async fn user<S: Snapshot>(s: &S, id: UserId) -> Result<Option<User>, StoreError> {
+    row(s, &query::USER, vec![id.bytes().into()], decode::user).await
+}
+
+pub(crate) async fn user_by_name<S: Snapshot>(
+    s: &S,
+    name: Username,
+) -> Result<Option<User>, StoreError> {
+    let params = vec![Param::Text(name.as_str().to_owned())];
+    row(s, &query::USER_BY_NAME, params, decode::user).await
+}
+
+pub(crate) async fn profiles<S: Snapshot>(
+    s: &S,
+    ids: Vec<UserId>,
+) -> Result<Vec<UserProfile>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids.into_iter().map(UserId::bytes).collect();
+    s.rows(&query::PROFILES, vec![Param::Ids(ids)], decode::profile)
+        .await
+}
+
+pub(crate) async fn search<S: Snapshot>(
+    s: &S,
+    prefix: String,
+    limit: u32,
+) -> Result<Vec<UserProfile>, StoreError> {
+    let from = prefix.to_lowercase();
+    if from.contains('\0') {
+        // No name has it, and PostgreSQL has no such text.
+        return Ok(Vec::new());
+    }
+    // Everything that begins with `from` sorts below `from` and the last character there is.
+    let upto = format!("{from}\u{10ffff}");
+    let params = vec![Param::Text(from), Param::Text(upto), limit.into()];
+    s.rows(&query::SEARCH_USERS, params, decode::profile).await
+}
+
+pub(crate) async fn device_by_token<S: Snapshot>(
+    s: &S,
+    hash: [u8; 32],
+) -> Result<Option<(Device, User)>, StoreError> {
+    let params = vec![Param::Bytes(hash.to_vec())];
+    row(s, &query::DEVICE_BY_TOKEN, params, decode::device_and_user).await
+}
+
+pub(crate) async fn devices<S: Snapshot>(s: &S, user: UserId) -> Result<Vec<Device>, StoreError> {
+    s.rows(&query::DEVICES, vec![user.bytes().into()], decode::device)
+        .await
+}
+
+pub(crate) async fn sharing_room<S: Snapshot>(
+    s: &S,
+    user: UserId,
+    others: Vec<UserId>,
+) -> Result<Vec<UserId>, StoreError> {
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let others = others.into_iter().map(UserId::bytes).collect();
+    let params = vec![user.bytes().into(), Param::Ids(others)];
+    s.rows(&query::SHARING_ROOM, params, decode::user_id).await
+}

@@ -1,0 +1,106 @@
+//! What a device that comes back needs.
+//!
+//! Owns: [`Resume`], read in one snapshot: which rooms moved since the cursor, and which were left.
+//! Never: reads the log of rooms that did not move.
+
+use std::collections::BTreeSet;
+
+use tidings_core::User;
+use tidings_protocol::{Cursor, LogId, Position, RoomId, RoomSummary, Seq, UserId, UserProfile};
+
+use super::{log, people, room};
+use crate::{decode, error::StoreError, query, value::Snapshot};
+
+/// A room that a user is in, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Following {
+    /// The room.
+    pub room: RoomId,
+    /// The last event of its log.
+    pub head: Seq,
+    /// Messages in its log.
+    pub count: u64,
+    /// The position of the last event in the room's shard.
+    pub head_position: Position,
+    /// The position at which the user joined.
+    pub joined_position: Position,
+}
+
+/// What `hello` is answered from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The account.
+    pub user: User,
+    /// Every room the user is in.
+    pub following: Vec<Following>,
+    /// With a cursor the rooms that moved since (their log, or the user's marker), without one all of them.
+    pub rooms: Vec<RoomSummary>,
+    /// Rooms left since the cursor; a room joined again since is not among them.
+    pub left: Vec<RoomId>,
+    /// The users that `rooms` names: peers, and authors of last lines.
+    pub users: Vec<UserProfile>,
+    /// The last position of every shard, in the same snapshot.
+    pub heads: Vec<Position>,
+}
+
+/// Run in a snapshot: all of it belongs together.
+pub(crate) async fn resume<S: Snapshot>(
+    s: &S,
+    user: UserId,
+    cursor: Option<Cursor>,
+) -> Result<Option<Resume>, StoreError> {
+    let Some(account) = people::user(s, user).await? else {
+        return Ok(None);
+    };
+    let heads = log::heads(s).await?;
+    let shards = u16::try_from(heads.len()).unwrap_or(u16::MAX);
+    let by_user = || vec![user.bytes().into()];
+    let following = s
+        .rows(&query::FOLLOWING, by_user(), decode::following)
+        .await?;
+    let (mut moved, mut left) = (BTreeSet::new(), Vec::new());
+    if let Some(cursor) = &cursor {
+        let seen = |room: RoomId| cursor.position(LogId::Room(room).shard(shards));
+        moved.extend(
+            following
+                .iter()
+                .filter(|f| f.head_position > seen(f.room))
+                .map(|f| f.room),
+        );
+        let own = cursor.position(LogId::User(user).shard(shards));
+        if account.head_position > own {
+            let params = vec![user.bytes().into(), own.0.into()];
+            moved.extend(
+                s.rows(&query::MARKERS_MOVED, params, decode::room_id)
+                    .await?,
+            );
+        }
+        left = s
+            .rows(&query::LEFT_ROOMS, by_user(), decode::room_and_position)
+            .await?;
+        left.retain(|(room, position)| *position > seen(*room));
+    } else {
+        moved.extend(following.iter().map(|f| f.room));
+    }
+    // A marker may stand in a room that the user has left; of those only `left` speaks.
+    let joined: BTreeSet<RoomId> = following.iter().map(|f| f.room).collect();
+    moved.retain(|room| joined.contains(room));
+    let rooms = room::summaries(s, user, moved).await?;
+    let named: BTreeSet<UserId> = rooms
+        .iter()
+        .flat_map(|room| {
+            room.peer
+                .into_iter()
+                .chain(room.last.iter().map(|l| l.actor))
+        })
+        .collect();
+    let users = people::profiles(s, named.into_iter().collect()).await?;
+    Ok(Some(Resume {
+        user: account,
+        following,
+        rooms,
+        left: left.into_iter().map(|(room, _)| room).collect(),
+        users,
+        heads,
+    }))
+}

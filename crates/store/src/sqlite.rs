@@ -1,0 +1,165 @@
+//! SQLite: one file, one writer, a few readers.
+//!
+//! Owns: [`Sqlite`], the threads that hold the connections, and the bounded queues before them.
+//! Never: runs a statement on the caller's thread, or commits from two threads.
+
+mod checkpoint;
+mod columns;
+mod load;
+mod open;
+pub(crate) mod statements;
+mod write;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+};
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use tidings_core::{Needs, State};
+use tidings_protocol::{Epoch, Position};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Commit, error::StoreError};
+pub(crate) use columns::now;
+use open::Place;
+
+/// Appends that wait for the writer. An engine has one appender a shard, so it is only ever full by mistake.
+const WRITES_WAITING_MAX: usize = 64;
+/// Reads that wait for a reader; above it the asker waits before its question is queued.
+const READS_WAITING_MAX: usize = 1024;
+/// Threads that read: as many as cores, within these.
+const READERS_MIN: usize = 2;
+const READERS_MAX: usize = 4;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A database file and the threads that hold it open. They end when this is dropped, after what is queued.
+pub(crate) struct Sqlite {
+    writer: mpsc::Sender<Job>,
+    readers: mpsc::Sender<Job>,
+    pub(crate) epoch: Epoch,
+}
+
+impl Sqlite {
+    /// Opens the file, migrates it and starts the threads. `None` is a temporary database, gone at the end.
+    pub(crate) async fn open(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
+        let (answer, opened) = oneshot::channel();
+        start("store-open", move || {
+            // Nobody waits any more when the asker went away; what was opened then closes again.
+            let _ = answer.send(Sqlite::open_now(path));
+        })?;
+        opened.await.map_err(|_| ended())?
+    }
+
+    fn open_now(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
+        let place = Arc::new(match path {
+            Some(path) => Place::file(path),
+            None => Place::temporary()?,
+        });
+        let (mut writer, epoch) = open::writer(&place)?;
+        checkpoint::start_for(&mut writer, &place)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let readers = (0..cores.clamp(READERS_MIN, READERS_MAX))
+            .map(|_| open::reader(&place))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Sqlite {
+            writer: serve("store-write", &place, vec![writer], WRITES_WAITING_MAX)?,
+            readers: serve("store-read", &place, readers, READS_WAITING_MAX)?,
+            epoch,
+        })
+    }
+
+    /// See [`Store::append`](crate::Store::append).
+    pub(crate) async fn append<R: Send + 'static>(
+        &self,
+        needs: Needs,
+        decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
+    ) -> Result<R, StoreError> {
+        run(&self.writer, move |connection| {
+            write::append(connection, &needs, decide)
+        })
+        .await
+    }
+
+    /// Runs a read of one statement.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        run(&self.readers, move |connection| read(connection)).await
+    }
+
+    /// Runs a read of several statements that see the same commit.
+    pub(crate) async fn snapshot<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        run(&self.readers, move |connection| {
+            // Rolled back when dropped; it wrote nothing.
+            let transaction = connection.transaction().map_err(columns::failed)?;
+            read(&transaction)
+        })
+        .await
+    }
+}
+
+/// Threads, one a connection, that take jobs from one queue until every sender is gone.
+fn serve(
+    name: &str,
+    place: &Arc<Place>,
+    connections: Vec<Connection>,
+    waiting_max: usize,
+) -> Result<mpsc::Sender<Job>, StoreError> {
+    let (sender, jobs) = mpsc::channel::<Job>(waiting_max);
+    let jobs = Arc::new(Mutex::new(jobs));
+    for mut connection in connections {
+        let (jobs, place) = (jobs.clone(), place.clone());
+        start(name, move || {
+            loop {
+                // Whoever holds the lock waits for the next job; the others wait for the lock.
+                let job = jobs.lock().blocking_recv();
+                let Some(job) = job else { break };
+                job(&mut connection);
+            }
+            drop(connection);
+            drop(place);
+        })?;
+    }
+    Ok(sender)
+}
+
+/// Hands a job to a queue and waits for its answer. A panic inside ends the job, not the thread.
+async fn run<R: Send + 'static>(
+    queue: &mpsc::Sender<Job>,
+    job: impl FnOnce(&mut Connection) -> Result<R, StoreError> + Send + 'static,
+) -> Result<R, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    let job: Job = Box::new(move |connection| {
+        // An open transaction is rolled back while unwinding, so the connection stays sound.
+        let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
+            .unwrap_or_else(|panic| Err(crate::error::panicked(&*panic)));
+        // The asker may have gone away; what was committed stays committed.
+        let _ = answer.send(result);
+    });
+    queue.send(job).await.map_err(|_| ended())?;
+    answered.await.map_err(|_| ended())?
+}
+
+fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map(drop)
+        .map_err(|e| StoreError::trouble("starting a thread", e))
+}
+
+fn ended() -> StoreError {
+    StoreError::Unavailable("the store is closing".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! Opening the file: settings, migration, and what is refused.
+//!
+//! Owns: where the file is, the settings of each connection.
+//! Never: opens a file that another program made, or that is newer.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use tempfile::TempDir;
+use tidings_protocol::Epoch;
+
+use super::columns::failed;
+use crate::{error::StoreError, migrate};
+
+/// How long a connection waits for another process that writes. Batches take milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept by a connection: more than there are.
+const STATEMENTS_MAX: usize = 128;
+/// "TIDG" in the file's header, so that `file` and other programs can tell.
+const APPLICATION_ID: i32 = 0x5449_4447;
+/// KiB of pages the writer keeps: the hot inner pages of every index.
+const WRITER_CACHE_KIB: i32 = 32 * 1024;
+/// KiB of pages a reader keeps; beyond it the system's cache serves.
+const READER_CACHE_KIB: i32 = 8 * 1024;
+
+/// Where the database is. A temporary one is removed when the last thread lets go of it.
+pub(super) enum Place {
+    File(PathBuf),
+    Temporary(TempDir),
+}
+
+impl Place {
+    pub(super) fn file(path: PathBuf) -> Place {
+        Place::File(path)
+    }
+
+    pub(super) fn temporary() -> Result<Place, StoreError> {
+        TempDir::with_prefix("tidings-")
+            .map(Place::Temporary)
+            .map_err(|e| StoreError::trouble("making a temporary folder", e))
+    }
+
+    fn path(&self) -> PathBuf {
+        match self {
+            Place::File(path) => path.clone(),
+            Place::Temporary(folder) => folder.path().join("tidings.db"),
+        }
+    }
+
+    /// FULL: a commit is on the disk when it returns, also after a power cut. A temporary one need not be.
+    fn synchronous(&self) -> (&'static str, i64) {
+        match self {
+            Place::File(_) => ("FULL", 2),
+            Place::Temporary(_) => ("OFF", 0),
+        }
+    }
+}
+
+/// The connection that writes, with the file migrated.
+pub(super) fn writer(place: &Place) -> Result<(Connection, Epoch), StoreError> {
+    let path = place.path();
+    let mut connection = connect(place, WRITER_CACHE_KIB)?;
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(failed)?;
+    if mode != "wal" {
+        return Err(StoreError::Refused(format!(
+            "{} cannot use a write-ahead log (its journal is \"{mode}\"). Put the database on a local disk.",
+            path.display()
+        )));
+    }
+    // The checkpoint thread does it; see `checkpoint`.
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .map_err(failed)?;
+    let (word, number) = place.synchronous();
+    connection
+        .pragma_update(None, "synchronous", word)
+        .map_err(failed)?;
+    let got: i64 = connection
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .map_err(failed)?;
+    if got != number {
+        return Err(StoreError::Refused(format!(
+            "SQLite does not commit with full sync here (synchronous is {got}). Acknowledged messages could be lost."
+        )));
+    }
+    let epoch = migrate(&mut connection, &path)?;
+    Ok((connection, epoch))
+}
+
+/// A connection that only reads.
+pub(super) fn reader(place: &Place) -> Result<Connection, StoreError> {
+    let connection = connect(place, READER_CACHE_KIB)?;
+    connection
+        .pragma_update(None, "query_only", true)
+        .map_err(failed)?;
+    Ok(connection)
+}
+
+/// The connection that copies the write-ahead log back into the file.
+pub(super) fn checkpointer(place: &Place) -> Result<Connection, StoreError> {
+    let connection = connect(place, READER_CACHE_KIB)?;
+    connection
+        .pragma_update(None, "synchronous", place.synchronous().0)
+        .map_err(failed)?;
+    Ok(connection)
+}
+
+fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
+    let path = place.path();
+    let connection = Connection::open(&path)
+        .map_err(|e| StoreError::Refused(format!("{} cannot be opened: {e}.", path.display())))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A misspelled column is an error, not a text.
+    for config in [
+        DbConfig::SQLITE_DBCONFIG_DQS_DML,
+        DbConfig::SQLITE_DBCONFIG_DQS_DDL,
+    ] {
+        connection.set_db_config(config, false).map_err(failed)?;
+    }
+    rusqlite::vtab::array::load_module(&connection).map_err(failed)?;
+    let set = |name: &str, value: i32| connection.pragma_update(None, name, value).map_err(failed);
+    set("cache_size", -cache_kib)?;
+    set("temp_store", 2)?;
+    // What is erased is overwritten, not only unlinked.
+    set("secure_delete", 1)?;
+    Ok(connection)
+}
+
+/// Runs what is missing, in one transaction that also keeps a second process out.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    let count = |text: &str| -> Result<i64, StoreError> {
+        transaction
+            .query_row(text, [], |row| row.get(0))
+            .map_err(failed)
+    };
+    let ours = count("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'")? > 0;
+    if !ours && count("SELECT count(*) FROM sqlite_schema")? > 0 {
+        return Err(migrate::foreign(&path.display().to_string()));
+    }
+    if !ours {
+        transaction
+            .execute_batch(
+                "CREATE TABLE migrations (version INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, \
+                 checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+            )
+            .map_err(failed)?;
+        transaction
+            .pragma_update(None, "application_id", APPLICATION_ID)
+            .map_err(failed)?;
+    }
+    let applied = applied(&transaction)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
+    for migration in migrate::pending(migrate::SQLITE, &applied)? {
+        transaction
+            .execute_batch(migration.text)
+            .map_err(|e| StoreError::trouble(migration.name, e))?;
+        transaction
+            .execute(
+                "INSERT INTO migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
+                (migration.version, migration.name, migration.checksum(), now),
+            )
+            .map_err(failed)?;
+    }
+    if applied.is_empty() {
+        let values = [
+            ("epoch", migrate::new_epoch()?.to_string()),
+            ("shards", "1".to_owned()),
+            ("created_at", now.to_string()),
+        ];
+        for (key, value) in values {
+            transaction
+                .execute(
+                    "INSERT INTO meta (key, value) VALUES (?1, ?2)",
+                    (key, value),
+                )
+                .map_err(failed)?;
+        }
+    }
+    let epoch: String = transaction
+        .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| {
+            row.get(0)
+        })
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    epoch
+        .parse()
+        .map(Epoch)
+        .map_err(|_| StoreError::damaged("the epoch"))
+}
+
+fn applied(connection: &Connection) -> Result<Vec<migrate::Applied>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT version, name, checksum FROM migrations ORDER BY version")
+        .map_err(|_| migrate::foreign("The file"))?;
+    let rows = statement
+        .query_map([], |row| {
+            Ok(migrate::Applied {
+                version: row.get(0)?,
+                name: row.get(1)?,
+                checksum: row.get(2)?,
+            })
+        })
+        .map_err(failed)?;
+    rows.collect::<Result<_, _>>().map_err(failed)
+}

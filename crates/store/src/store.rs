@@ -1,0 +1,338 @@
+//! The one door to the database.
+//!
+//! Owns: the choice between the two databases, and the signature of every question.
+//! Never: has a branch by database beyond picking it; what differs is inside `sqlite` and `postgres`.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tidings_core::{Device, Entry, Member, Needs, Room, State, StoredEvent, User};
+use tidings_protocol::{
+    Cursor, Epoch, LogId, MemberInfo, Position, RoomId, RoomSummary, Seq, ShardId, UserId,
+    UserProfile, Username,
+};
+
+use crate::{
+    error::StoreError,
+    read::{
+        history::{self, MessagePage, Page},
+        log, people,
+        resume::{self, Resume},
+        room,
+    },
+    sqlite::{Sqlite, now},
+};
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// One file on a local disk.
+    Sqlite {
+        /// The file; made when it does not exist. Its folder must.
+        path: PathBuf,
+    },
+    /// A temporary file that is gone at the end: for tests and trials. Nothing is promised about power cuts.
+    SqliteMemory,
+    /// A PostgreSQL server, 13 or later, that several nodes may share.
+    Postgres {
+        /// As libpq takes it: `postgres://user:password@host/database`, or `host=… user=…`.
+        url: String,
+    },
+}
+
+/// What a batch of commands came to.
+#[derive(Debug)]
+pub struct Commit {
+    /// The entries in order of position, from the shard's head on without a gap. When empty nothing is written.
+    pub entries: Vec<Entry>,
+    /// The state after them; its `changes` say which rows to write.
+    pub state: State,
+}
+
+/// The database. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store(Arc<Backend>);
+
+enum Backend {
+    Sqlite(Sqlite),
+}
+
+/// One statement: `read!(self, s => question(s, …))`.
+macro_rules! read {
+    ($self:ident, $s:ident => $question:expr) => {
+        match &*$self.0 {
+            Backend::Sqlite(sqlite) => sqlite.read(move |$s| now($question)).await,
+        }
+    };
+}
+
+/// Several statements that see the same commit.
+macro_rules! snapshot {
+    ($self:ident, $s:ident => $question:expr) => {
+        match &*$self.0 {
+            Backend::Sqlite(sqlite) => sqlite.snapshot(move |$s| now($question)).await,
+        }
+    };
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date, under a lock.
+    ///
+    /// # Errors
+    /// `Refused` for a database that is newer, foreign, or cannot commit durably; `Unavailable` when it cannot be
+    /// reached.
+    pub async fn open(config: &StoreConfig) -> Result<Store> {
+        let backend = match config {
+            StoreConfig::Sqlite { path } => {
+                Backend::Sqlite(Sqlite::open(Some(path.clone())).await?)
+            }
+            StoreConfig::SqliteMemory => Backend::Sqlite(Sqlite::open(None).await?),
+            StoreConfig::Postgres { .. } => {
+                return Err(StoreError::Refused("PostgreSQL is to come".to_owned()));
+            }
+        };
+        Ok(Store(Arc::new(backend)))
+    }
+
+    /// The incarnation of the logs: drawn when the database was made.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.epoch,
+        }
+    }
+
+    /// How many shards the logs are spread over: fixed when the database was made.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        match &*self.0 {
+            Backend::Sqlite(_) => 1,
+        }
+    }
+
+    /// Whether other nodes may write to this database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match &*self.0 {
+            Backend::Sqlite(_) => false,
+        }
+    }
+
+    /// The last position of every shard, by shard.
+    ///
+    /// # Errors
+    /// As every read: `Unavailable` or `Trouble`.
+    pub async fn heads(&self) -> Result<Vec<Position>> {
+        read!(self, s => log::heads(s))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn ping(&self) -> Result<()> {
+        read!(self, s => log::ping(s))
+    }
+
+    /// One transaction: lock the shard's head, load what is needed, decide, write entries, changed rows and head,
+    /// commit. Durable when it returns `Ok`. `decide` must not wait; a panic inside is rolled back.
+    ///
+    /// # Errors
+    /// `Conflict`: nothing was written, decide again one by one. `Unavailable`: the outcome may be unknown, a retry
+    /// with the same `txn` is safe. `Trouble`: nothing was written.
+    pub async fn append<R: Send + 'static>(
+        &self,
+        shard: ShardId,
+        needs: Needs,
+        decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
+    ) -> Result<R> {
+        if shard.0 >= self.shards() {
+            return Err(StoreError::Trouble(format!("there is no shard {shard}")));
+        }
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.append(needs, decide).await,
+        }
+    }
+
+    /// A piece of one log, in order of `seq`.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn log_after(&self, log: LogId, after: Seq, limit: u32) -> Result<Vec<StoredEvent>> {
+        read!(self, s => log::log_after(s, log, after, limit))
+    }
+
+    /// A piece of one shard, in order of position.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn shard_after(
+        &self,
+        shard: ShardId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>> {
+        read!(self, s => log::shard_after(s, shard, after, limit))
+    }
+
+    /// The events of one shard with after < position ≤ upto that this user may see, in order of position: rooms they
+    /// are in, from their joining on; rooms they left, from their joining to their leaving, it included; their own
+    /// user log.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn visible_after(
+        &self,
+        user: UserId,
+        shard: ShardId,
+        after: Position,
+        upto: Position,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>> {
+        read!(self, s => log::visible_after(s, user, shard, after, upto, limit))
+    }
+
+    /// What `hello` is answered from, in one snapshot; none when there is no such user. The caller has checked that
+    /// the cursor is of this epoch and not ahead.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn resume(&self, user: UserId, cursor: Option<&Cursor>) -> Result<Option<Resume>> {
+        let cursor = cursor.cloned();
+        snapshot!(self, s => resume::resume(s, user, cursor))
+    }
+
+    /// A page of a room's messages in their current state. The caller has checked that the reader may see the room.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn messages(
+        &self,
+        room: RoomId,
+        reader: UserId,
+        page: Page,
+        limit: u32,
+    ) -> Result<MessagePage> {
+        snapshot!(self, s => history::messages(s, room, reader, page, limit))
+    }
+
+    /// A room as this user sees it; none unless they are a member or it is a public channel.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn room_summary(&self, room: RoomId, user: UserId) -> Result<Option<RoomSummary>> {
+        read!(self, s => room::summary(s, room, user))
+    }
+
+    /// A room's row.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn room(&self, room: RoomId) -> Result<Option<Room>> {
+        read!(self, s => room::room(s, room))
+    }
+
+    /// A membership's row; of a former member the tombstone.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn member(&self, room: RoomId, user: UserId) -> Result<Option<Member>> {
+        read!(self, s => room::member(s, room, user))
+    }
+
+    /// The members of a room in the order of their ids.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn members(
+        &self,
+        room: RoomId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<MemberInfo>> {
+        read!(self, s => room::members(s, room, after, limit))
+    }
+
+    /// The public channels in the order of their ids, as this user sees them.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn public_rooms(
+        &self,
+        user: UserId,
+        after: Option<RoomId>,
+        limit: u32,
+    ) -> Result<Vec<RoomSummary>> {
+        read!(self, s => room::public_rooms(s, user, after, limit))
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn user(&self, id: UserId) -> Result<Option<User>> {
+        read!(self, s => people::user(s, id))
+    }
+
+    /// An account by its name.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn user_by_name(&self, name: &Username) -> Result<Option<User>> {
+        let name = name.clone();
+        read!(self, s => people::user_by_name(s, name))
+    }
+
+    /// The profiles of those of these users that exist, in the order of their ids.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn profiles(&self, ids: &[UserId]) -> Result<Vec<UserProfile>> {
+        let ids = ids.to_vec();
+        read!(self, s => people::profiles(s, ids))
+    }
+
+    /// Users whose username or display name begins so, in any case of letters; in the order of their usernames.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn search_users(&self, prefix: &str, limit: u32) -> Result<Vec<UserProfile>> {
+        let prefix = prefix.to_owned();
+        read!(self, s => people::search(s, prefix, limit))
+    }
+
+    /// The device with this token, and whose it is.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn device_by_token(&self, token_hash: [u8; 32]) -> Result<Option<(Device, User)>> {
+        read!(self, s => people::device_by_token(s, token_hash))
+    }
+
+    /// A user's devices, newest first.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn devices(&self, user: UserId) -> Result<Vec<Device>> {
+        read!(self, s => people::devices(s, user))
+    }
+
+    /// Those of the others who share a room with this user now.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn sharing_room(&self, user: UserId, others: &[UserId]) -> Result<Vec<UserId>> {
+        let others = others.to_vec();
+        read!(self, s => people::sharing_room(s, user, others))
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("epoch", &self.epoch())
+            .field("shards", &self.shards())
+            .finish_non_exhaustive()
+    }
+}
