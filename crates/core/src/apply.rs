@@ -4,8 +4,7 @@
 //! Never: refuses or judges. The fold law: old state + event = what a fresh load would show.
 
 use tidings_protocol::{
-    LogId, Marker, MessageText, Position, Role, RoomId, RoomKind, Seq, UserId, UserKind,
-    content::Known,
+    LogId, Marker, MessageText, Position, Role, RoomId, Seq, UserId, UserKind, content::Known,
 };
 
 use crate::{

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidings_protocol::{
     DeviceId, DisplayName, Emoji, EventId, LogId, Marker, MessageText, Position, Role, RoomId,
-    RoomKind, RoomName, Seq, ServerRole, Timestamp, TxnId, UserId, UserKind, Username, Visibility,
+    RoomKind, RoomName, Seq, ServerRole, Timestamp, TxnId, UserId, UserKind, UserProfile, Username,
+    Visibility,
 };
 
 use crate::stored::StoredEvent;
@@ -122,6 +123,21 @@ pub struct User {
     pub head: Seq,
     /// Its position.
     pub head_position: Position,
+}
+
+impl User {
+    /// The user as others see them.
+    #[must_use]
+    pub fn profile(&self) -> UserProfile {
+        UserProfile {
+            id: self.id,
+            username: self.username.clone(),
+            display_name: self.display_name.clone(),
+            kind: self.kind,
+            role: self.role,
+            created_at: self.created_at,
+        }
+    }
 }
 
 /// One sign-in.

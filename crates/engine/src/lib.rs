@@ -1,1 +1,27 @@
-//! To come.
+//! The spine at work: one door in, one commit, one feed out.
+//!
+//! Owns: the door, the appenders that commit, the feed that publishes in position order, the hub that delivers,
+//! hints between nodes, presence. Never: speaks HTTP, holds SQL, decides what a command means.
+//!
+//! Read in this order: [`door`], [`appender`], [`batch`], [`feed`], [`hub`], then [`hints`] and [`presence`].
+
+pub mod appender;
+pub mod batch;
+pub mod door;
+pub mod encoded;
+pub mod environment;
+pub mod feed;
+pub mod hints;
+pub mod hub;
+pub mod inbox;
+pub mod presence;
+
+pub use appender::{Answer, Reply, Submission, Work};
+pub use batch::{Batch, Segment};
+pub use door::Door;
+pub use encoded::{Format, Logged};
+pub use environment::{Environment, SystemEnvironment};
+pub use feed::Feed;
+pub use hub::{Effect, Hello, Hub, PeerId, Wire};
+pub use inbox::{Inbox, Item};
+pub use presence::PresenceBook;

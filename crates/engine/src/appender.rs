@@ -1,0 +1,266 @@
+//! One task a shard on each node: takes what waits and commits it as one transaction.
+//!
+//! Owns: the batch. Lock the head, load what the commands need, decide each against exactly that state,
+//! write events and rows, commit once; then publish, then answer.
+//! Never: anything slow inside the transaction, an answer before the commit is on disk. `[P1]`
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use tidings_core::{
+    Command, Executed, Needs, State,
+    decide::{Ctx, execute},
+};
+use tidings_protocol::{LogId, Position, Refusal, RefusalCode, ShardId, TxnId, UserId};
+use tidings_store::{Commit, Store, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    batch::Batch, encoded::Logged, environment::Environment, feed::Feed, hub::PeerId, inbox::Item,
+};
+
+/// Commands committed as one transaction, at most: one disk sync for all of them.
+pub const BATCH_COMMANDS_MAX: usize = 256;
+/// Commands that wait for one shard's appender; above it the door says "not now".
+pub const SHARD_QUEUE_MAX: usize = 8_192;
+
+/// A command and who gives it.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Who.
+    pub actor: UserId,
+    /// The client's id for it.
+    pub txn: Option<TxnId>,
+    /// What.
+    pub command: Command,
+}
+
+/// Where the answer goes.
+#[derive(Debug)]
+pub enum Reply {
+    /// To a task that waits.
+    Once(oneshot::Sender<Answer>),
+    /// To a peer of a core's hub.
+    Peer {
+        /// The core.
+        core: u16,
+        /// The peer.
+        peer: PeerId,
+    },
+}
+
+/// The answer to a command. `[CM2]`
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// It happened; this is its first event.
+    Happened(Arc<Logged>),
+    /// It had happened before; this was its first event. `[CM3]`
+    Before(Arc<Logged>),
+    /// There was nothing to change.
+    Unchanged(LogId),
+    /// No.
+    Refused(Refusal),
+}
+
+/// A command on its way.
+#[derive(Debug)]
+pub struct Submission {
+    /// The command.
+    pub work: Work,
+    /// Where its answer goes.
+    pub reply: Reply,
+}
+
+/// What a batch of commands came to.
+#[derive(Debug)]
+pub struct Ran {
+    /// The shard's head before.
+    pub before: Position,
+    /// What was committed; none when nothing happened.
+    pub batch: Option<Arc<Batch>>,
+    /// One answer a command, in their order.
+    pub answers: Vec<Answer>,
+}
+
+/// Commits a batch of commands of one shard.
+///
+/// # Errors
+/// The store's; then nothing of the batch is known to have happened.
+pub async fn commit(
+    store: &Store,
+    environment: &Arc<dyn Environment>,
+    shard: ShardId,
+    works: Arc<[Work]>,
+) -> Result<Ran, StoreError> {
+    let mut needs = Needs::default();
+    for work in works.iter() {
+        work.command.needs(work.actor, &mut needs);
+        if let Some(txn) = &work.txn {
+            needs
+                .txns
+                .insert((work.command.log(work.actor), work.actor, txn.clone()));
+        }
+    }
+    let environment = Arc::clone(environment);
+    store
+        .append(shard, needs, move |before, state| {
+            decide_all(&environment, shard, before, state, &works)
+        })
+        .await
+}
+
+fn decide_all(
+    environment: &Arc<dyn Environment>,
+    shard: ShardId,
+    before: Position,
+    mut state: State,
+    works: &[Work],
+) -> (Commit, Ran) {
+    let mut position = before;
+    let mut entries = Vec::with_capacity(works.len());
+    let mut events = Vec::with_capacity(works.len());
+    let mut answers = Vec::with_capacity(works.len());
+    let now = environment.now();
+    for work in works {
+        let mut ctx = Ctx {
+            now,
+            shard,
+            position: &mut position,
+            next_id: &mut || environment.event_id(),
+        };
+        let answer = match execute(
+            &mut state,
+            work.actor,
+            work.txn.as_ref(),
+            &work.command,
+            &mut ctx,
+        ) {
+            Ok(Executed::Happened(happened)) => {
+                let first = events.len();
+                for entry in happened {
+                    events.push(Logged::decided(entry.event.clone(), entry.content.clone()));
+                    entries.push(entry);
+                }
+                Answer::Happened(Arc::clone(&events[first]))
+            }
+            Ok(Executed::Before(event)) => Answer::Before(Logged::read(*event)),
+            Ok(Executed::Unchanged(log)) => Answer::Unchanged(log),
+            Err(refusal) => Answer::Refused(refusal),
+        };
+        answers.push(answer);
+    }
+    (
+        Commit { entries, state },
+        Ran {
+            before,
+            batch: Batch::new(shard, events),
+            answers,
+        },
+    )
+}
+
+/// What every appender task holds.
+#[derive(Clone)]
+pub struct Appender {
+    /// The store.
+    pub store: Store,
+    /// Clock and ids.
+    pub environment: Arc<dyn Environment>,
+    /// Where commits are published.
+    pub feed: Arc<Feed>,
+}
+
+impl Appender {
+    /// Runs one shard until the door closes: everything that was taken is committed and answered first.
+    pub async fn run(self, shard: ShardId, mut queue: mpsc::Receiver<Submission>) {
+        let mut waiting = Vec::with_capacity(BATCH_COMMANDS_MAX);
+        while queue.recv_many(&mut waiting, BATCH_COMMANDS_MAX).await > 0 {
+            self.take(shard, std::mem::take(&mut waiting)).await;
+        }
+    }
+
+    /// Commits, publishes and answers one batch.
+    pub fn take(
+        &self,
+        shard: ShardId,
+        submissions: Vec<Submission>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let (works, replies): (Vec<Work>, Vec<(Option<TxnId>, Reply)>) = submissions
+                .into_iter()
+                .map(|s| {
+                    let reply = (s.work.txn.clone(), s.reply);
+                    (s.work, reply)
+                })
+                .unzip();
+            let works: Arc<[Work]> = works.into();
+            match commit(&self.store, &self.environment, shard, Arc::clone(&works)).await {
+                Ok(ran) => {
+                    let items = route(replies, ran.answers);
+                    self.feed.publish(shard, ran.before, ran.batch, items).await;
+                }
+                // Two names raced, or one command is poison: alone, each gets the answer that is its own.
+                Err(StoreError::Conflict | StoreError::Trouble(_)) if works.len() > 1 => {
+                    tracing::warn!(
+                        shard = shard.0,
+                        commands = works.len(),
+                        "a batch failed; running it one by one"
+                    );
+                    for (work, (_, reply)) in works.iter().zip(replies) {
+                        self.take(
+                            shard,
+                            vec![Submission {
+                                work: work.clone(),
+                                reply,
+                            }],
+                        )
+                        .await;
+                    }
+                }
+                Err(error) => {
+                    let refusal = refusal_of(&error);
+                    let answers = replies
+                        .iter()
+                        .map(|_| Answer::Refused(refusal.clone()))
+                        .collect();
+                    self.feed.answer(route(replies, answers));
+                }
+            }
+        })
+    }
+}
+
+fn refusal_of(error: &StoreError) -> Refusal {
+    match error {
+        // Alone and still in conflict: another node was faster. The same txn will meet its commit.
+        StoreError::Conflict => Refusal::new(RefusalCode::Unavailable).retry_after_ms(50),
+        StoreError::Unavailable(reason) => {
+            tracing::warn!(%reason, "the store is not available");
+            Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000)
+        }
+        StoreError::Refused(reason) | StoreError::Trouble(reason) => {
+            tracing::error!(%reason, "a commit failed");
+            Refusal::new(RefusalCode::Internal)
+        }
+    }
+}
+
+/// Answers by core; those for waiting tasks are sent after publishing, too, so they come along.
+pub(crate) enum Routed {
+    /// For a peer of a core.
+    Core(u16, Item),
+    /// For a task.
+    Once(oneshot::Sender<Answer>, Answer),
+}
+
+fn route(replies: Vec<(Option<TxnId>, Reply)>, answers: Vec<Answer>) -> Vec<Routed> {
+    replies
+        .into_iter()
+        .zip(answers)
+        .filter_map(|((txn, reply), answer)| match reply {
+            Reply::Once(sender) => Some(Routed::Once(sender, answer)),
+            Reply::Peer { core, peer } => {
+                txn.map(|txn| Routed::Core(core, Item::Answer { peer, txn, answer }))
+            }
+        })
+        .collect()
+}

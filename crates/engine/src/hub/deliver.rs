@@ -1,0 +1,400 @@
+//! News to peers: a committed batch, walked once.
+//!
+//! Owns: the hot loop. For each segment the bytes are made once, and each follower who is level gets them by one write.
+//! Never: allocates or locks for a follower, or waits for one; who cannot take it now comes by `catchup` later.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use smallvec::SmallVec;
+use tidings_protocol::{LogId, RoomId, Seq, ServerFrame, TxnId, UserId, content::Known};
+use tidings_sync::{Due, Subscription};
+
+use super::{Effect, Hub, PeerId, Wire};
+use crate::{
+    appender::Answer,
+    batch::{Batch, Membership, Segment, membership},
+    encoded::{self, Logged},
+};
+
+impl<W: Wire> Hub<W> {
+    /// Hands each segment to those who follow its log.
+    pub(super) fn deliver_segments(&mut self, batch: &Arc<Batch>) {
+        for segment in &batch.segments {
+            match segment.log {
+                LogId::Room(room) => self.room_segment(room, segment),
+                LogId::User(user) => self.user_segment(user, segment),
+            }
+        }
+    }
+
+    fn room_segment(&mut self, room: RoomId, segment: &Segment) {
+        if let Some(&index) = self.room_index.get(&room) {
+            for event in &segment.events {
+                self.rooms[index as usize].note(event);
+            }
+            self.fan_out(index, segment);
+            if !self.rooms[index as usize].listed.is_empty() {
+                self.moved.insert(index);
+            }
+        }
+        if let Some(Membership { user, joined }) = segment.membership {
+            for slot in self.user_peers(user) {
+                if self.peers[slot as usize].is_listed() {
+                    if joined {
+                        self.came(slot, room)
+                    } else {
+                        self.went(slot, room)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The hot loop: one room, one segment, every peer that has the room open.
+    fn fan_out(&mut self, index: u32, segment: &Segment) {
+        let (first, last) = (segment.first(), segment.last());
+        let own = self.own_slots(segment);
+        let entry = &mut self.rooms[index as usize];
+        for follower in &mut entry.open {
+            let peer = &mut self.peers[follower.slot as usize];
+            if !peer.is_ready() {
+                continue;
+            }
+            match follower.subscription.due(first, last) {
+                Due::All if own.is_empty() || !own.contains(&follower.slot) => {
+                    peer.wire.send(segment.frames(peer.wire.format()));
+                    follower.subscription.sent(last);
+                }
+                Due::All | Due::From(_) => {
+                    let from = follower.subscription.next();
+                    peer.wire
+                        .send(&segment.frames_for(peer.user, peer.wire.format(), from));
+                    follower.subscription.sent(last);
+                }
+                Due::Nothing | Due::Later => {}
+            }
+        }
+    }
+
+    /// The slots of those whose own events are in the segment: their copies carry the `txn`. `[EV4]`
+    fn own_slots(&self, segment: &Segment) -> SmallVec<[u32; 8]> {
+        let mut own = SmallVec::new();
+        for event in &segment.events {
+            if event.event().txn.is_some()
+                && let Some(entry) = self.users.get(&event.event().actor)
+            {
+                own.extend(entry.slots.iter().copied());
+            }
+        }
+        own
+    }
+
+    fn user_segment(&mut self, user: UserId, segment: &Segment) {
+        let Some(entry) = self.users.get_mut(&user) else {
+            return;
+        };
+        entry.head = entry.head.max(segment.last());
+        let slots = entry.slots.clone();
+        for &slot in &slots {
+            let peer = &mut self.peers[slot as usize];
+            if !peer.is_listed() || !peer.is_ready() {
+                continue;
+            }
+            match peer.user_log.due(segment.first(), segment.last()) {
+                Due::All | Due::From(_) => {
+                    let from = peer.user_log.next();
+                    peer.wire
+                        .send(&segment.frames_for(user, peer.wire.format(), from));
+                    peer.user_log.sent(segment.last());
+                }
+                Due::Nothing | Due::Later => {}
+            }
+        }
+        self.close_removed_devices(user, &segment.events);
+    }
+
+    fn close_removed_devices(&mut self, user: UserId, events: &[Arc<Logged>]) {
+        for event in events {
+            if let Some(Known::DeviceRemoved { device }) = event.known() {
+                self.close_device(user, *device);
+            }
+        }
+    }
+
+    /// The peer's user became a member: the room is read, then listed. `[SB7]`
+    fn came(&mut self, slot: u32, room: RoomId) {
+        let peer = &mut self.peers[slot as usize];
+        if peer.welcomed {
+            let (peer, user) = (peer.id, peer.user);
+            self.effects.push(Effect::ReadSummary { peer, user, room });
+        } else {
+            peer.stale = true;
+        }
+    }
+
+    /// The peer's user is no longer a member: nothing of the room after this. `[SB8]`
+    pub(super) fn went(&mut self, slot: u32, room: RoomId) {
+        if !self.peers[slot as usize].welcomed {
+            self.peers[slot as usize].stale = true;
+        } else if self.forget(slot, room) {
+            let id = self.peers[slot as usize].id;
+            self.send(id, &ServerFrame::Left { room });
+        }
+    }
+
+    /// The answer to [`Effect::ReadSummary`]: the room as its new member sees it; none when they are not one (any more).
+    pub fn room_summary(
+        &mut self,
+        id: PeerId,
+        summary: Option<tidings_protocol::RoomSummary>,
+        users: Vec<tidings_protocol::UserProfile>,
+    ) {
+        let Some(summary) = summary.filter(|s| s.role.is_some()) else {
+            return;
+        };
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
+            return;
+        };
+        let slot = peer.id.slot;
+        if self.interest(slot, summary.id).is_none() {
+            let index = self.room_entry(summary.id, summary.head, summary.count);
+            self.list(slot, index, summary.head);
+            if self.rooms[index as usize].head > summary.head {
+                self.moved.insert(index);
+            }
+        }
+        self.send(
+            id,
+            &ServerFrame::Room {
+                room: Box::new(summary),
+                users,
+            },
+        );
+    }
+
+    /// Hands a batch to those who follow everything, event by event in position order. `[CU4]`
+    pub(super) fn deliver_all(&mut self, batch: &Arc<Batch>) {
+        let mut due: Vec<(u32, usize)> = Vec::new();
+        for (index, event) in batch.events.iter().enumerate() {
+            match event.event().log {
+                LogId::Room(room) => {
+                    let change = membership(event);
+                    if let Some(Membership { user, joined: true }) = change {
+                        self.change_all(user, room, event, true);
+                    }
+                    if let Some(&entry) = self.room_index.get(&room) {
+                        due.extend(
+                            self.rooms[entry as usize]
+                                .all
+                                .iter()
+                                .map(|slot| (*slot, index)),
+                        );
+                    }
+                    if let Some(Membership {
+                        user,
+                        joined: false,
+                    }) = change
+                    {
+                        self.change_all(user, room, event, false);
+                    }
+                }
+                LogId::User(user) => {
+                    for slot in self.user_peers(user) {
+                        if !self.peers[slot as usize].is_listed() {
+                            due.push((slot, index));
+                        }
+                    }
+                }
+            }
+        }
+        // Stable: the events of one peer stay in their order.
+        due.sort_by_key(|(slot, _)| *slot);
+        for events in due.chunk_by(|a, b| a.0 == b.0) {
+            self.all_events(events[0].0, batch, events);
+        }
+    }
+
+    fn all_events(&mut self, slot: u32, batch: &Batch, events: &[(u32, usize)]) {
+        let peer = &mut self.peers[slot as usize];
+        let ready = peer.is_ready();
+        let Some(all) = &mut peer.all else { return };
+        if !all.replay.is_live() {
+            return;
+        }
+        if !ready {
+            all.replay.fell_behind();
+            return;
+        }
+        let format = peer.wire.format();
+        if format == encoded::Format::Plain {
+            for (_, index) in events {
+                let event = &batch.events[*index];
+                if peer.wire.is_full() {
+                    all.replay.fell_behind();
+                    return;
+                }
+                all.replay.sent(batch.shard, event.event().position);
+                peer.wire
+                    .send_at(&event.frame_for(peer.user, format), all.replay.cursor());
+            }
+        } else {
+            let mut bytes = BytesMut::new();
+            for (_, index) in events {
+                bytes.extend_from_slice(&batch.events[*index].frame_for(peer.user, format));
+            }
+            let last = &batch.events[events[events.len() - 1].1];
+            all.replay.sent(batch.shard, last.event().position);
+            peer.wire.send(&bytes.freeze());
+        }
+    }
+
+    /// A membership of one who follows everything changed.
+    fn change_all(&mut self, user: UserId, room: RoomId, event: &Logged, joined: bool) {
+        for slot in self.user_peers(user) {
+            let peer = &mut self.peers[slot as usize];
+            if !peer.welcomed {
+                peer.stale = true;
+                continue;
+            }
+            let Some(all) = &mut peer.all else { continue };
+            all.changed
+                .insert(event.event().shard.0, event.event().position);
+            if joined {
+                self.follow_all(slot, room);
+            } else {
+                all.rooms.remove(&room);
+                self.leave_all(room, slot);
+            }
+        }
+    }
+
+    /// The answer to a peer's command. Its own event comes by its subscription, if it has one; else here. `[CM2]`
+    pub fn answer(&mut self, id: PeerId, txn: &TxnId, answer: Answer) {
+        let Some(peer) = self.peer(id) else { return };
+        let (user, format) = (peer.user, peer.wire.format());
+        match answer {
+            Answer::Happened(event) => {
+                if !self.comes_anyway(id, &event) {
+                    let bytes = event.frame_for(user, format);
+                    if let Some(peer) = self.peer(id) {
+                        peer.answer(bytes);
+                    }
+                }
+            }
+            Answer::Before(event) => {
+                let bytes = event.frame_for(user, format);
+                if let Some(peer) = self.peer(id) {
+                    peer.answer(bytes);
+                }
+            }
+            Answer::Unchanged(log) => self.send(
+                id,
+                &ServerFrame::Unchanged {
+                    txn: txn.clone(),
+                    log,
+                },
+            ),
+            Answer::Refused(refusal) => {
+                self.send(
+                    id,
+                    &ServerFrame::Refused {
+                        txn: Some(txn.clone()),
+                        room: None,
+                        refusal,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Whether an event reaches the peer as news: it follows the log, so it had it or will get it in its place.
+    fn comes_anyway(&self, id: PeerId, event: &Logged) -> bool {
+        let peer = &self.peers[id.slot as usize];
+        match event.event().log {
+            LogId::User(_) => true,
+            LogId::Room(room) => match &peer.all {
+                Some(all) => all.rooms.contains(&room),
+                None => self
+                    .interest(id.slot, room)
+                    .is_some_and(|interest| interest.open),
+            },
+        }
+    }
+
+    /// Opens a room: every event from here on, and from `after` if that is near. `[SB3]`
+    pub fn open(
+        &mut self,
+        id: PeerId,
+        room: RoomId,
+        after: Option<Seq>,
+    ) -> Result<(), tidings_protocol::Refusal> {
+        use tidings_protocol::{RefusalCode, limits::OPEN_ROOMS_MAX};
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
+            return Ok(());
+        };
+        if !peer.is_listed() {
+            return Ok(());
+        }
+        let slot = peer.id.slot;
+        let interest = self.interest(slot, room).ok_or(RefusalCode::NotFound)?;
+        let open_rooms = self.peers[slot as usize]
+            .rooms
+            .iter()
+            .filter(|i| i.open)
+            .count();
+        if !interest.open && open_rooms >= OPEN_ROOMS_MAX {
+            return Err(RefusalCode::LimitReached.into());
+        }
+        self.forget_keeping_room(slot, interest, |hub, index| {
+            let head = hub.rooms[index as usize].head;
+            let start = Subscription::start(after, head);
+            hub.follow_open(slot, index, Subscription::after(start.from));
+            hub.send(
+                id,
+                &ServerFrame::Opened {
+                    room,
+                    from: start.from,
+                    head: head.max(start.from),
+                },
+            );
+        });
+        self.catch_up_room(slot, room);
+        Ok(())
+    }
+
+    /// Back to summaries. `[SB6]`
+    pub fn close_room(&mut self, id: PeerId, room: RoomId) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
+            return;
+        };
+        let slot = peer.id.slot;
+        let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
+            return;
+        };
+        let told = self.rooms[interest.room as usize].open[interest.place as usize]
+            .subscription
+            .last();
+        self.forget_keeping_room(slot, interest, |hub, index| {
+            hub.list(slot, index, told);
+            if hub.rooms[index as usize].head > told {
+                hub.moved.insert(index);
+            }
+        });
+    }
+
+    /// Takes a peer out of a room's table and puts it back otherwise, without dropping the room in between.
+    fn forget_keeping_room(
+        &mut self,
+        slot: u32,
+        interest: super::peer::Interest,
+        then: impl FnOnce(&mut Hub<W>, u32),
+    ) {
+        let peer = &mut self.peers[slot as usize];
+        peer.rooms.retain(|i| i.room != interest.room);
+        let room = self.rooms[interest.room as usize].id;
+        peer.reading.retain(|r| *r != room);
+        then(self, interest.room);
+        self.unfollow(interest.room, slot, interest.open, interest.place);
+    }
+}

@@ -1,0 +1,63 @@
+//! Summaries of rooms that moved, for those who have them listed: coalesced, made once, the same for every member.
+//!
+//! Owns: when a summary is due and to whom. Never: sends one to a peer that was told of that head already.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Hub, Wire};
+use crate::encoded::{self, FORMATS};
+
+impl<W: Wire> Hub<W> {
+    /// Whether summaries wait to be flushed; the driver flushes soon after this turns true.
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// Tells of the rooms that moved. A peer gets the summaries of all its rooms by one write.
+    pub fn flush_listed(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        let mut due: Vec<(u32, Bytes)> = Vec::new();
+        for index in moved {
+            let Some(entry) = self.rooms.get_mut(index as usize) else {
+                continue;
+            };
+            let mut frames: [Option<Bytes>; FORMATS] = Default::default();
+            let (head, summary) = (entry.head, entry.summary());
+            for follower in &mut entry.listed {
+                let peer = &self.peers[follower.slot as usize];
+                if follower.told >= head || !peer.is_ready() {
+                    continue;
+                }
+                let format = peer.wire.format();
+                let bytes =
+                    frames[format.index()].get_or_insert_with(|| encoded::frame(format, &summary));
+                follower.told = head;
+                due.push((follower.slot, bytes.clone()));
+            }
+        }
+        due.sort_by_key(|(slot, _)| *slot);
+        for frames in due.chunk_by(|a, b| a.0 == b.0) {
+            let peer = &mut self.peers[frames[0].0 as usize];
+            match frames {
+                [(_, one)] => peer.wire.send(one),
+                many => {
+                    let mut all = BytesMut::new();
+                    many.iter()
+                        .for_each(|(_, bytes)| all.extend_from_slice(bytes));
+                    peer.wire.send(&all.freeze());
+                }
+            }
+        }
+    }
+
+    /// Notes for the next flush which listed rooms of a peer have moved unseen.
+    pub(super) fn note_untold(&mut self, slot: u32) {
+        for interest in &self.peers[slot as usize].rooms {
+            let entry = &self.rooms[interest.room as usize];
+            if !interest.open && entry.listed[interest.place as usize].told < entry.head {
+                self.moved.insert(interest.room);
+            }
+        }
+    }
+}

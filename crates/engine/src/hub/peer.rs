@@ -1,0 +1,206 @@
+//! One peer: who it is, which rooms it follows, and the wire its bytes go to.
+//!
+//! Owns: what the hub keeps for a connection; an idle one costs the struct and sixteen bytes a room.
+//! Never: holds events. What a peer misses is a distance in the log; what it is owed beyond events is bounded.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidings_protocol::{
+    CloseCode, Cursor, DeviceId, Follow, OpenRoom, Position, Presence, RoomId, Seq, UserId,
+    limits::{HEARTBEAT_MS, HELLO_TIMEOUT_MS, SILENCE_MS_MAX},
+};
+use tidings_sync::{Replay, Subscription};
+
+use crate::encoded::{Format, Logged};
+
+/// Frames owed to a peer whose wire is full: answers and notices, never events. The reader of a full peer is paused,
+/// so commands in flight bound it; this is the last resort.
+const OWED_FRAMES_MAX: usize = 1_024;
+
+/// A peer of a hub; the generation tells it from a later one in the same slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId {
+    /// The place in the hub.
+    pub slot: u32,
+    /// Which of the peers that had this place.
+    pub generation: u32,
+}
+
+/// Where a peer's bytes go. The hub calls [`Wire::send`] only while the wire is not full.
+pub trait Wire {
+    /// The format this peer asked for.
+    fn format(&self) -> Format;
+    /// Hands over whole frames. The wire keeps what the kernel does not take and is full until that is gone.
+    fn send(&mut self, bytes: &Bytes);
+    /// The same for a peer that follows everything: with the cursor after these bytes.
+    fn send_at(&mut self, bytes: &Bytes, cursor: &Cursor) {
+        let _ = cursor;
+        self.send(bytes);
+    }
+    /// Whether nothing more can be handed over now. The driver calls [`Hub::drained`](super::Hub::drained) when it can.
+    fn is_full(&self) -> bool;
+    /// Asks the other side for a sign of life, or shows it one.
+    fn ping(&mut self);
+    /// Whether the other side never says anything (SSE, long poll): then its silence means nothing.
+    fn is_one_way(&self) -> bool {
+        false
+    }
+    /// Ends the connection after what was handed over.
+    fn close(&mut self, code: CloseCode);
+}
+
+/// What a `hello` asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Hello {
+    /// The cursor as text.
+    pub since: Option<String>,
+    /// Listed or all.
+    pub follow: Follow,
+    /// Rooms to open.
+    pub open: Vec<OpenRoom>,
+    /// The last event of the own user log that the client has.
+    pub user_seq: Option<Seq>,
+}
+
+/// One room that a peer follows: where in the room's table of followers the peer stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interest {
+    pub(super) room: u32,
+    pub(super) place: u32,
+    pub(super) open: bool,
+}
+
+/// What a peer that follows everything needs on top.
+#[derive(Debug)]
+pub(super) struct All {
+    pub(super) replay: Replay,
+    pub(super) rooms: HashSet<RoomId>,
+    /// By shard: the last change of this user's memberships. A window of the past that holds one is read from the
+    /// store, which knows who could see what; others may come from the ring.
+    pub(super) changed: HashMap<u16, Position>,
+    /// The rest of a page, while the wire is full.
+    pub(super) page: VecDeque<Arc<Logged>>,
+    pub(super) page_complete: bool,
+}
+
+/// What to do about a peer's silence.
+pub(super) enum Beat {
+    Well,
+    Ping,
+    Dead(CloseCode),
+}
+
+pub(super) struct Peer<W> {
+    pub(super) id: PeerId,
+    pub(super) wire: W,
+    pub(super) user: UserId,
+    pub(super) device: DeviceId,
+    pub(super) rooms: Vec<Interest>,
+    pub(super) user_log: Subscription,
+    pub(super) all: Option<Box<All>>,
+    pub(super) hello: Option<Box<Hello>>,
+    pub(super) watching: Vec<UserId>,
+    owed: VecDeque<Bytes>,
+    /// Rooms of which a page is being read.
+    pub(super) reading: Vec<RoomId>,
+    pub(super) reading_user_log: bool,
+    pub(super) presence: Presence,
+    pub(super) heard: u32,
+    pinged: u32,
+    /// The sum of the heads that the last `cursor` told.
+    pub(super) told: u64,
+    /// It said hello and its user is known.
+    pub(super) greeted: bool,
+    /// `ready` or `reset` was sent.
+    pub(super) welcomed: bool,
+    /// A membership of this user changed while its state was being read.
+    pub(super) stale: bool,
+    pub(super) closing: bool,
+}
+
+impl<W: Wire> Peer<W> {
+    pub(super) fn new(id: PeerId, wire: W, now: u32) -> Peer<W> {
+        Peer {
+            id,
+            wire,
+            user: UserId::from_bits(0),
+            device: DeviceId::from_bits(0),
+            rooms: Vec::new(),
+            user_log: Subscription::after(Seq::ZERO),
+            all: None,
+            hello: None,
+            watching: Vec::new(),
+            owed: VecDeque::new(),
+            reading: Vec::new(),
+            reading_user_log: false,
+            presence: Presence::Online,
+            heard: now,
+            pinged: now,
+            told: 0,
+            greeted: false,
+            welcomed: false,
+            stale: false,
+            closing: false,
+        }
+    }
+
+    pub(super) fn is_listed(&self) -> bool {
+        self.all.is_none()
+    }
+
+    /// Whether bytes can go straight to the wire.
+    pub(super) fn is_ready(&self) -> bool {
+        self.welcomed && !self.closing && self.owed.is_empty() && !self.wire.is_full()
+    }
+
+    /// Hands a frame over, or keeps it until the wire has room.
+    pub(super) fn answer(&mut self, bytes: Bytes) {
+        if self.closing {
+            return;
+        }
+        if self.owed.is_empty() && !self.wire.is_full() {
+            self.wire.send(&bytes);
+        } else if self.owed.len() < OWED_FRAMES_MAX {
+            self.owed.push_back(bytes);
+        } else {
+            self.closing = true;
+            self.wire.close(CloseCode::RateLimited);
+        }
+    }
+
+    /// Hands over what is owed, as far as the wire takes it.
+    pub(super) fn pay(&mut self) {
+        while !self.wire.is_full()
+            && let Some(bytes) = self.owed.pop_front()
+        {
+            self.wire.send(&bytes);
+        }
+        if self.owed.is_empty() && self.owed.capacity() > 0 {
+            self.owed = VecDeque::new();
+        }
+    }
+
+    pub(super) fn beat(&mut self, now: u32) -> Beat {
+        let silent_ms = u64::from(now.wrapping_sub(self.heard)) * 1_000;
+        if !self.greeted && silent_ms >= HELLO_TIMEOUT_MS {
+            return Beat::Dead(CloseCode::HelloExpected);
+        }
+        if silent_ms >= SILENCE_MS_MAX {
+            return Beat::Dead(CloseCode::Silent);
+        }
+        let pinged_ms = u64::from(now.wrapping_sub(self.pinged)) * 1_000;
+        if silent_ms >= HEARTBEAT_MS && pinged_ms >= HEARTBEAT_MS {
+            self.pinged = now;
+            return Beat::Ping;
+        }
+        Beat::Well
+    }
+
+    /// Whether a `cursor` at these heads would be true and new for this peer: it owes nothing, it is not behind.
+    pub(super) fn may_tell_cursor(&self, heads: &[Position]) -> bool {
+        let sum = heads.iter().map(|p| p.0).sum::<u64>();
+        self.is_ready() && self.is_listed() && self.reading.is_empty() && self.told != sum
+    }
+}

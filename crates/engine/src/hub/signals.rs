@@ -1,0 +1,138 @@
+//! Typing and presence: passing news, the latest counts, dropped when a wire is full. `[SG1]`
+//!
+//! Owns: who on this core hears which signal. Never: stores, numbers or repeats one.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tidings_protocol::{
+    Presence, RoomId, ServerFrame, UserId, frame::UserPresence, limits::WATCHED_USERS_MAX,
+};
+
+use super::{Effect, Hub, PeerId, Wire};
+use crate::encoded::{self, FORMATS};
+
+impl<W: Wire> Hub<W> {
+    /// Somebody types: told to the others who have the room open. `[SG2]`
+    pub fn typing(&mut self, room: RoomId, user: UserId, on: bool) {
+        let Some(&index) = self.room_index.get(&room) else {
+            return;
+        };
+        let mut frames: [Option<Bytes>; FORMATS] = Default::default();
+        let entry = &self.rooms[index as usize];
+        let slots: Vec<u32> = entry
+            .open
+            .iter()
+            .map(|o| o.slot)
+            .chain(entry.all.iter().copied())
+            .collect();
+        for slot in slots {
+            let peer = &mut self.peers[slot as usize];
+            let live = peer.all.as_ref().is_none_or(|all| all.replay.is_live());
+            if peer.user == user || !peer.is_ready() || !live {
+                continue;
+            }
+            let format = peer.wire.format();
+            let bytes = frames[format.index()].get_or_insert_with(|| {
+                encoded::frame(format, &ServerFrame::Typing { room, user, on })
+            });
+            match &peer.all {
+                Some(all) => peer.wire.send_at(bytes, all.replay.cursor()),
+                None => peer.wire.send(bytes),
+            }
+        }
+    }
+
+    /// Sets whether the peer is looked at. Returns the change, for the presence book.
+    pub fn set_presence(
+        &mut self,
+        id: PeerId,
+        status: Presence,
+    ) -> Option<(UserId, Presence, Presence)> {
+        let peer = self.peer(id).filter(|p| p.welcomed)?;
+        let before = std::mem::replace(&mut peer.presence, status);
+        Some((peer.user, before, status))
+    }
+
+    /// Whose presence the peer wants to hear of: first it is found out whom it may. `[SG3]`
+    pub fn watch(&mut self, id: PeerId, mut users: Vec<UserId>) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
+            return;
+        };
+        users.sort_unstable();
+        users.dedup();
+        users.truncate(WATCHED_USERS_MAX);
+        let user = peer.user;
+        let old = std::mem::take(&mut peer.watching);
+        self.unwatch(id.slot, &old);
+        if !users.is_empty() {
+            self.effects.push(Effect::Authorise {
+                peer: id,
+                user,
+                users,
+            });
+        }
+    }
+
+    /// The answer to [`Effect::Authorise`]: whom the peer may watch, and how they are now.
+    pub fn watching(&mut self, id: PeerId, users: Vec<(UserId, Presence)>) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
+            return;
+        };
+        let slot = peer.id.slot;
+        let old = std::mem::replace(
+            &mut peer.watching,
+            users.iter().map(|(user, _)| *user).collect(),
+        );
+        self.unwatch(slot, &old);
+        for (user, _) in &users {
+            self.watchers.entry(*user).or_default().push(slot);
+        }
+        let users = users
+            .into_iter()
+            .map(|(user, status)| UserPresence { user, status })
+            .collect();
+        self.send(id, &ServerFrame::Presence { users });
+    }
+
+    pub(super) fn unwatch(&mut self, slot: u32, users: &[UserId]) {
+        for user in users {
+            if let Some(slots) = self.watchers.get_mut(user) {
+                slots.retain(|s| *s != slot);
+                if slots.is_empty() {
+                    self.watchers.remove(user);
+                }
+            }
+        }
+    }
+
+    /// Somebody's presence changed: told with the next batch.
+    pub fn presence(&mut self, user: UserId, status: Presence) {
+        if self.watchers.contains_key(&user) {
+            self.presence_changes.insert(user, status);
+        }
+    }
+
+    /// Tells watchers what changed since the last time. The driver calls it about once a second.
+    pub fn flush_presence(&mut self) {
+        let changes = std::mem::take(&mut self.presence_changes);
+        let mut due: HashMap<u32, Vec<UserPresence>> = HashMap::new();
+        for (user, status) in changes {
+            for slot in self.watchers.get(&user).into_iter().flatten() {
+                due.entry(*slot)
+                    .or_default()
+                    .push(UserPresence { user, status });
+            }
+        }
+        for (slot, users) in due {
+            let peer = &mut self.peers[slot as usize];
+            if peer.is_ready() {
+                let bytes = encoded::frame(peer.wire.format(), &ServerFrame::Presence { users });
+                match &peer.all {
+                    Some(all) => peer.wire.send_at(&bytes, all.replay.cursor()),
+                    None => peer.wire.send(&bytes),
+                }
+            }
+        }
+    }
+}

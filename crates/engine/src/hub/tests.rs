@@ -1,0 +1,1 @@
+//! The hub against wires that a test fills and drains by hand.

@@ -1,0 +1,111 @@
+//! What reaches one core: batches, answers, signals. Filled by other threads, emptied by the core at once.
+//!
+//! Owns: the one place where threads hand over to a core, with a limit. Never: grows without a bound `[P5]`:
+//! when a core does not keep up, batches are dropped here, and the core reads the store instead.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use parking_lot::Mutex;
+use tidings_protocol::{Presence, RoomId, TxnId, UserId};
+use tokio::sync::Notify;
+
+use crate::{appender::Answer, batch::Batch, hub::PeerId};
+
+/// Batches that wait for one core. Above it the core is told of a hole instead.
+pub const INBOX_BATCHES_MAX: usize = 1_024;
+/// Signals that wait for one core; above it they are dropped, as signals may be. `[SG1]`
+pub const INBOX_SIGNALS_MAX: usize = 4_096;
+
+/// One thing for a core to do.
+#[derive(Debug)]
+pub enum Item {
+    /// Something was committed.
+    Batch(Arc<Batch>),
+    /// A command of one of the core's peers has its answer.
+    Answer {
+        /// Whose.
+        peer: PeerId,
+        /// To which command.
+        txn: TxnId,
+        /// What.
+        answer: Answer,
+    },
+    /// Somebody types, or stopped.
+    Typing {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Whether still.
+        on: bool,
+    },
+    /// Somebody came, went or looked away.
+    Presence {
+        /// Who.
+        user: UserId,
+        /// How they are now.
+        status: Presence,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    batches: usize,
+    signals: usize,
+}
+
+/// The inbox of one core.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+impl Inbox {
+    /// Hands a batch and the answers that go with it to the core, waking it once.
+    pub fn deliver(&self, batch: Option<&Arc<Batch>>, answers: Vec<Item>) {
+        if batch.is_none() && answers.is_empty() {
+            return;
+        }
+        {
+            let mut queue = self.queue.lock();
+            if let Some(batch) = batch
+                && queue.batches < INBOX_BATCHES_MAX
+            {
+                queue.batches += 1;
+                queue.items.push_back(Item::Batch(Arc::clone(batch)));
+            }
+            // Answers are bounded by the commands in flight of the core's own peers.
+            queue.items.extend(answers);
+        }
+        self.wake.notify_one();
+    }
+
+    /// Hands a signal to the core; dropped when too many wait.
+    pub fn signal(&self, item: Item) {
+        {
+            let mut queue = self.queue.lock();
+            if queue.signals >= INBOX_SIGNALS_MAX {
+                return;
+            }
+            queue.signals += 1;
+            queue.items.push_back(item);
+        }
+        self.wake.notify_one();
+    }
+
+    /// Takes everything that waits.
+    #[must_use]
+    pub fn take(&self) -> VecDeque<Item> {
+        let mut queue = self.queue.lock();
+        queue.batches = 0;
+        queue.signals = 0;
+        std::mem::take(&mut queue.items)
+    }
+
+    /// Waits until something is there.
+    pub async fn wait(&self) {
+        self.wake.notified().await;
+    }
+}
