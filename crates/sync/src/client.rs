@@ -7,9 +7,11 @@
 //! [`ClientSession::resume`]. Then a crash at any point loses nothing and doubles nothing: commands leave again with
 //! the same `txn`, events come again and are recognised by (log, seq).
 //!
-//! Read on in `effects` (inputs and outputs), `link` (the connection), `place` (one log), `reach` (the cursor).
+//! Read on in `effects` (inputs and outputs), `following` (events), `place` (one log), `reach` (the cursor), `link`
+//! (the connection).
 
 mod effects;
+mod following;
 mod link;
 mod place;
 mod places;
@@ -18,22 +20,15 @@ mod reach;
 mod tests;
 
 use tidings_protocol::{
-    ClientFrame, Event, Follow, LogId, OpenRoom, Refusal, RefusalCode, RoomId, Seq, ServerFrame,
-    TxnId,
-    frame::Welcome,
-    limits::{OPEN_REPLAY_EVENTS_MAX, OPEN_ROOMS_MAX},
+    ClientFrame, Event, Follow, OpenRoom, Refusal, RefusalCode, RoomId, Seq, ServerFrame, TxnId,
+    limits::OPEN_ROOMS_MAX,
 };
 
 pub use self::{
     effects::{Answer, Fetch, Input, Options, Output, Page, Resume, Status, Wanted},
     places::GAP_EVENTS_MAX,
 };
-use self::{
-    link::Link,
-    place::{FETCH_AGAIN_MS, Place},
-    places::Places,
-    reach::Reach,
-};
+use self::{following::UserPlace, link::Link, place::Place, places::Places, reach::Reach};
 use crate::{
     backoff::Millis,
     outbox::{Outbox, Row, is_passing},
@@ -52,14 +47,6 @@ pub struct ClientSession {
     presence: Option<ClientFrame>,
     watch: Option<ClientFrame>,
     wake: Option<Millis>,
-}
-
-/// The place in the own user log. It has no pages to fetch: a new connection brings what is missing. `[HS4]`
-#[derive(Debug, Default)]
-struct UserPlace {
-    held: Option<Seq>,
-    /// The next event may stand anywhere.
-    jump: bool,
 }
 
 impl ClientSession {
@@ -326,76 +313,7 @@ impl ClientSession {
             ServerFrame::Typing { .. } | ServerFrame::Presence { .. } => {
                 out.push(Output::Signal(Box::new(frame)));
             }
-            ServerFrame::Cursor { cursor } => self.reach.told(cursor),
-        }
-    }
-
-    fn welcome(&mut self, now: Millis, reset: bool, welcome: Box<Welcome>, out: &mut Vec<Output>) {
-        if !self.link.is_greeting() {
-            return;
-        }
-        self.link.welcomed(now);
-        self.outbox
-            .limit_in_flight(welcome.limits.commands_in_flight_max);
-        let signals = [&self.presence, &self.watch].into_iter().flatten();
-        out.extend(signals.cloned().map(Output::Send));
-        if self.paused {
-            return;
-        }
-        let fresh = reset || self.reach.cursor().is_none();
-        self.welcome_places(reset, fresh, &welcome);
-        self.user.welcome(reset, welcome.user_seq);
-        self.reach.welcome(reset, &welcome.cursor);
-        self.reach.note_moved();
-        out.push(Output::Welcome { reset, welcome });
-        self.ask(out);
-    }
-
-    fn welcome_places(&mut self, reset: bool, fresh: bool, welcome: &Welcome) {
-        for room in &welcome.left {
-            self.places.remove(*room);
-        }
-        if self.follow == Follow::All {
-            if reset {
-                self.places.clear();
-            }
-            for room in &welcome.rooms {
-                if self.places.get(room.id).is_none() {
-                    self.places.add(room.id, Place::default());
-                }
-                self.places
-                    .with(room.id, |place| place.expect(room.head, !fresh));
-            }
-        } else if reset {
-            self.places.each(|place| {
-                let asked = place.asked;
-                *place = Place::default();
-                place.asked = asked;
-            });
-        }
-    }
-
-    /// A room is open from `from` on. `[SB3]` `[SB4]` `[SB5]`
-    fn opened(&mut self, room: RoomId, from: Seq, out: &mut Vec<Output>) {
-        let all = self.follow == Follow::All;
-        let dropped = self.places.with(room, |place| match place.held() {
-            Some(held) if from <= held => false,
-            // What is held came from the log, and the log has the rest.
-            Some(_) if all => {
-                place.miss(from);
-                false
-            }
-            None if all => {
-                place.level(from, &mut Vec::new());
-                false
-            }
-            _ => {
-                place.drop_held(from);
-                true
-            }
-        });
-        if dropped == Some(true) {
-            out.push(Output::Dropped(room));
+            ServerFrame::Cursor { cursor } => self.cursor(cursor, out),
         }
     }
 
@@ -408,149 +326,11 @@ impl ClientSession {
         }
     }
 
-    fn event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
-        let is_answer = self.settle(&event, out);
-        if self.paused {
-            return;
-        }
-        let mut ready = Vec::new();
-        match event.log {
-            LogId::User(_) => self.user_event(now, event, out),
-            LogId::Room(room) if self.follow == Follow::All => {
-                // An answer may come before its turn, so it says nothing about how far the stream is.
-                if !is_answer {
-                    self.reach.came(&event);
-                }
-                self.offer(room, event, is_answer, &mut ready);
-            }
-            LogId::Room(room) => {
-                self.places.offer(room, event, &mut ready);
-            }
-        }
-        out.extend(
-            ready
-                .into_iter()
-                .map(|event| Output::Apply(Box::new(event))),
-        );
-    }
-
-    /// An event of a room, when every room is followed.
-    fn offer(&mut self, room: RoomId, event: Event, is_answer: bool, ready: &mut Vec<Event>) {
-        if self.places.get(room).is_none() {
-            self.places.add(room, Place::default());
-        }
-        let space = self.places.has_space();
-        self.places.with(room, |place| {
-            // An old command asked again is answered by its old event; the stream stands elsewhere.
-            if place.held().is_some() {
-                place.offer(event, space, ready);
-            } else if is_answer && place.is_turn_unknown(event.seq) {
-                place.keep(event, space);
-            } else {
-                place.begin_with(event, ready);
-            }
-        });
-    }
-
-    fn user_event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
-        let held = self.user.held.unwrap_or_default();
-        if event.seq <= held {
-            return;
-        }
-        if event.seq > held.next() && !self.user.jump {
-            self.link.give_up(now, out);
-            self.lost();
-            self.user.jump = true;
-            return;
-        }
-        self.user.jump = false;
-        self.user.held = Some(event.seq);
-        self.reach.note_moved();
-        out.push(Output::Apply(Box::new(event)));
-    }
-
-    /// If the event answers a command, the command has its answer. True when it does.
-    fn settle(&mut self, event: &Event, out: &mut Vec<Output>) -> bool {
+    /// If the event answers a command, the command has its answer.
+    fn settle(&mut self, event: &Event, out: &mut Vec<Output>) {
         let row = event.txn.as_ref().and_then(|txn| self.outbox.take(txn));
-        let Some(row) = row else { return false };
-        out.push(answered(row, Answer::Event(Box::new(event.clone()))));
-        true
-    }
-
-    fn page(&mut self, now: Millis, fetch: u64, page: Page, out: &mut Vec<Output>) {
-        let Some(room) = self.places.awaiting(fetch).filter(|_| !self.paused) else {
-            return;
-        };
-        let mut ready = Vec::new();
-        match page {
-            Page::Range(page) => {
-                let before = self.held(room);
-                for event in page.events {
-                    if event.log == LogId::Room(room) {
-                        self.settle(&event, out);
-                        self.places.offer(room, event, &mut ready);
-                    }
-                }
-                let wait = if self.held(room) > before {
-                    0
-                } else {
-                    FETCH_AGAIN_MS
-                };
-                self.places.with(room, |place| place.fetched(now, wait));
-            }
-            Page::Latest(page) => {
-                let head = page.head;
-                out.push(Output::History {
-                    room,
-                    page: Box::new(page),
-                });
-                self.places.with(room, |place| {
-                    place.fetched(now, 0);
-                    place.level(head, &mut ready);
-                });
-            }
-        }
-        out.extend(
-            ready
-                .into_iter()
-                .map(|event| Output::Apply(Box::new(event))),
-        );
-    }
-
-    fn fetch_failed(
-        &mut self,
-        now: Millis,
-        fetch: u64,
-        refusal: Option<Refusal>,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(room) = self.places.awaiting(fetch) else {
-            return;
-        };
-        match refusal {
-            Some(refusal) if !is_passing(refusal.code) => {
-                self.places.remove(room);
-                out.push(Output::OpenRefused { room, refusal });
-            }
-            refusal => {
-                let asked = refusal.and_then(|refusal| refusal.retry_after_ms);
-                let wait = asked.unwrap_or_default().max(FETCH_AGAIN_MS);
-                self.places.with(room, |place| place.fetched(now, wait));
-            }
-        }
-    }
-}
-
-impl UserPlace {
-    fn welcome(&mut self, reset: bool, head: Seq) {
-        match self.held {
-            Some(held) if !reset => {
-                self.jump |= head.0.saturating_sub(held.0) > OPEN_REPLAY_EVENTS_MAX;
-            }
-            _ => {
-                self.held = Some(head);
-                self.jump = false;
-            }
+        if let Some(row) = row {
+            out.push(answered(row, Answer::Event(Box::new(event.clone()))));
         }
     }
 }

@@ -96,9 +96,21 @@ impl Place {
         self.replayed = replayed;
     }
 
-    /// Whether an answer to a command, which may come before its turn, tells nothing about the stream's place.
-    pub(super) fn is_turn_unknown(&self, seq: Seq) -> bool {
-        self.replayed || seq <= self.head
+    /// Whether nothing can come before this one, although nothing is held.
+    pub(super) fn is_first(&self, seq: Seq) -> bool {
+        !self.replayed && seq == self.head.next()
+    }
+
+    /// What was kept back although nothing is held, if its turn has come.
+    pub(super) fn release(&mut self, is_turn: impl Fn(&Event) -> bool, ready: &mut Vec<Event>) {
+        if self.held.is_none()
+            && !self.loading
+            && let Some(entry) = self.buffer.first_entry()
+            && is_turn(entry.get())
+        {
+            let event = entry.remove();
+            self.begin_with(event, ready);
+        }
     }
 
     /// The stream stands at this event, although nothing says what comes before it: what is kept back and leads up

@@ -81,6 +81,12 @@ impl Places {
         Some(result)
     }
 
+    /// The same, with a fresh place where there is none.
+    pub(super) fn with_new(&mut self, room: RoomId, change: impl FnOnce(&mut Place)) {
+        self.rooms.entry(room).or_default();
+        self.with(room, change);
+    }
+
     /// The same for every place.
     pub(super) fn each(&mut self, mut change: impl FnMut(&mut Place)) {
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
@@ -112,6 +118,14 @@ impl Places {
             .iter()
             .filter_map(|room| self.rooms.get(room))
             .any(Place::is_gap)
+    }
+
+    /// Applies what was kept back before its turn, where the turn has come.
+    pub(super) fn release(&mut self, is_turn: impl Fn(&Event) -> bool, ready: &mut Vec<Event>) {
+        let rooms: Vec<RoomId> = self.uneasy.iter().copied().collect();
+        for room in rooms {
+            self.with(room, |place| place.release(&is_turn, ready));
+        }
     }
 
     /// Asks for what is missing.

@@ -1,0 +1,274 @@
+//! Following: what the welcome, events and pages mean for what is held.
+//!
+//! Owns: the rules by which an event is applied, kept back or passed over. Never: knows about sending.
+
+use tidings_protocol::{
+    Content, Cursor, Event, Follow, LogId, Refusal, RoomId, Seq, content::Known, frame::Welcome,
+    limits::OPEN_REPLAY_EVENTS_MAX,
+};
+
+use super::{
+    ClientSession,
+    effects::{Output, Page},
+    place::{FETCH_AGAIN_MS, Place},
+};
+use crate::{backoff::Millis, outbox::is_passing};
+
+/// The place in the own user log. It has no pages to fetch: a new connection brings what is missing. `[HS4]`
+#[derive(Debug, Default)]
+pub(super) struct UserPlace {
+    pub(super) held: Option<Seq>,
+    /// The next event may stand anywhere.
+    pub(super) jump: bool,
+}
+
+impl ClientSession {
+    pub(super) fn welcome(
+        &mut self,
+        now: Millis,
+        reset: bool,
+        welcome: Box<Welcome>,
+        out: &mut Vec<Output>,
+    ) {
+        if !self.link.is_greeting() {
+            return;
+        }
+        self.link.welcomed(now);
+        self.outbox
+            .limit_in_flight(welcome.limits.commands_in_flight_max);
+        let signals = [&self.presence, &self.watch].into_iter().flatten();
+        out.extend(signals.cloned().map(Output::Send));
+        if self.paused {
+            return;
+        }
+        let fresh = reset || self.reach.cursor().is_none();
+        self.welcome_places(reset, fresh, &welcome);
+        self.user.welcome(reset, welcome.user_seq);
+        self.reach.welcome(reset, &welcome.cursor);
+        self.reach.note_moved();
+        out.push(Output::Welcome { reset, welcome });
+        self.ask(out);
+    }
+
+    fn welcome_places(&mut self, reset: bool, fresh: bool, welcome: &Welcome) {
+        for room in &welcome.left {
+            self.places.remove(*room);
+        }
+        if self.follow == Follow::All {
+            if reset {
+                self.places.clear();
+            }
+            for room in &welcome.rooms {
+                self.places
+                    .with_new(room.id, |place| place.expect(room.head, !fresh));
+            }
+        } else if reset {
+            self.places.each(|place| {
+                let asked = place.asked;
+                *place = Place::default();
+                place.asked = asked;
+            });
+        }
+    }
+
+    /// A room is open from `from` on. `[SB3]` `[SB4]` `[SB5]`
+    pub(super) fn opened(&mut self, room: RoomId, from: Seq, out: &mut Vec<Output>) {
+        let all = self.follow == Follow::All;
+        let dropped = self.places.with(room, |place| match place.held() {
+            Some(held) if from <= held => false,
+            // What is held came from the log, and the log has the rest.
+            Some(_) if all => {
+                place.miss(from);
+                false
+            }
+            None if all => {
+                place.level(from, &mut Vec::new());
+                false
+            }
+            _ => {
+                place.drop_held(from);
+                true
+            }
+        });
+        if dropped == Some(true) {
+            out.push(Output::Dropped(room));
+        }
+    }
+
+    pub(super) fn event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
+        self.settle(&event, out);
+        if self.paused {
+            return;
+        }
+        let mut ready = Vec::new();
+        match event.log {
+            LogId::User(_) => self.user_event(now, event, out),
+            LogId::Room(room) if self.follow == Follow::All => {
+                // With a `txn` it may be the answer to a command, perhaps to one that was answered already.
+                if event.txn.is_some() {
+                    self.early(room, event, &mut ready);
+                } else {
+                    self.reach.came(&event);
+                    self.in_turn(room, event, &mut ready);
+                }
+                self.release(&mut ready);
+            }
+            LogId::Room(room) => {
+                self.places.offer(room, event, &mut ready);
+            }
+        }
+        out.extend(ready.into_iter().map(apply));
+    }
+
+    /// An event of a room in the order of the stream, when every room is followed.
+    fn in_turn(&mut self, room: RoomId, event: Event, ready: &mut Vec<Event>) {
+        let space = self.places.has_space();
+        self.places.with_new(room, |place| {
+            if place.held().is_some() {
+                place.offer(event, space, ready);
+            } else {
+                place.begin_with(event, ready);
+            }
+        });
+    }
+
+    /// What may be the answer to a command, when every room is followed. It may come before its turn, or long after
+    /// when the command was asked again; so it says nothing about how far the stream is.
+    fn early(&mut self, room: RoomId, event: Event, ready: &mut Vec<Event>) {
+        let is_past = self.reach.is_past(&event);
+        let begins = begins_room(&event);
+        let space = self.places.has_space();
+        self.places.with_new(room, |place| {
+            if place.held().is_some() {
+                place.offer(event, space, ready);
+            } else if is_past {
+                // It was in the stream before, or before the stream.
+            } else if begins || place.is_first(event.seq) {
+                place.begin_with(event, ready);
+            } else {
+                place.keep(event, space);
+            }
+        });
+    }
+
+    /// What was kept back is due when the stream has passed it.
+    pub(super) fn release(&mut self, ready: &mut Vec<Event>) {
+        let reach = &self.reach;
+        self.places.release(|event| reach.is_past(event), ready);
+    }
+
+    /// Everything up to here was sent. `[SB9]`
+    pub(super) fn cursor(&mut self, cursor: Cursor, out: &mut Vec<Output>) {
+        self.reach.told(cursor);
+        let mut ready = Vec::new();
+        self.release(&mut ready);
+        out.extend(ready.into_iter().map(apply));
+    }
+
+    fn user_event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
+        let held = self.user.held.unwrap_or_default();
+        if event.seq <= held {
+            return;
+        }
+        if event.seq > held.next() && !self.user.jump {
+            self.link.give_up(now, out);
+            self.lost();
+            self.user.jump = true;
+            return;
+        }
+        self.user.jump = false;
+        self.user.held = Some(event.seq);
+        self.reach.note_moved();
+        out.push(Output::Apply(Box::new(event)));
+    }
+
+    pub(super) fn page(&mut self, now: Millis, fetch: u64, page: Page, out: &mut Vec<Output>) {
+        let Some(room) = self.places.awaiting(fetch).filter(|_| !self.paused) else {
+            return;
+        };
+        let mut ready = Vec::new();
+        match page {
+            Page::Range(page) => {
+                let before = self.held(room);
+                for event in page.events {
+                    if event.log == LogId::Room(room) {
+                        self.settle(&event, out);
+                        self.places.offer(room, event, &mut ready);
+                    }
+                }
+                let wait = if self.held(room) > before {
+                    0
+                } else {
+                    FETCH_AGAIN_MS
+                };
+                self.places.with(room, |place| place.fetched(now, wait));
+            }
+            Page::Latest(page) => {
+                let head = page.head;
+                out.push(Output::History {
+                    room,
+                    page: Box::new(page),
+                });
+                self.places.with(room, |place| {
+                    place.fetched(now, 0);
+                    place.level(head, &mut ready);
+                });
+            }
+        }
+        out.extend(
+            ready
+                .into_iter()
+                .map(|event| Output::Apply(Box::new(event))),
+        );
+    }
+
+    pub(super) fn fetch_failed(
+        &mut self,
+        now: Millis,
+        fetch: u64,
+        refusal: Option<Refusal>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(room) = self.places.awaiting(fetch) else {
+            return;
+        };
+        match refusal {
+            Some(refusal) if !is_passing(refusal.code) => {
+                self.places.remove(room);
+                out.push(Output::OpenRefused { room, refusal });
+            }
+            refusal => {
+                let asked = refusal.and_then(|refusal| refusal.retry_after_ms);
+                let wait = asked.unwrap_or_default().max(FETCH_AGAIN_MS);
+                self.places.with(room, |place| place.fetched(now, wait));
+            }
+        }
+    }
+}
+
+impl UserPlace {
+    fn welcome(&mut self, reset: bool, head: Seq) {
+        match self.held {
+            Some(held) if !reset => {
+                self.jump |= head.0.saturating_sub(held.0) > OPEN_REPLAY_EVENTS_MAX;
+            }
+            _ => {
+                self.held = Some(head);
+                self.jump = false;
+            }
+        }
+    }
+}
+
+fn apply(event: Event) -> Output {
+    Output::Apply(Box::new(event))
+}
+
+/// Whether the event makes its actor a member: nothing before it is theirs to hear.
+fn begins_room(event: &Event) -> bool {
+    match event.content.as_ref().and_then(Content::known) {
+        Some(Known::RoomCreated { .. }) => true,
+        Some(Known::MemberJoined { user, .. }) => *user == event.actor,
+        _ => false,
+    }
+}
