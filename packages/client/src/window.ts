@@ -34,6 +34,11 @@ export class TimelineWindow {
     this.unpin();
   }
 
+  /** Whether it looks at this timeline. */
+  of(timeline: Timeline): boolean {
+    return this.timeline === timeline;
+  }
+
   /** Whether new messages appear in it by themselves. */
   followsEnd(): boolean {
     return this.high === null;

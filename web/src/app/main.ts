@@ -1,5 +1,8 @@
+/** The entry: styles, then the app. */
+
 import { mount } from 'svelte';
 import App from './App.svelte';
+import './app.css';
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

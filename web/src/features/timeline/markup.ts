@@ -1,0 +1,101 @@
+/**
+ * Reads the little markup that messages have: code, links, bold and italic. It gives parts, never
+ * HTML; the view makes an element of each, so nothing that somebody wrote can become a tag.
+ */
+
+export type Span =
+  | { kind: 'text'; text: string }
+  | { kind: 'code'; text: string }
+  | { kind: 'strong'; text: string }
+  | { kind: 'em'; text: string }
+  | { kind: 'link'; text: string; href: string };
+
+export type Block = { kind: 'lines'; spans: Span[] } | { kind: 'code'; text: string };
+
+/** A fence stands alone on its line; the word after the first names a language. */
+const FENCE = '```';
+/** What stands inside a line, the first that fits from the left. */
+const INSIDE =
+  /`([^`\n]+)`|\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*|(?<![\p{L}\p{N}_*])[_*](?=\S)([^_*\n]+?)(?<=\S)[_*](?![\p{L}\p{N}_*])|(https?:\/\/[^\s<>"`]+)/giu;
+
+export function blocks(text: string): Block[] {
+  const found: Block[] = [];
+  const all = text.split('\n');
+  let from = 0;
+  let open: number | null = null;
+  for (const [at, line] of all.entries()) {
+    if (open === null) {
+      if (line.startsWith(FENCE) && !line.slice(FENCE.length).includes('`')) open = at;
+    } else if (line.trimEnd() === FENCE) {
+      lines(all.slice(from, open), found);
+      const code = all.slice(open + 1, at).join('\n');
+      if (code.trim()) found.push({ kind: 'code', text: code });
+      from = at + 1;
+      open = null;
+    }
+  }
+  // A fence that nobody closed is what it looks like.
+  lines(all.slice(from), found);
+  return found;
+}
+
+function lines(some: readonly string[], found: Block[]): void {
+  const text = some.join('\n').replace(/^\n+|\s+$/g, '');
+  if (text) found.push({ kind: 'lines', spans: spans(text) });
+}
+
+export function spans(text: string): Span[] {
+  const found: Span[] = [];
+  let from = 0;
+  for (const match of text.matchAll(INSIDE)) {
+    const [whole, code, strong, em, link] = match;
+    let length = whole.length;
+    let span: Span | null = null;
+    if (code !== undefined) span = { kind: 'code', text: code };
+    else if (strong !== undefined) span = { kind: 'strong', text: strong };
+    else if (em !== undefined) span = { kind: 'em', text: em };
+    else if (link !== undefined) {
+      const address = withoutTail(link);
+      length = address.length;
+      const href = safe(address);
+      if (href) span = { kind: 'link', text: address, href };
+    }
+    if (!span) continue;
+    if (match.index > from) found.push({ kind: 'text', text: text.slice(from, match.index) });
+    found.push(span);
+    from = match.index + length;
+  }
+  if (from < text.length) found.push({ kind: 'text', text: text.slice(from) });
+  return found;
+}
+
+/** The sentence's own signs after an address do not belong to it; a bracket that it opened does. */
+function withoutTail(address: string): string {
+  let end = address.length;
+  for (; end > 0; end--) {
+    const last = address.charAt(end - 1);
+    if (/[.,;:!?'*_~\]}]/.test(last)) continue;
+    if (last !== ')') break;
+    const body = address.slice(0, end);
+    if (body.split('(').length >= body.split(')').length) break;
+  }
+  return address.slice(0, end);
+}
+
+/** Only the web: no other scheme becomes something to press. */
+function safe(address: string): string | null {
+  try {
+    const url = new URL(address);
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
+  } catch {
+    return null;
+  }
+}
+
+const EMOJI_ONLY =
+  /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*\s*){1,3}$/u;
+
+/** One to three emoji and nothing else: shown large. */
+export function isEmojiOnly(text: string): boolean {
+  return text.length <= 64 && EMOJI_ONLY.test(text.trim());
+}

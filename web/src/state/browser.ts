@@ -1,0 +1,65 @@
+/** What the client takes from outside, as a browser gives it: time, chance, locks, network. */
+
+import {
+  Rest,
+  SseTransport,
+  WebSocketTransport,
+  type Clock,
+  type Locks,
+  type Random,
+  type SocketLike,
+  type Transport,
+} from '@tidings/client';
+
+export const clock: Clock = {
+  now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export const random: Random = {
+  unit: () => Math.random(),
+  bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+};
+
+/** Locks among the tabs of one origin. Without Web Locks (plain http on a LAN) every lock is free. */
+export const locks: Locks = {
+  hold(name) {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((done) => (release = done));
+    void navigator.locks?.request(name, () => held);
+    return release;
+  },
+  whenFree(name, call) {
+    if (!navigator.locks) {
+      void call();
+      return () => undefined;
+    }
+    const stop = new AbortController();
+    navigator.locks.request(name, { signal: stop.signal }, call).catch(() => undefined);
+    return () => stop.abort();
+  },
+};
+
+export const rest = new Rest({
+  fetch: (url, request) => fetch(url, { ...request, credentials: 'same-origin' }),
+  base: '',
+  cookie: true,
+});
+
+/** The ways to hold the stream; `?transport=` of the address allows only one. */
+export function transports(): Transport[] {
+  const url = new URL('/api/v1/socket', location.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  const socket = new WebSocketTransport(
+    url.href,
+    (address, protocols) => new WebSocket(address, protocols) as unknown as SocketLike,
+  );
+  const stream = new SseTransport(rest);
+  const forced = new URLSearchParams(location.search).get('transport');
+  if (forced === 'ws') return [socket];
+  if (forced === 'sse') return [stream];
+  return [socket, stream];
+}

@@ -1,0 +1,128 @@
+/**
+ * The client's storage in IndexedDB: one database for each account, one transaction for each
+ * commit. It knows nothing of what it keeps, except that an older summary never replaces a newer.
+ */
+
+import {
+  newer,
+  type Batch,
+  type OutboxRow,
+  type Place,
+  type RoomId,
+  type RoomSummary,
+  type Saved,
+  type Storage,
+  type Tail,
+  type UserProfile,
+} from '@tidings/client';
+
+const VERSION = 1;
+const STORES = ['meta', 'rooms', 'users', 'tails', 'outbox', 'drafts'] as const;
+type StoreName = (typeof STORES)[number];
+
+/** The name of an account's database. */
+export function databaseOf(account: string): string {
+  return `tidings-${account}`;
+}
+
+export class IdbStorage implements Storage {
+  private readonly db: IDBDatabase;
+
+  private constructor(db: IDBDatabase) {
+    this.db = db;
+    // Another tab wipes the account: let go, or it waits for ever.
+    db.onversionchange = () => db.close();
+  }
+
+  static async open(account: string): Promise<IdbStorage> {
+    const request = indexedDB.open(databaseOf(account), VERSION);
+    request.onupgradeneeded = () => {
+      const db = request.result;
+      db.createObjectStore('meta');
+      db.createObjectStore('rooms', { keyPath: 'id' });
+      db.createObjectStore('users', { keyPath: 'id' });
+      db.createObjectStore('tails', { keyPath: 'room' });
+      db.createObjectStore('outbox', { keyPath: 'txn' });
+      db.createObjectStore('drafts');
+    };
+    return new IdbStorage(await settled(request));
+  }
+
+  async load(): Promise<Saved> {
+    const read = this.db.transaction(['meta', 'rooms', 'users', 'outbox'], 'readonly');
+    const [place, rooms, users, rows] = await Promise.all([
+      settled<Place | undefined>(read.objectStore('meta').get('place')),
+      settled<RoomSummary[]>(read.objectStore('rooms').getAll()),
+      settled<UserProfile[]>(read.objectStore('users').getAll()),
+      settled<OutboxRow[]>(read.objectStore('outbox').getAll()),
+    ]);
+    return { place: place ?? null, rooms, users, rows };
+  }
+
+  rows(): Promise<OutboxRow[]> {
+    return settled(this.read('outbox').getAll());
+  }
+
+  async tail(room: RoomId): Promise<Tail | null> {
+    return (await settled<Tail | undefined>(this.read('tails').get(room))) ?? null;
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    const write = this.db.transaction(STORES, 'readwrite');
+    const at = (name: StoreName) => write.objectStore(name);
+    if (batch.reset) for (const name of ['meta', 'rooms', 'users', 'tails'] as const) at(name).clear();
+    if (batch.place) at('meta').put(batch.place, 'place');
+    for (const room of batch.left ?? []) {
+      at('rooms').delete(room);
+      at('tails').delete(room);
+      at('drafts').delete(room);
+    }
+    for (const room of batch.rooms ?? []) {
+      const held = at('rooms').get(room.id) as IDBRequest<RoomSummary | undefined>;
+      held.onsuccess = () => at('rooms').put(held.result ? newer(held.result, room) : room);
+    }
+    for (const user of batch.users ?? []) at('users').put(user);
+    for (const tail of batch.tails ?? []) at('tails').put(tail);
+    for (const row of batch.rows ?? []) at('outbox').put(row);
+    for (const txn of batch.done ?? []) at('outbox').delete(txn);
+    await committed(write);
+  }
+
+  async draft(room: RoomId): Promise<string> {
+    return (await settled<string | undefined>(this.read('drafts').get(room))) ?? '';
+  }
+
+  async putDraft(room: RoomId, text: string): Promise<void> {
+    const write = this.db.transaction('drafts', 'readwrite');
+    if (text) write.objectStore('drafts').put(text, room);
+    else write.objectStore('drafts').delete(room);
+    await committed(write);
+  }
+
+  async wipe(): Promise<void> {
+    this.db.close();
+    await settled(indexedDB.deleteDatabase(this.db.name));
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  private read(name: StoreName): IDBObjectStore {
+    return this.db.transaction(name, 'readonly').objectStore(name);
+  }
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((done, failed) => {
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+  });
+}
+
+function committed(write: IDBTransaction): Promise<void> {
+  return new Promise((done, failed) => {
+    write.oncomplete = () => done();
+    write.onabort = () => failed(write.error);
+  });
+}

@@ -1,0 +1,91 @@
+/** The list of rooms as views need it, and what one can do with rooms. */
+
+import type { CreateRoom, RoomId, RoomKind, RoomSummary, UserId } from '@tidings/protocol';
+import { client } from './account.svelte.ts';
+import { rest } from './browser.ts';
+import { hear } from './hear.ts';
+import { me, nameOf } from './people.ts';
+
+export function roomList(): RoomSummary[] {
+  hear(client(), 'rooms');
+  return client().store.rooms();
+}
+
+export function room(id: RoomId): RoomSummary | undefined {
+  hear(client(), `room:${id}`);
+  return client().store.room(id);
+}
+
+export function unreadOf(id: RoomId): number {
+  hear(client(), `room:${id}`);
+  return client().unread(id);
+}
+
+/** All that is unread, for the title of the page. */
+export function unreadTotal(): number {
+  return roomList().reduce((sum, { id }) => sum + client().unread(id), 0);
+}
+
+export function titleOf(summary: RoomSummary): string {
+  if (summary.kind === 'direct' && summary.peer) return nameOf(summary.peer);
+  return summary.name ?? 'Group';
+}
+
+/** The last line, with who wrote it where that is not plain. */
+export function lastLine(summary: RoomSummary): string {
+  const { last } = summary;
+  if (!last) return summary.kind === 'direct' ? 'Say hello' : 'No messages yet';
+  const text = last.text?.replace(/\s+/g, ' ') ?? 'Message deleted';
+  if (last.actor === me()?.id) return `You: ${text}`;
+  return summary.kind === 'direct' ? text : `${nameOf(last.actor)}: ${text}`;
+}
+
+/** Makes a room; a direct room that exists is found again. Gives its id. */
+export async function createRoom(
+  kind: RoomKind,
+  options: Omit<CreateRoom, 'kind'> = {},
+): Promise<RoomId> {
+  const made = await rest.createRoom({ kind, ...options });
+  client().learn((store) => store.putRoom(made));
+  return made.id;
+}
+
+/** A room that may be seen without being a member; null when there is none. */
+export async function lookUpRoom(id: RoomId): Promise<RoomSummary | null> {
+  return rest.room(id).catch(() => null);
+}
+
+export async function publicRooms(): Promise<RoomSummary[]> {
+  const found: RoomSummary[] = [];
+  let page = await rest.publicRooms();
+  found.push(...page.rooms);
+  for (let pages = 1; page.next && pages < 10; pages++) {
+    page = await rest.publicRooms(page.next);
+    found.push(...page.rooms);
+  }
+  return found;
+}
+
+export async function joinRoom(id: RoomId): Promise<void> {
+  await rest.join(id);
+  const joined = await rest.room(id);
+  client().learn((store) => store.putRoom(joined));
+}
+
+export async function leaveRoom(id: RoomId): Promise<void> {
+  await rest.leave(id);
+  client().learn((store) => store.leave(id));
+}
+
+export async function renameRoom(id: RoomId, name: string): Promise<void> {
+  await rest.renameRoom(id, name);
+}
+
+export async function addMember(id: RoomId, user: UserId): Promise<void> {
+  await rest.join(id, user);
+}
+
+/** Whose presence is worth watching: the other ones of direct rooms. */
+export function peers(): UserId[] {
+  return roomList().flatMap((summary) => summary.peer ?? []);
+}
