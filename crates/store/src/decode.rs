@@ -56,10 +56,6 @@ pub(crate) fn user_id(row: &dyn Columns) -> Result<UserId> {
     row.id(0).map(UserId::from_bytes)
 }
 
-pub(crate) fn text(row: &dyn Columns) -> Result<String> {
-    row.text(0).map(str::to_owned)
-}
-
 pub(crate) fn room_and_position(row: &dyn Columns) -> Result<(RoomId, Position)> {
     Ok((room_id(row)?, Position(number(row, 1)?)))
 }

@@ -9,6 +9,7 @@ mod batch;
 mod decode;
 mod error;
 mod migrate;
+mod postgres;
 mod query;
 mod read;
 mod sqlite;

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 /// One statement of the registry.
 #[derive(Debug)]
 pub(crate) struct Query {
+    /// Its name here, under which PostgreSQL's connections keep it prepared.
+    pub(crate) name: &'static str,
     /// The text with `$n`, as PostgreSQL takes it.
     pub(crate) text: &'static str,
     /// The same as SQLite takes it.
@@ -21,11 +23,11 @@ macro_rules! queries {
             $(#[$doc])*
             pub(crate) static $name: Query = {
                 const TEXT: &str = $text;
-                Query { text: TEXT, sqlite: LazyLock::new(|| for_sqlite(TEXT)) }
+                Query { name: stringify!($name), text: TEXT, sqlite: LazyLock::new(|| for_sqlite(TEXT)) }
             };
         )*
-        /// Every read, by name.
-        pub(crate) static READS: &[(&str, &Query)] = &[$((stringify!($name), &$name),)*];
+        /// Every read.
+        pub(crate) static READS: &[&Query] = &[$(&$name,)*];
     };
 }
 
@@ -95,8 +97,6 @@ pub(crate) use {
 queries! {
     /// Nothing: whether the database answers.
     PING = "SELECT head FROM shards WHERE shard = 0";
-    /// The value of a key of `meta`.
-    META = "SELECT value FROM meta WHERE key = $1";
     /// The last position of every shard.
     HEADS = "SELECT head FROM shards ORDER BY shard";
 

@@ -13,6 +13,7 @@ use tidings_protocol::{
 
 use crate::{
     error::StoreError,
+    postgres::Postgres,
     read::{
         history::{self, MessagePage, Page},
         log, people,
@@ -56,6 +57,7 @@ pub struct Store(Arc<Backend>);
 
 enum Backend {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// One statement: `read!(self, s => question(s, …))`.
@@ -63,6 +65,7 @@ macro_rules! read {
     ($self:ident, $s:ident => $question:expr) => {
         match &*$self.0 {
             Backend::Sqlite(sqlite) => sqlite.read(move |$s| now($question)).await,
+            Backend::Postgres(postgres) => postgres.read(async move |$s| $question.await).await,
         }
     };
 }
@@ -72,6 +75,7 @@ macro_rules! snapshot {
     ($self:ident, $s:ident => $question:expr) => {
         match &*$self.0 {
             Backend::Sqlite(sqlite) => sqlite.snapshot(move |$s| now($question)).await,
+            Backend::Postgres(postgres) => postgres.snapshot(async move |$s| $question.await).await,
         }
     };
 }
@@ -88,9 +92,7 @@ impl Store {
                 Backend::Sqlite(Sqlite::open(Some(path.clone())).await?)
             }
             StoreConfig::SqliteMemory => Backend::Sqlite(Sqlite::open(None).await?),
-            StoreConfig::Postgres { .. } => {
-                return Err(StoreError::Refused("PostgreSQL is to come".to_owned()));
-            }
+            StoreConfig::Postgres { url } => Backend::Postgres(Postgres::open(url).await?),
         };
         Ok(Store(Arc::new(backend)))
     }
@@ -100,6 +102,7 @@ impl Store {
     pub fn epoch(&self) -> Epoch {
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.epoch,
+            Backend::Postgres(postgres) => postgres.epoch,
         }
     }
 
@@ -108,6 +111,7 @@ impl Store {
     pub fn shards(&self) -> u16 {
         match &*self.0 {
             Backend::Sqlite(_) => 1,
+            Backend::Postgres(postgres) => postgres.shards,
         }
     }
 
@@ -116,6 +120,7 @@ impl Store {
     pub fn is_shared(&self) -> bool {
         match &*self.0 {
             Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
         }
     }
 
@@ -152,6 +157,7 @@ impl Store {
         }
         match &*self.0 {
             Backend::Sqlite(sqlite) => sqlite.append(needs, decide).await,
+            Backend::Postgres(postgres) => postgres.append(shard, needs, decide).await,
         }
     }
 
@@ -336,3 +342,17 @@ impl std::fmt::Debug for Store {
             .finish_non_exhaustive()
     }
 }
+
+/// Calls may be spawned: checked here, where both databases meet.
+const _: fn() = || {
+    fn sent<T: Send>(_: T) {}
+    fn check(store: &'static Store) {
+        sent(store.heads());
+        sent(store.resume(UserId::from_bits(0), None));
+        sent(store.append(ShardId(0), Needs::default(), |_, state| {
+            let entries = Vec::new();
+            (Commit { entries, state }, ())
+        }));
+    }
+    let _ = check;
+};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future;
 use tidings_core::User;
 use tidings_protocol::{Cursor, LogId, Position, RoomId, RoomSummary, Seq, UserId, UserProfile};
 
@@ -49,16 +50,20 @@ pub(crate) async fn resume<S: Snapshot>(
     user: UserId,
     cursor: Option<Cursor>,
 ) -> Result<Option<Resume>, StoreError> {
-    let Some(account) = people::user(s, user).await? else {
+    let by_user = || vec![user.bytes().into()];
+    // On PostgreSQL these travel together.
+    let (account, heads, following, mut left) = future::try_join4(
+        people::user(s, user),
+        log::heads(s),
+        s.rows(&query::FOLLOWING, by_user(), decode::following),
+        s.rows(&query::LEFT_ROOMS, by_user(), decode::room_and_position),
+    )
+    .await?;
+    let Some(account) = account else {
         return Ok(None);
     };
-    let heads = log::heads(s).await?;
     let shards = u16::try_from(heads.len()).unwrap_or(u16::MAX);
-    let by_user = || vec![user.bytes().into()];
-    let following = s
-        .rows(&query::FOLLOWING, by_user(), decode::following)
-        .await?;
-    let (mut moved, mut left) = (BTreeSet::new(), Vec::new());
+    let mut moved = BTreeSet::new();
     if let Some(cursor) = &cursor {
         let seen = |room: RoomId| cursor.position(LogId::Room(room).shard(shards));
         moved.extend(
@@ -75,11 +80,9 @@ pub(crate) async fn resume<S: Snapshot>(
                     .await?,
             );
         }
-        left = s
-            .rows(&query::LEFT_ROOMS, by_user(), decode::room_and_position)
-            .await?;
         left.retain(|(room, position)| *position > seen(*room));
     } else {
+        left.clear();
         moved.extend(following.iter().map(|f| f.room));
     }
     // A marker may stand in a room that the user has left; of those only `left` speaks.

@@ -12,7 +12,7 @@ fn database() -> (Place, Connection) {
 }
 
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let reads = READS.iter().map(|(name, q)| (*name, q.sqlite.as_str()));
+    let reads = READS.iter().map(|q| (q.name, q.sqlite.as_str()));
     reads.chain(statements::ALL.iter().copied())
 }
 
@@ -69,7 +69,7 @@ fn hot_reads_take_their_order_from_an_index() {
         "ANY_MESSAGE_FROM",
     ];
     for name in hot {
-        let (_, query) = READS.iter().find(|(n, _)| *n == name).unwrap();
+        let query = READS.iter().find(|q| q.name == name).unwrap();
         let plan = plan(&connection, &query.sqlite);
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
         assert!(!sorts, "{name} sorts: {plan:#?}");

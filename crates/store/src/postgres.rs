@@ -1,0 +1,126 @@
+//! PostgreSQL: shared by any number of nodes; the lock of a shard's row orders their appends.
+//!
+//! Owns: [`Postgres`], its two pools, and the transaction that appends.
+//! Never: uses LISTEN/NOTIFY (a global lock at commit), trusts a connection after an error, commits without the
+//! server's sync.
+
+mod columns;
+mod load;
+mod migrate;
+mod pool;
+mod session;
+pub(crate) mod statements;
+mod write;
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use futures_util::future;
+use tidings_core::{Needs, State};
+use tidings_protocol::{Epoch, Position, ShardId};
+use tokio::time::timeout;
+
+use crate::{Commit, batch, error::StoreError};
+use pool::Pool;
+use session::Session;
+
+/// Connections that append: one a shard is what an engine uses at once.
+const APPENDERS_MAX: usize = 16;
+/// Connections that read. More than this on one node only wait for the same processors.
+const READERS_MAX: usize = 8;
+/// How long any call may take before its connection is given up: longer than the server's own limits.
+const CALL_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// A PostgreSQL database and the connections to it.
+pub(crate) struct Postgres {
+    appenders: Pool,
+    readers: Pool,
+    pub(crate) epoch: Epoch,
+    pub(crate) shards: u16,
+}
+
+impl Postgres {
+    /// Connects, migrates under an advisory lock, and reads what was fixed when the database was made.
+    pub(crate) async fn open(url: &str) -> Result<Postgres, StoreError> {
+        let config = session::config(url)?;
+        let made = in_time(migrate::migrate(&config)).await?;
+        Ok(Postgres {
+            appenders: Pool::new(config.clone(), statements::names(), APPENDERS_MAX),
+            readers: Pool::new(config, session::reads(), READERS_MAX),
+            epoch: made.epoch,
+            shards: made.shards,
+        })
+    }
+
+    /// See [`Store::append`](crate::Store::append).
+    pub(crate) async fn append<R: Send + 'static>(
+        &self,
+        shard: ShardId,
+        needs: Needs,
+        decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
+    ) -> Result<R, StoreError> {
+        // A connection whose append fails, or whose caller goes away, is not given back but closed: the server
+        // rolls back.
+        in_time(async {
+            let lease = self.appenders.lease().await?;
+            let (head, state) = load::locked(lease.session(), shard, &needs).await?;
+            let (commit, answer) = catch_unwind(AssertUnwindSafe(|| decide(head, state)))
+                .map_err(|panic| crate::error::panicked(&*panic))?;
+            if commit.entries.is_empty() {
+                lease.session().end()?;
+            } else {
+                let last = batch::check(shard, head, &commit.entries)?;
+                write::commit(lease.session(), shard, &commit, last).await?;
+            }
+            lease.give_back();
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs a read of one statement.
+    pub(crate) async fn read<T>(
+        &self,
+        read: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        in_time(async {
+            let lease = self.readers.lease().await?;
+            let answer = read(lease.session()).await?;
+            lease.give_back();
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs a read of several statements that see the same commit.
+    pub(crate) async fn snapshot<T>(
+        &self,
+        read: impl AsyncFnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        in_time(async {
+            let lease = self.readers.lease().await?;
+            let session = lease.session();
+            // The first question travels with the beginning.
+            let (_, answer) = future::try_join(session.begin_snapshot(), read(session)).await?;
+            session.end()?;
+            lease.give_back();
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(CALL_TIMEOUT, call).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(format!(
+            "PostgreSQL did not answer within {} s",
+            CALL_TIMEOUT.as_secs()
+        )))
+    })
+}
+
+#[cfg(test)]
+mod tests;

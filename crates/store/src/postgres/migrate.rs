@@ -1,0 +1,111 @@
+//! The schema of a PostgreSQL database.
+//!
+//! Owns: running what is missing, under an advisory lock and in one transaction, whichever node comes first.
+//! Never: touches a schema with tables that are not ours.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tidings_protocol::Epoch;
+use tokio_postgres::{Client, Config};
+
+use super::{columns::failed, session::Session};
+use crate::{error::StoreError, migrate, value::Columns};
+
+/// The advisory lock of migrations: "tidings" in ASCII. Others are free for other uses of the database.
+const LOCK: i64 = 0x0074_6964_696e_6773;
+
+/// What was fixed when the database was made.
+pub(super) struct Made {
+    pub(super) epoch: Epoch,
+    pub(super) shards: u16,
+}
+
+pub(super) async fn migrate(config: &Config) -> Result<Made, StoreError> {
+    let session = Session::open(config, &[]).await?;
+    let client = session.client();
+    // Building an index on a large table takes longer than any batch.
+    let patient = "SET statement_timeout = 0; SET lock_timeout = 0; BEGIN";
+    client.batch_execute(patient).await.map_err(failed)?;
+    client
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await
+        .map_err(failed)?;
+    run(client).await?;
+    let made = Made {
+        epoch: Epoch(meta(client, "epoch").await?),
+        shards: u16::try_from(meta(client, "shards").await?)
+            .map_err(|_| StoreError::damaged("the number of shards"))?,
+    };
+    client.batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(made)
+}
+
+async fn run(client: &Client) -> Result<(), StoreError> {
+    let text = "SELECT count(*), count(*) FILTER (WHERE table_name = 'migrations') \
+                FROM information_schema.tables WHERE table_schema = current_schema()";
+    let row = client.query_one(text, &[]).await.map_err(failed)?;
+    let (tables, ours) = (row.int(0)?, row.int(1)? > 0);
+    if !ours && tables > 0 {
+        return Err(migrate::foreign("The database"));
+    }
+    if !ours {
+        let text = "CREATE TABLE migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, \
+                    applied_at bigint NOT NULL)";
+        client.batch_execute(text).await.map_err(failed)?;
+    }
+    let text = "SELECT version, name, checksum FROM migrations ORDER BY version";
+    let rows = client
+        .query(text, &[])
+        .await
+        .map_err(|_| migrate::foreign("The database"))?;
+    let mut applied = Vec::new();
+    for row in &rows {
+        applied.push(migrate::Applied {
+            version: row.int(0)?,
+            name: row.text(1)?.to_owned(),
+            checksum: row.text(2)?.to_owned(),
+        });
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
+    for migration in migrate::pending(migrate::POSTGRES, &applied)? {
+        let context = |error| StoreError::trouble(migration.name, failed(error));
+        client
+            .batch_execute(migration.text)
+            .await
+            .map_err(context)?;
+        let text =
+            "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
+        client
+            .execute(
+                text,
+                &[
+                    &migration.version,
+                    &migration.name,
+                    &migration.checksum(),
+                    &now,
+                ],
+            )
+            .await
+            .map_err(failed)?;
+    }
+    if applied.is_empty() {
+        let text = "INSERT INTO meta (key, value) SELECT 'epoch', $1 UNION ALL SELECT 'created_at', $2 \
+                    UNION ALL SELECT 'shards', count(*)::text FROM shards";
+        let epoch = migrate::new_epoch()?.to_string();
+        client
+            .execute(text, &[&epoch, &now.to_string()])
+            .await
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn meta(client: &Client, key: &str) -> Result<u64, StoreError> {
+    let text = "SELECT value FROM meta WHERE key = $1";
+    let row = client.query_one(text, &[&key]).await.map_err(failed)?;
+    row.text(0)?
+        .parse()
+        .map_err(|_| StoreError::damaged("a number of meta"))
+}

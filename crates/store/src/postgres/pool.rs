@@ -1,0 +1,78 @@
+//! A few connections, lent one caller at a time.
+//!
+//! Owns: how many there are at most, opening them when needed, forgetting those that ended.
+//! Never: takes back a connection after an error: what is not given back is closed.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
+use tokio_postgres::Config;
+
+use super::session::{Named, Session};
+use crate::error::StoreError;
+
+/// How long a caller waits for a connection to become free.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) struct Pool {
+    config: Config,
+    statements: Vec<Named>,
+    permits: Semaphore,
+    idle: Mutex<Vec<Session>>,
+}
+
+/// A connection in use. Dropped without [`give_back`](Lease::give_back) it is closed.
+pub(super) struct Lease<'a> {
+    pool: &'a Pool,
+    session: Session,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    pub(super) fn new(config: Config, statements: Vec<Named>, connections_max: usize) -> Pool {
+        Pool {
+            config,
+            statements,
+            permits: Semaphore::new(connections_max),
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(super) async fn lease(&self) -> Result<Lease<'_>, StoreError> {
+        let permit = timeout(LEASE_TIMEOUT, self.permits.acquire())
+            .await
+            .map_err(|_| StoreError::Unavailable("every connection is in use".to_owned()))?
+            .map_err(|_| StoreError::Unavailable("the store is closing".to_owned()))?;
+        let session = match self.idle() {
+            Some(session) => session,
+            None => Session::open(&self.config, &self.statements).await?,
+        };
+        Ok(Lease {
+            pool: self,
+            session,
+            _permit: permit,
+        })
+    }
+
+    /// The connection used last, if it still stands.
+    fn idle(&self) -> Option<Session> {
+        let mut idle = self.idle.lock();
+        idle.retain(|session| !session.is_closed());
+        idle.pop()
+    }
+}
+
+impl Lease<'_> {
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// For the next caller.
+    pub(super) fn give_back(self) {
+        self.pool.idle.lock().push(self.session);
+    }
+}
