@@ -1,0 +1,227 @@
+//! The AsyncAPI 3.0 document of the socket, made from the frames themselves.
+//!
+//! Owns: turning the two enums of frames into messages of one channel. Never: repeats by hand what a type says.
+
+use serde_json::{Map, Value, json};
+use tidings_protocol::{
+    ClientFrame, RefusalCode, ServerFrame,
+    close::CloseCode,
+    frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
+};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Frames that answer a command, one of them each. `[CM2]`
+const ANSWERS: [&str; 3] = ["event", "refused", "unchanged"];
+
+/// The document.
+#[must_use]
+pub fn asyncapi() -> Value {
+    let mut schemas = Map::new();
+    let mut messages = Map::new();
+    let said = frames::<ClientFrame>("client", &mut schemas, &mut messages);
+    let heard = frames::<ServerFrame>("server", &mut schemas, &mut messages);
+    let channel: Map<String, Value> = said
+        .iter()
+        .chain(&heard)
+        .map(|name| {
+            (
+                name.clone(),
+                reference(&format!("#/components/messages/{name}")),
+            )
+        })
+        .collect();
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Tidings: the stream",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": description(),
+            "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" },
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "own": {
+                "host": "127.0.0.1:8080",
+                "protocol": "ws",
+                "description": "Where a server listens unless told otherwise; behind TLS it is `wss`.",
+            },
+        },
+        "channels": {
+            "socket": {
+                "address": "/api/v1/socket",
+                "title": "One session",
+                "description": "The first frame is `hello`; the answer is `ready` or `reset`.",
+                "messages": channel,
+                "bindings": { "ws": { "method": "GET", "bindingVersion": "0.1.0" } },
+            },
+        },
+        "operations": {
+            "say": {
+                "action": "receive",
+                "channel": reference("#/channels/socket"),
+                "summary": "What a client says.",
+                "messages": in_channel(&said),
+                "security": [reference("#/components/securitySchemes/bearer"), reference("#/components/securitySchemes/cookie")],
+                "reply": {
+                    "channel": reference("#/channels/socket"),
+                    "messages": in_channel(&ANSWERS.map(|name| format!("server_{name}"))),
+                },
+            },
+            "hear": {
+                "action": "send",
+                "channel": reference("#/channels/socket"),
+                "summary": "What the server says.",
+                "messages": in_channel(&heard),
+            },
+        },
+        "components": {
+            "messages": messages,
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of a sign-in, here or in `hello`.",
+                },
+                "cookie": {
+                    "type": "httpApiKey",
+                    "in": "cookie",
+                    "name": crate::auth::cookie::NAME,
+                    "description": "Counts only with an `Origin` of the server's own.",
+                },
+            },
+        },
+    })
+}
+
+fn description() -> String {
+    let mut text = format!(
+        "The socket of Tidings. Frames are JSON in text frames (subprotocol `{SUBPROTOCOL_JSON}`, the default) or the \
+         same as MessagePack in binary frames (`{SUBPROTOCOL_MSGPACK}`). Rules by id stand in spec/PROTOCOL.md.\n\n\
+         A command carries `txn` and is answered by its `event`, by `refused`, or by `unchanged`.\n\n\
+         Close codes:\n\n"
+    );
+    for code in CloseCode::ALL {
+        text.push_str(&format!("- `{}` {}\n", code.code(), code.reason()));
+    }
+    text.push_str("\nCodes of refusals:\n\n");
+    for code in RefusalCode::ALL {
+        text.push_str(&format!("- `{}`: {}\n", code.as_str(), code.message()));
+    }
+    text
+}
+
+/// Makes one message of each variant of a frame, and takes over the schemas that it names. Returns the messages' names.
+fn frames<F: ToSchema>(
+    side: &str,
+    schemas: &mut Map<String, Value>,
+    messages: &mut Map<String, Value>,
+) -> Vec<String> {
+    let mut named = Vec::new();
+    F::schemas(&mut named);
+    for (name, schema) in named {
+        schemas.insert(name, plain(&schema));
+    }
+    let frame = plain(&<F as PartialSchema>::schema());
+    let variants = frame["oneOf"].as_array().cloned().unwrap_or_default();
+    let mut names = Vec::new();
+    for mut variant in variants {
+        let Some(kind) = tag(&variant) else { continue };
+        let name = format!("{side}_{kind}");
+        let about = variant
+            .as_object_mut()
+            .and_then(|variant| variant.remove("description"));
+        schemas.insert(name.clone(), variant);
+        let mut message = json!({
+            "name": kind,
+            "title": kind,
+            "payload": reference(&format!("#/components/schemas/{name}")),
+        });
+        if let Some(about) = about {
+            message["summary"] = about;
+        }
+        messages.insert(name.clone(), message);
+        names.push(name);
+    }
+    names
+}
+
+fn plain(schema: &impl serde::Serialize) -> Value {
+    serde_json::to_value(schema).expect("a schema is plain data, which always encodes")
+}
+
+/// The value of `type` that marks a variant: in the object itself, or in one of the parts it is made of.
+fn tag(variant: &Value) -> Option<String> {
+    let own = variant
+        .pointer("/properties/type/enum/0")
+        .and_then(Value::as_str);
+    let parts = variant["allOf"].as_array();
+    own.map(str::to_owned)
+        .or_else(|| parts?.iter().find_map(tag))
+}
+
+fn reference(to: &str) -> Value {
+    json!({ "$ref": to })
+}
+
+fn in_channel(names: &[String]) -> Vec<Value> {
+    names
+        .iter()
+        .map(|name| reference(&format!("#/channels/socket/messages/{name}")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn references(value: &Value, out: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::String(text)) = map.get("$ref") {
+                    out.push(text.clone());
+                }
+                map.values().for_each(|value| references(value, out));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, out)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = asyncapi();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 60, "{}", found.len());
+        for reference in found {
+            assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_frame_is_a_message() {
+        // [FR2]
+        let document = asyncapi();
+        let messages = document["components"]["messages"].as_object().unwrap();
+        let sides = |side: &str| {
+            messages
+                .keys()
+                .filter(|name| name.starts_with(side))
+                .count()
+        };
+        let variants = |frame: Value| frame["oneOf"].as_array().unwrap().len();
+        assert_eq!(sides("client_"), variants(plain(&ClientFrame::schema())));
+        assert_eq!(sides("server_"), variants(plain(&ServerFrame::schema())));
+        for name in [
+            "client_hello",
+            "client_send",
+            "server_ready",
+            "server_reset",
+            "server_event",
+            "server_pong",
+        ] {
+            assert!(messages[name]["summary"].is_string(), "{name}");
+        }
+    }
+}

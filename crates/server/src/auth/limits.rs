@@ -1,0 +1,220 @@
+//! How often somebody may try: sign-ins by address and by name, requests and commands by user.
+//!
+//! Owns: the budgets, one for each user whichever door they come through.
+//! Never: grows without a bound `[P5]`, or tells a limited caller whether the name exists.
+
+use std::{
+    hash::{BuildHasher, Hash, RandomState},
+    num::NonZeroU32,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::HashMapStateStore,
+};
+use tidings_protocol::{Refusal, RefusalCode, UserId};
+
+use crate::{auth::ClientAddress, config::Config, node::Node};
+
+/// Keys of one limiter, at most: keys are hashed into this many. Two that meet share a budget; which ones do, nobody
+/// outside can compute.
+const BUCKETS: u64 = 1 << 20;
+/// Checks after which unused keys are forgotten.
+const PRUNE_EVERY: u32 = 1 << 14;
+/// Seconds of the long-run rate that a user may spend at once: opening the app asks for many things.
+const BURST_S: u32 = 4;
+
+type Limiter = RateLimiter<u32, HashMapStateStore<u32>, DefaultClock, StateInformationMiddleware>;
+
+/// What is left of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// What may be spent at once.
+    pub limit: u32,
+    /// What is left now.
+    pub remaining: u32,
+    /// Seconds until an empty budget is full again.
+    pub window_s: u64,
+}
+
+impl Budget {
+    /// Seconds until it is full again, if nothing is spent.
+    #[must_use]
+    pub fn reset_s(&self) -> u64 {
+        let spent = u64::from(self.limit - self.remaining.min(self.limit));
+        (spent * self.window_s).div_ceil(u64::from(self.limit.max(1)))
+    }
+}
+
+/// A limiter with a bounded number of keys.
+struct Keyed {
+    limiter: Limiter,
+    hasher: RandomState,
+    checks: AtomicU32,
+    burst: u32,
+    window_s: u64,
+}
+
+impl Keyed {
+    fn new(quota: Quota) -> Keyed {
+        Keyed {
+            limiter: RateLimiter::hashmap(quota).with_middleware(),
+            hasher: RandomState::new(),
+            checks: AtomicU32::new(0),
+            burst: quota.burst_size().get(),
+            window_s: quota.burst_size_replenished_in().as_secs().max(1),
+        }
+    }
+
+    fn check(&self, key: impl Hash) -> Result<Budget, Refusal> {
+        if self.checks.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        let bucket = u32::try_from(self.hasher.hash_one(key) % BUCKETS)
+            .expect("there are fewer buckets than a u32 counts");
+        match self.limiter.check_key(&bucket) {
+            Ok(state) => Ok(Budget {
+                limit: self.burst,
+                remaining: state.remaining_burst_capacity(),
+                window_s: self.window_s,
+            }),
+            Err(until) => {
+                let wait = until.wait_time_from(DefaultClock::default().now());
+                Err(refusal(wait))
+            }
+        }
+    }
+}
+
+fn refusal(wait: Duration) -> Refusal {
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+    Refusal::new(RefusalCode::RateLimited).retry_after_ms(millis)
+}
+
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
+/// The budgets of one node.
+pub struct Limits {
+    addresses: Keyed,
+    names: Keyed,
+    users: Keyed,
+}
+
+impl Limits {
+    /// The budgets of these settings.
+    #[must_use]
+    pub fn new(config: &Config) -> Limits {
+        let tries = Quota::per_minute(at_least_one(config.sign_ins_per_minute));
+        let rate = at_least_one(config.commands_per_second);
+        let burst = at_least_one(config.commands_per_second.saturating_mul(BURST_S));
+        Limits {
+            addresses: Keyed::new(tries),
+            names: Keyed::new(tries),
+            users: Keyed::new(Quota::per_second(rate).allow_burst(burst)),
+        }
+    }
+
+    /// Counts one try to sign in or up, for its address and for the name it tries, whether or not anybody has it.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    pub fn sign_in(&self, address: Option<ClientAddress>, name: &str) -> Result<(), Refusal> {
+        self.addresses.check(address.map(ClientAddress::network))?;
+        // As the name would be folded, so that another spelling is no other budget.
+        self.names.check(name.trim().to_ascii_lowercase())?;
+        Ok(())
+    }
+
+    /// Counts one request or command of a user: the same budget for REST and the socket.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    pub fn spend(&self, user: UserId) -> Result<Budget, Refusal> {
+        self.users.check(user)
+    }
+}
+
+/// Counts one command of a user who came by the socket.
+///
+/// # Errors
+/// `rate_limited`, with the time to wait.
+pub fn command(node: &Node, user: UserId) -> Result<(), Refusal> {
+    node.limits.spend(user).map(drop)
+}
+
+impl std::fmt::Debug for Limits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limits").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    fn limits(sign_ins: u32, commands: u32) -> Limits {
+        let settings = Settings {
+            sign_ins_per_minute: Some(sign_ins),
+            commands_per_second: Some(commands),
+            ..Settings::default()
+        };
+        Limits::new(&Config::load(None, settings).unwrap())
+    }
+
+    fn from(text: &str) -> Option<ClientAddress> {
+        Some(ClientAddress(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn one_address_trying_many_names_is_stopped() {
+        let limits = limits(3, 1);
+        for name in ["a", "b", "c"] {
+            limits.sign_in(from("192.0.2.1:1"), name).unwrap();
+        }
+        let refusal = limits.sign_in(from("192.0.2.1:2"), "d").unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::RateLimited);
+        assert!(refusal.retry_after_ms.unwrap() > 0);
+        limits.sign_in(from("192.0.2.2:1"), "d").unwrap();
+    }
+
+    #[test]
+    fn many_addresses_trying_one_name_are_stopped_in_any_spelling() {
+        let limits = limits(3, 1);
+        for (address, name) in [
+            ("192.0.2.1:1", "ada"),
+            ("192.0.2.2:1", "Ada"),
+            ("192.0.2.3:1", " ADA "),
+        ] {
+            limits.sign_in(from(address), name).unwrap();
+        }
+        assert!(limits.sign_in(from("192.0.2.4:1"), "ada").is_err());
+        limits.sign_in(from("192.0.2.4:1"), "bob").unwrap();
+    }
+
+    #[test]
+    fn a_budget_tells_what_is_left() {
+        let limits = limits(1, 5);
+        let user = UserId::from_bits(1);
+        let first = limits.spend(user).unwrap();
+        assert_eq!((first.limit, first.window_s), (20, 4));
+        assert!(first.remaining >= 19 && first.reset_s() <= 1);
+        while limits.spend(user).is_ok() {}
+        limits.spend(UserId::from_bits(2)).unwrap();
+    }
+
+    #[test]
+    fn keys_are_bounded_and_forgotten() {
+        let limits = limits(1, 1_000);
+        for number in 0..u128::from(3 * PRUNE_EVERY) {
+            let _ = limits.spend(UserId::from_bits(number));
+        }
+        assert!(limits.users.limiter.len() < 3 * PRUNE_EVERY as usize);
+    }
+}

@@ -1,0 +1,140 @@
+//! The doors of HTTP: every address on this page, grouped by who uses it.
+//!
+//! Owns: which address leads to which file, and what stands around all of them (see [`edge`], [`admit`]).
+//! Never: decides, or reads the store itself; each verb is one file beside this one.
+//!
+//! Read in this order: this page, [`edge`], [`admit`], [`extract`], then `send_message`.
+
+mod access;
+mod add_member;
+mod add_reaction;
+mod admit;
+mod command;
+mod create_room;
+mod delete_message;
+pub mod docs;
+mod edge;
+mod edit_message;
+mod extract;
+mod get_room;
+mod health;
+mod list_devices;
+mod list_events;
+mod list_members;
+mod list_messages;
+mod list_rooms;
+mod list_users;
+mod me;
+mod move_marker;
+mod page;
+mod remove_device;
+mod remove_member;
+mod remove_reaction;
+mod rename_room;
+mod send_message;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{delete, get, patch, post, put},
+};
+use tidings_protocol::limits::BODY_BYTES_MAX;
+
+use crate::{node::Node, socket, stream};
+
+/// The documented handlers, for [`openapi`](crate::openapi).
+pub(crate) mod documented {
+    pub(crate) use super::{
+        add_member::*, add_reaction::*, create_room::*, delete_message::*, edit_message::*,
+        get_room::*, health::*, list_devices::*, list_events::*, list_members::*,
+        list_messages::*, list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*,
+        remove_member::*, remove_reaction::*, rename_room::*, send_message::*, sign_in::*,
+        sign_out::*, sign_up::*,
+    };
+}
+
+/// Everything that a node answers over HTTP.
+pub fn router(node: Arc<Node>) -> Router {
+    let admitted = signed_in()
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&node), admit::admit));
+    let api = anybody()
+        .merge(admitted)
+        .layer(middleware::from_fn(edge::in_time))
+        .merge(streams())
+        .layer(middleware::from_fn(edge::private));
+    Router::new()
+        .nest("/api/v1", api)
+        .merge(operators())
+        .fallback(page::page)
+        .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&node), edge::edge))
+        .with_state(node)
+}
+
+/// Those who have no token yet.
+fn anybody() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/users", post(sign_up::sign_up))
+        .route("/devices", post(sign_in::sign_in))
+}
+
+/// Those who have one: people, bots, programs.
+fn signed_in() -> Router<Arc<Node>> {
+    Router::new()
+        // Oneself, and others.
+        .route("/me", get(me::me))
+        .route("/devices", get(list_devices::list_devices))
+        .route("/devices/current", delete(sign_out::sign_out))
+        .route("/devices/{device}", delete(remove_device::remove_device))
+        .route("/users", get(list_users::list_users))
+        // Rooms, and who is in them.
+        .route("/rooms", post(create_room::create_room).get(list_rooms::list_rooms))
+        .route("/rooms/{room}", get(get_room::get_room).patch(rename_room::rename_room))
+        .route("/rooms/{room}/members", get(list_members::list_members))
+        .route(
+            "/rooms/{room}/members/{user}",
+            put(add_member::add_member).delete(remove_member::remove_member),
+        )
+        // What is said in them.
+        .route(
+            "/rooms/{room}/messages",
+            post(send_message::send_message).get(list_messages::list_messages),
+        )
+        .route(
+            "/rooms/{room}/messages/{message}",
+            patch(edit_message::edit_message).delete(delete_message::delete_message),
+        )
+        .route(
+            "/rooms/{room}/messages/{message}/reactions/{emoji}",
+            put(add_reaction::add_reaction).delete(remove_reaction::remove_reaction),
+        )
+        .route("/rooms/{room}/marker", put(move_marker::move_marker))
+        .route("/rooms/{room}/events", get(list_events::list_events))
+}
+
+/// The stream, which stays open and asks for the token itself.
+fn streams() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/socket", get(socket::upgrade))
+        .route("/events", get(stream::events))
+}
+
+/// Those who run the server or build on it.
+fn operators() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/api/openapi.json", get(docs::openapi_json))
+        .route("/api/asyncapi.json", get(docs::asyncapi_json))
+        .route("/docs", get(docs::to_docs))
+        .route("/docs/", get(docs::index))
+        .route("/docs/{*file}", get(docs::file))
+}

@@ -1,0 +1,69 @@
+//! Who comes past the door of the signed-in part.
+//!
+//! Owns: the token, the origin of a cookie's page, and the user's budget, for every address behind it.
+//! Never: lets a request through without a [`Principal`]; a handler that asks for one elsewhere gets a refusal.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tidings_protocol::RefusalCode;
+
+use crate::{
+    auth::{self, limits::Budget},
+    http::edge::Actor,
+    node::Node,
+    problem::Problem,
+};
+
+/// `RateLimit` and its policy, after the IETF draft "RateLimit header fields for HTTP".
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Authenticates, then hands on with the [`Principal`](auth::Principal) among the request's extensions.
+pub(super) async fn admit(
+    State(node): State<Arc<Node>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let principal = match auth::authenticate(&node, request.headers()).await {
+        Ok(principal) => principal,
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    };
+    if principal.by_cookie
+        && changes_something(request.method())
+        && !auth::origin_allowed(&node.config, request.headers())
+    {
+        return Problem::from(RefusalCode::ForeignOrigin).into_response();
+    }
+    let user = principal.user;
+    let mut response = match node.limits.spend(user) {
+        Ok(budget) => {
+            request.extensions_mut().insert(principal);
+            let mut response = next.run(request).await;
+            tell(response.headers_mut(), budget);
+            response
+        }
+        Err(refusal) => Problem::from(refusal).into_response(),
+    };
+    response.extensions_mut().insert(Actor(user));
+    response
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn tell(headers: &mut HeaderMap, budget: Budget) {
+    let policy = format!("\"user\";q={};w={}", budget.limit, budget.window_s);
+    let now = format!("\"user\";r={};t={}", budget.remaining, budget.reset_s());
+    for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, now)] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
+}

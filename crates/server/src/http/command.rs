@@ -1,0 +1,73 @@
+//! Commands that come by REST: through the one door, and back as an answer.
+//!
+//! Owns: counting them, and the form of their answers. `[RE7]` Never: decides; the door does.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use tidings_core::Command;
+use tidings_engine::Logged;
+use tidings_protocol::{Event, RefusalCode, TxnId, UserId};
+
+use crate::{auth::Principal, metrics::Outcome, node::Node, problem::Problem};
+
+/// Gives a command in the caller's name and waits until it is decided and on disk. None when nothing changed.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn submit(
+    node: &Node,
+    principal: &Principal,
+    txn: Option<TxnId>,
+    command: Command,
+) -> Result<Option<Arc<Logged>>, Problem> {
+    submit_as(node, principal.user, txn, command).await
+}
+
+/// The same for one who is just signing up or in.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn submit_as(
+    node: &Node,
+    actor: UserId,
+    txn: Option<TxnId>,
+    command: Command,
+) -> Result<Option<Arc<Logged>>, Problem> {
+    let answer = node.submit(actor, txn, command).await;
+    node.metrics.command(match &answer {
+        Ok(Some(_)) => Outcome::Happened,
+        Ok(None) => Outcome::Unchanged,
+        Err(_) => Outcome::Refused,
+    });
+    Ok(answer?)
+}
+
+/// The event as its own actor gets it, with the `txn`. `[EV4]`
+///
+/// # Errors
+/// `internal` for a damaged row.
+pub(super) fn event_of(principal: &Principal, logged: &Logged) -> Result<Event, Problem> {
+    logged.event().to_event(principal.user).map_err(|error| {
+        tracing::error!(event.id = %logged.event().id, %error, "a stored body does not parse");
+        RefusalCode::Internal.into()
+    })
+}
+
+/// 200 with the event, or 204 when nothing changed. `[RE7]`
+///
+/// # Errors
+/// As [`event_of`].
+pub(super) fn changed(
+    principal: &Principal,
+    event: Option<Arc<Logged>>,
+) -> Result<Response, Problem> {
+    match event {
+        Some(event) => Ok(Json(event_of(principal, &event)?).into_response()),
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+    }
+}

@@ -1,0 +1,91 @@
+//! The API's documents, and the page to try them on; all of it from this program, nothing from elsewhere.
+//!
+//! Owns: the addresses of both documents and of the page. Never: loads anything from another host.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::{
+    body::Bytes,
+    extract::Path,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderValue, header};
+use tidings_protocol::RefusalCode;
+use utoipa_swagger_ui::Config;
+
+use crate::problem::Problem;
+pub use crate::{asyncapi::asyncapi, openapi::openapi};
+
+/// The page draws with styles of its own making; scripts still come only from here.
+const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
+    openapi()
+        .to_json()
+        .expect("the document is plain data, which always encodes")
+        .into()
+});
+static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi().to_string().into());
+static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    // Without this the page would show the document to a checker on the internet.
+    let config = Config::new(["/api/openapi.json"])
+        .validator_url("none")
+        .try_it_out_enabled(true);
+    Arc::new(config)
+});
+
+/// `GET /api/openapi.json`.
+pub(super) async fn openapi_json() -> Response {
+    json(&OPENAPI)
+}
+
+/// `GET /api/asyncapi.json`.
+pub(super) async fn asyncapi_json() -> Response {
+    json(&ASYNCAPI)
+}
+
+fn json(document: &'static LazyLock<Bytes>) -> Response {
+    let mut response = Bytes::clone(document).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// `GET /docs`: the page's files are named relative to the folder.
+pub(super) async fn to_docs() -> Redirect {
+    Redirect::permanent("/docs/")
+}
+
+/// `GET /docs/`.
+pub(super) async fn index() -> Result<Response, Problem> {
+    serve("index.html")
+}
+
+/// `GET /docs/{file}`.
+pub(super) async fn file(Path(file): Path<String>) -> Result<Response, Problem> {
+    serve(&file)
+}
+
+fn serve(file: &str) -> Result<Response, Problem> {
+    let found = utoipa_swagger_ui::serve(file, Arc::clone(&PAGE)).map_err(|error| {
+        tracing::error!(%error, "a file of the documentation cannot be served");
+        RefusalCode::Internal
+    })?;
+    let found = found.ok_or(RefusalCode::NotFound)?;
+    let mut response = found.bytes.into_owned().into_response();
+    let headers = response.headers_mut();
+    if let Ok(kind) = HeaderValue::from_str(&found.content_type) {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CSP),
+    );
+    Ok(response)
+}

@@ -1,0 +1,165 @@
+//! What stands around every request: its id, the access log, headers that keep a browser safe, and the end of panics.
+//!
+//! Owns: these, in one place and for every address, the page's and unknown ones too.
+//! Never: logs a query, a header, a body or a path with ids; tokens and texts stand there.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tidings_protocol::{Refusal, RefusalCode, UserId};
+use tokio::time::Instant;
+
+use crate::{
+    node::Node,
+    problem::{self, Problem},
+};
+
+/// How long a request may take, from its head to its answer. A body that drips does not hold a handler longer.
+const REQUEST_WAIT: Duration = Duration::from_secs(30);
+/// The header that carries a request's id, both ways.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Characters of a request id that a client or proxy chose, at most.
+const REQUEST_ID_LEN_MAX: usize = 64;
+
+/// What the page may load and who may frame it: nothing but its own (CSP 3).
+const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// Who made a request, for the access log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Actor(pub(super) UserId);
+
+/// The outermost layer.
+pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    // A panic is a bug of one request; the connection and the core go on.
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let panicked = answer.is_err();
+    let mut response =
+        answer.unwrap_or_else(|_| Problem::from(RefusalCode::Internal).into_response());
+    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        response = with_request_id(response, &refusal, &id);
+    }
+    set_headers(response.headers_mut(), &id);
+    let (took, status) = (started.elapsed(), response.status().as_u16());
+    node.metrics.request(&method, route, status, took);
+    let user = response
+        .extensions()
+        .get::<Actor>()
+        .map(|actor| tracing::field::display(actor.0));
+    let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    if panicked {
+        tracing::error!(request_id = %id, %method, route, "a handler panicked");
+    }
+    if status >= 500 {
+        tracing::warn!(request_id = %id, %method, route, status, took_us, user, "request");
+    } else {
+        tracing::info!(request_id = %id, %method, route, status, took_us, user, "request");
+    }
+    response
+}
+
+/// The problem again, now with the request's id, and with what layers added to it.
+fn with_request_id(response: Response, refusal: &Refusal, id: &str) -> Response {
+    let (parts, _) = response.into_parts();
+    let mut again = problem::render(refusal, Some(id));
+    *again.status_mut() = parts.status;
+    for (name, value) in &parts.headers {
+        if *name != header::CONTENT_LENGTH {
+            again.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    *again.extensions_mut() = parts.extensions;
+    again
+}
+
+/// The caller's id when it is one that a log line can hold, else a fresh one (`UUIDv7`).
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if is_sane(id) => id.to_owned(),
+        _ => uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+fn is_sane(id: &str) -> bool {
+    (1..=REQUEST_ID_LEN_MAX).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+fn set_headers(headers: &mut HeaderMap, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let safe = [
+        (header::CONTENT_SECURITY_POLICY, CSP),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in safe {
+        // A handler that needs another policy has set it.
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// Ends a request that takes too long. What it had submitted may still happen; the same `txn` will tell. `[CM7]`
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_WAIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::from(RefusalCode::Unavailable).into_response(),
+    }
+}
+
+/// Keeps answers of the API out of every cache. `[RE6]`
+pub(super) async fn private(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
+}
+
+/// An address that exists, with a method that it does not offer. The router adds `Allow`.
+pub(super) async fn method_not_allowed() -> Problem {
+    RefusalCode::MethodNotAllowed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_taken_only_when_a_log_line_can_hold_it() {
+        for good in ["a", "0192-AF.x_y", &"x".repeat(64)] {
+            assert!(is_sane(good), "{good}");
+        }
+        for bad in ["", "a b", "a\"", "ä", "a\u{1b}[0m", &"x".repeat(65)] {
+            assert!(!is_sane(bad), "{bad}");
+        }
+        let mut headers = HeaderMap::new();
+        assert_eq!(request_id(&headers).len(), 36);
+        headers.insert(REQUEST_ID, "mine".parse().unwrap());
+        assert_eq!(request_id(&headers), "mine");
+    }
+}

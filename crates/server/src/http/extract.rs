@@ -1,0 +1,370 @@
+//! What handlers take from a request, parsed, with our own refusals.
+//!
+//! Owns: the JSON body, ids in the path, the query, the client's `txn`, pages.
+//! Never: drops what it does not understand: a misspelt field or parameter is refused. `[RE8]`
+
+use axum::{
+    RequestExt,
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use tidings_protocol::{
+    Emoji, NameError, Refusal, RefusalCode, TxnId, UserId,
+    limits::{PAGE_DEFAULT, PAGE_MAX},
+};
+
+use crate::{auth::Principal, problem::Problem};
+
+/// The header that makes a request repeatable (IETF draft "The Idempotency-Key HTTP Header Field").
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+fn bad(sentence: impl Into<String>) -> Problem {
+    Problem(Refusal::with_message(RefusalCode::BadRequest, sentence))
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Principal, Problem> {
+        parts
+            .extensions
+            .get::<Principal>()
+            .cloned()
+            .ok_or_else(|| RefusalCode::Unauthenticated.into())
+    }
+}
+
+/// A JSON body, within its limit, without fields that nobody knows.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, Problem> {
+        if !is_json(request.headers()) {
+            return Err(bad(
+                "Send the body as JSON, with `Content-Type: application/json`.",
+            ));
+        }
+        let body = body(request).await?;
+        match serde_json::from_slice(&body) {
+            Ok(value) => Ok(JsonBody(value)),
+            Err(error) => Err(bad(format!("The body does not fit: {error}."))),
+        }
+    }
+}
+
+/// No body, or an empty object: an address without fields drops none silently.
+pub(crate) struct NoBody;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<NoBody, Problem> {
+        let body = body(request).await?;
+        let text = body.trim_ascii();
+        if text.is_empty() || text == b"{}" {
+            Ok(NoBody)
+        } else {
+            Err(bad("This request takes no body."))
+        }
+    }
+}
+
+async fn body(request: Request) -> Result<Bytes, Problem> {
+    request
+        .extract::<Bytes, _>()
+        .await
+        .map_err(|error: BytesRejection| {
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                RefusalCode::TooLarge.into()
+            } else {
+                bad("The body did not arrive whole.")
+            }
+        })
+}
+
+/// `application/json`, or another type with its syntax (RFC 6839).
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+/// What the path names. What is no id names nothing. `[RE5]`
+pub(crate) struct Ids<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Ids<T>, Problem> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(ids)) => Ok(Ids(ids)),
+            Err(_) => Err(RefusalCode::NotFound.into()),
+        }
+    }
+}
+
+/// A user in a path; `me` stands for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserOrMe {
+    User(UserId),
+    Me,
+}
+
+impl UserOrMe {
+    pub(crate) fn of(self, principal: &Principal) -> UserId {
+        match self {
+            UserOrMe::User(user) => user,
+            UserOrMe::Me => principal.user,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for UserOrMe {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<UserOrMe, D::Error> {
+        let text = String::deserialize(d)?;
+        if text == "me" {
+            return Ok(UserOrMe::Me);
+        }
+        text.parse()
+            .map(UserOrMe::User)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// The emoji of a path. Unlike an id it is the caller's own text, so what is wrong with it is said. `[LI2]`
+///
+/// # Errors
+/// `bad_request`, with the rule.
+pub(crate) fn emoji(text: &str) -> Result<Emoji, Problem> {
+    text.parse()
+        .map_err(|error: NameError| Problem(error.into()))
+}
+
+/// The query, without parameters that nobody knows.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, Problem> {
+        match axum::extract::Query::<T>::try_from_uri(&parts.uri) {
+            Ok(query) => Ok(Query(query.0)),
+            Err(error) => Err(bad(format!("The query does not fit: {}.", reason(&error)))),
+        }
+    }
+}
+
+/// The innermost cause; the outer ones say only that a query did not parse.
+fn reason(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Rows of a page, between 1 and the most there are.
+///
+/// # Errors
+/// `bad_request` outside of that.
+pub(crate) fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked {
+        None => Ok(PAGE_DEFAULT),
+        Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(bad(format!("`limit` is between 1 and {PAGE_MAX}."))),
+    }
+}
+
+/// The client's id for a command, from `Idempotency-Key`. `[RE4]`
+pub(crate) struct Txn(pub(crate) Option<TxnId>);
+
+impl Txn {
+    /// The one from the header or the one from the body.
+    ///
+    /// # Errors
+    /// `bad_request` when both are there and differ.
+    pub(crate) fn or(self, body: Option<TxnId>) -> Result<Option<TxnId>, Problem> {
+        match (self.0, body) {
+            (Some(header), Some(body)) if header != body => {
+                Err(bad("`Idempotency-Key` and `txn` are two ids; give one."))
+            }
+            (header, body) => Ok(header.or(body)),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Txn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Txn, Problem> {
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let (Some(value), more) = (values.next(), values.next()) else {
+            return Ok(Txn(None));
+        };
+        if more.is_some() {
+            return Err(bad("Give one `Idempotency-Key`."));
+        }
+        let text = value.to_str().unwrap_or_default();
+        // The draft's form is a quoted string (RFC 9651); most clients send it bare.
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(text);
+        match bare.parse() {
+            Ok(txn) => Ok(Txn(Some(txn))),
+            Err(error) => Err(bad(format!("`Idempotency-Key`: {error}."))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use tidings_protocol::limits::BODY_BYTES_MAX;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[serde(default)]
+        limit: Option<u32>,
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    fn json(kind: &str, body: impl Into<Body>) -> Result<Sample, RefusalCode> {
+        let request = http::Request::post("/")
+            .header("content-type", kind)
+            .body(body.into())
+            .unwrap();
+        run(JsonBody::<Sample>::from_request(request, &()))
+            .map(|body| body.0)
+            .map_err(|p| p.0.code)
+    }
+
+    #[test]
+    fn a_body_is_json_with_known_fields() {
+        // [RE8]
+        assert_eq!(
+            json("application/json", r#"{"limit":3}"#).unwrap().limit,
+            Some(3)
+        );
+        assert!(json("application/json; charset=utf-8", "{}").is_ok());
+        assert!(json("application/merge-patch+json", "{}").is_ok());
+        for (kind, body) in [
+            ("text/plain", "{}"),
+            ("application/x-www-form-urlencoded", "limit=3"),
+            ("multipart/form-data", "{}"),
+            ("", "{}"),
+            ("application/json", ""),
+            ("application/json", "[]"),
+            ("application/json", "{} {}"),
+            ("application/json", r#"{"limit":1,"limit":2}"#),
+            ("application/json", r#"{"limt":1}"#),
+            ("application/json", r#"{"limit":-1}"#),
+            ("application/json", r#"{"limit":1e99}"#),
+        ] {
+            assert_eq!(
+                json(kind, body).unwrap_err(),
+                RefusalCode::BadRequest,
+                "{kind} {body}"
+            );
+        }
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        assert_eq!(
+            json("application/json", deep).unwrap_err(),
+            RefusalCode::BadRequest
+        );
+        assert_eq!(
+            json("application/json", vec![0xff; 8]).unwrap_err(),
+            RefusalCode::BadRequest
+        );
+    }
+
+    #[test]
+    fn a_body_above_its_limit_is_too_large() {
+        let large = vec![b' '; 3 * BODY_BYTES_MAX.max(1024 * 1024)];
+        assert_eq!(
+            json("application/json", large).unwrap_err(),
+            RefusalCode::TooLarge
+        );
+    }
+
+    #[test]
+    fn an_address_without_fields_takes_no_body() {
+        // [RE8]
+        let of = |body: &'static str| {
+            let request = http::Request::put("/").body(Body::from(body)).unwrap();
+            run(NoBody::from_request(request, &())).is_ok()
+        };
+        assert!(of("") && of("{}") && of(" {}\n"));
+        assert!(!of(r#"{"role":"owner"}"#) && !of("x"));
+    }
+
+    #[test]
+    fn a_txn_comes_quoted_or_bare_and_once() {
+        // [RE4]
+        let of = |values: &[&str]| {
+            let mut request = http::Request::post("/");
+            for value in values {
+                request = request.header(IDEMPOTENCY_KEY, *value);
+            }
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            run(Txn::from_request_parts(&mut parts, &())).map(|txn| txn.0.map(|t| t.to_string()))
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(of(&["abc"]).unwrap().as_deref(), Some("abc"));
+        assert_eq!(of(&["\"abc\""]).unwrap().as_deref(), Some("abc"));
+        for wrong in [&[""][..], &["a b"], &["a", "b"], &["\"\""]] {
+            assert!(of(wrong).is_err(), "{wrong:?}");
+        }
+        let txn = |text: &str| Some(text.parse::<TxnId>().unwrap());
+        assert_eq!(Txn(txn("a")).or(None).unwrap(), txn("a"));
+        assert_eq!(Txn(None).or(txn("b")).unwrap(), txn("b"));
+        assert_eq!(Txn(txn("a")).or(txn("a")).unwrap(), txn("a"));
+        assert!(Txn(txn("a")).or(txn("b")).is_err());
+    }
+
+    #[test]
+    fn a_query_has_known_parameters() {
+        let of = |uri: &str| {
+            let (mut parts, ()) = http::Request::get(uri).body(()).unwrap().into_parts();
+            run(Query::<Sample>::from_request_parts(&mut parts, &()))
+                .map(|query| query.0.limit)
+                .map_err(|problem| problem.0.message)
+        };
+        assert_eq!(of("/").unwrap(), None);
+        assert_eq!(of("/?limit=7").unwrap(), Some(7));
+        assert!(of("/?limt=7").unwrap_err().contains("limt"));
+        assert!(
+            of("/?limit=7&limit=8").is_err()
+                && of("/?limit=-1").is_err()
+                && of("/?limit=").is_err()
+        );
+    }
+
+    #[test]
+    fn pages_have_a_size_within_limits() {
+        assert_eq!(page_limit(None).unwrap(), PAGE_DEFAULT);
+        assert_eq!(page_limit(Some(1)).unwrap(), 1);
+        assert_eq!(page_limit(Some(PAGE_MAX)).unwrap(), PAGE_MAX);
+        assert!(page_limit(Some(0)).is_err() && page_limit(Some(PAGE_MAX + 1)).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `/healthz`, `/readyz` and `/metrics`: for those who run the server.
+//!
+//! Owns: whether the process lives, whether it can serve, and its counters.
+//! Never: shows counters to other machines; what goes on here is nobody else's business.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use tidings_protocol::RefusalCode;
+
+use crate::{auth::address::is_from_here, node::Node, problem::Problem};
+
+/// How long the store has to answer before the node counts as not ready.
+const PING_WAIT: Duration = Duration::from_secs(2);
+/// OpenMetrics 1.0.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The process lives
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operations",
+    responses((status = 200, description = "Alive", body = String, content_type = "text/plain")),
+    security(())
+)]
+pub(crate) async fn healthz() -> Response {
+    plain("ok\n")
+}
+
+/// The node can serve
+///
+/// It is not draining, and its database answers.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    responses((status = 200, description = "Ready", body = String, content_type = "text/plain")),
+    security(())
+)]
+pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Response, Problem> {
+    if node.is_draining() {
+        return Err(RefusalCode::Unavailable.into());
+    }
+    match tokio::time::timeout(PING_WAIT, node.store.ping()).await {
+        Ok(Ok(())) => Ok(plain("ready\n")),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the store does not answer");
+            Err(RefusalCode::Unavailable.into())
+        }
+        Err(_) => {
+            tracing::warn!("the store does not answer in time");
+            Err(RefusalCode::Unavailable.into())
+        }
+    }
+}
+
+/// Counters, in the form of OpenMetrics
+///
+/// Only for programs on the same machine; for others there is nothing here.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")),
+    security(())
+)]
+pub(crate) async fn metrics(
+    State(node): State<Arc<Node>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if !is_from_here(request.extensions(), request.headers()) {
+        return Err(RefusalCode::NotFound.into());
+    }
+    let mut response = node.metrics.text().into_response();
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn plain(text: &'static str) -> Response {
+    let mut response = text.into_response();
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

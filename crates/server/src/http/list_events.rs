@@ -1,0 +1,71 @@
+//! `GET /api/v1/rooms/{room}/events`: the log itself.
+//!
+//! Owns: a piece of it, in order. Never: shows it to one who may not read the room.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use tidings_protocol::{LogId, RefusalCode, RoomId, Seq, rest::Events};
+
+use super::{
+    access,
+    extract::{Ids, Query, page_limit},
+    list_messages::in_range,
+};
+use crate::{auth::Principal, node::Node, problem::Problem};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListEvents {
+    /// Events after this `seq`; from the first on without it.
+    after: Option<Seq>,
+    /// At most so many: 1 to 200.
+    limit: Option<u32>,
+}
+
+/// Read the log
+///
+/// Every event after `after`, in order and without a gap. The content of what was deleted is null.
+#[utoipa::path(
+    get,
+    path = "/api/v1/rooms/{room}/events",
+    tag = "messages",
+    params(("room" = RoomId, Path), ListEvents),
+    responses((status = 200, description = "In the order of `seq`", body = Events))
+)]
+pub(crate) async fn list_events(
+    State(node): State<Arc<Node>>,
+    principal: Principal,
+    Ids(room): Ids<RoomId>,
+    Query(query): Query<ListEvents>,
+) -> Result<Json<Events>, Problem> {
+    let (after, limit) = (
+        in_range(query.after.unwrap_or_default())?,
+        page_limit(query.limit)?,
+    );
+    let reading = async {
+        let events = node
+            .store
+            .log_after(LogId::Room(room), after, limit)
+            .await?;
+        // Read after the events, so that it is never below the last of them.
+        let head = node
+            .store
+            .room(room)
+            .await?
+            .map_or(Seq::ZERO, |room| room.head);
+        Ok((events, head))
+    };
+    let (events, head) = access::read(&node, principal.user, room, reading).await?;
+    let events: Result<Vec<_>, _> = events
+        .iter()
+        .map(|event| event.to_event(principal.user))
+        .collect();
+    let events = events.map_err(|error| {
+        tracing::error!(%room, %error, "a stored body does not parse");
+        RefusalCode::Internal
+    })?;
+    Ok(Json(Events { events, head }))
+}

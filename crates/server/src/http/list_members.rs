@@ -1,0 +1,49 @@
+//! `GET /api/v1/rooms/{room}/members`: who is in a room.
+//!
+//! Owns: the pages. Never: shows them to one who may not read the room.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use tidings_protocol::{RoomId, UserId, rest::Members};
+
+use super::{
+    access,
+    extract::{Ids, Query, page_limit},
+};
+use crate::{auth::Principal, node::Node, problem::Problem};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListMembers {
+    /// `next` of the page before.
+    after: Option<UserId>,
+    /// At most so many: 1 to 200.
+    limit: Option<u32>,
+}
+
+/// List members
+#[utoipa::path(
+    get,
+    path = "/api/v1/rooms/{room}/members",
+    tag = "rooms",
+    params(("room" = RoomId, Path), ListMembers),
+    responses((status = 200, description = "In the order of their ids", body = Members))
+)]
+pub(crate) async fn list_members(
+    State(node): State<Arc<Node>>,
+    principal: Principal,
+    Ids(room): Ids<RoomId>,
+    Query(query): Query<ListMembers>,
+) -> Result<Json<Members>, Problem> {
+    let limit = page_limit(query.limit)?;
+    // One more than asked for says whether there is a next page.
+    let reading = node.store.members(room, query.after, limit + 1);
+    let mut members = access::read(&node, principal.user, room, reading).await?;
+    let more = members.len() > limit as usize;
+    members.truncate(limit as usize);
+    let next = members.last().filter(|_| more).map(|member| member.user.id);
+    Ok(Json(Members { members, next }))
+}

@@ -1,0 +1,34 @@
+//! `DELETE /api/v1/devices/{device}`: sign one of one's own devices out.
+//!
+//! Owns: nothing but the address. Never: says whether a device of somebody else exists.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use tidings_core::Command;
+use tidings_protocol::{DeviceId, Event};
+
+use super::{
+    command::{changed, submit},
+    extract::{Ids, NoBody, Txn},
+};
+use crate::{auth::Principal, node::Node, problem::Problem};
+
+/// Sign a device out
+#[utoipa::path(
+    delete,
+    path = "/api/v1/devices/{device}",
+    tag = "accounts",
+    params(("device" = DeviceId, Path)),
+    responses((status = 200, description = "The event that says so", body = Event))
+)]
+pub(crate) async fn remove_device(
+    State(node): State<Arc<Node>>,
+    principal: Principal,
+    Ids(device): Ids<DeviceId>,
+    Txn(txn): Txn,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let event = submit(&node, &principal, txn, Command::RemoveDevice { device }).await?;
+    changed(&principal, event)
+}

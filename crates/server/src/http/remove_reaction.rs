@@ -1,0 +1,47 @@
+//! `DELETE /api/v1/rooms/{room}/messages/{message}/reactions/{emoji}`: take a reaction back.
+//!
+//! Owns: nothing but the address. Never: judges who may; the door does.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use tidings_core::Command;
+use tidings_protocol::{Event, EventId, RoomId, TxnId};
+
+use super::{
+    command::{changed, submit},
+    extract::{Ids, NoBody, Txn, emoji},
+};
+use crate::{auth::Principal, node::Node, problem::Problem};
+
+/// Take a reaction back
+#[utoipa::path(
+    delete,
+    path = "/api/v1/rooms/{room}/messages/{message}/reactions/{emoji}",
+    tag = "messages",
+    params(
+        ("room" = RoomId, Path),
+        ("message" = EventId, Path),
+        ("emoji" = String, Path, description = "One emoji, percent-encoded"),
+        ("Idempotency-Key" = Option<TxnId>, Header, description = "Gives a retry the same answer"),
+    ),
+    responses(
+        (status = 200, description = "The event that says so", body = Event),
+        (status = 204, description = "There was no such reaction"),
+    )
+)]
+pub(crate) async fn remove_reaction(
+    State(node): State<Arc<Node>>,
+    principal: Principal,
+    Ids((room, message, text)): Ids<(RoomId, EventId, String)>,
+    Txn(txn): Txn,
+    _: NoBody,
+) -> Result<Response, Problem> {
+    let command = Command::RemoveReaction {
+        room,
+        message,
+        emoji: emoji(&text)?,
+    };
+    let event = submit(&node, &principal, txn, command).await?;
+    changed(&principal, event)
+}

@@ -1,0 +1,45 @@
+//! `PATCH /api/v1/rooms/{room}`: another name.
+//!
+//! Owns: nothing but the address. Never: judges who may; the door does.
+
+use std::sync::Arc;
+
+use axum::{extract::State, response::Response};
+use tidings_core::Command;
+use tidings_protocol::{Event, RoomId, TxnId, rest::RenameRoom};
+
+use super::{
+    command::{changed, submit},
+    extract::{Ids, JsonBody, Txn},
+};
+use crate::{auth::Principal, node::Node, problem::Problem};
+
+/// Rename a room
+#[utoipa::path(
+    patch,
+    path = "/api/v1/rooms/{room}",
+    tag = "rooms",
+    params(
+        ("room" = RoomId, Path),
+        ("Idempotency-Key" = Option<TxnId>, Header, description = "Makes the request repeatable"),
+    ),
+    request_body = RenameRoom,
+    responses(
+        (status = 200, description = "The event that says so", body = Event),
+        (status = 204, description = "It had that name"),
+    )
+)]
+pub(crate) async fn rename_room(
+    State(node): State<Arc<Node>>,
+    principal: Principal,
+    Ids(room): Ids<RoomId>,
+    Txn(txn): Txn,
+    JsonBody(body): JsonBody<RenameRoom>,
+) -> Result<Response, Problem> {
+    let command = Command::RenameRoom {
+        room,
+        name: body.name,
+    };
+    let event = submit(&node, &principal, txn, command).await?;
+    changed(&principal, event)
+}

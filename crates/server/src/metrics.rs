@@ -1,0 +1,319 @@
+//! Counters of one node, in the text form of OpenMetrics.
+//!
+//! Owns: every metric's name, labels and meaning. The words are those of the glossary.
+//! Never: has a label that users choose; the number of series is bounded by the code.
+
+use std::{fmt, time::Duration};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{
+        DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, text,
+    },
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+        histogram::Histogram,
+    },
+    registry::{Registry, Unit},
+};
+
+/// What a connection is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Connection {
+    /// Requests and answers.
+    Http,
+    /// The stream over WebSocket.
+    Socket,
+    /// The stream over SSE.
+    Sse,
+    /// A long poll that waits.
+    Poll,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It happened, or had happened before with the same `txn`.
+    Happened,
+    /// There was nothing to change.
+    Unchanged,
+    /// It was refused.
+    Refused,
+}
+
+impl Connection {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Connection::Http => "http",
+            Connection::Socket => "socket",
+            Connection::Sse => "sse",
+            Connection::Poll => "poll",
+        }
+    }
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Happened => "happened",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+impl EncodeLabelValue for Connection {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        EncodeLabelValue::encode(&self.as_str(), encoder)
+    }
+}
+
+impl EncodeLabelValue for Outcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        EncodeLabelValue::encode(&self.as_str(), encoder)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfConnection {
+    kind: Connection,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfCommand {
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRequest {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoute {
+    method: &'static str,
+    route: String,
+}
+
+/// Upper ends of the classes of durations, in seconds.
+const DURATIONS_S: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
+
+/// The counters. Each method is a few atomic operations.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    connections: Family<OfConnection, Gauge>,
+    commands: Family<OfCommand, Counter>,
+    batches: Counter,
+    committed: Counter,
+    delivered: Counter,
+    requests: Family<OfRequest, Counter>,
+    durations: Family<OfRoute, Histogram>,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::with_prefix("tidings");
+        let connections = Family::default();
+        registry.register("connections", "Connections open now", connections.clone());
+        let commands = Family::default();
+        registry.register("commands", "Commands answered", commands.clone());
+        let batches = Counter::default();
+        registry.register(
+            "batches_committed",
+            "Batches committed by this node",
+            batches.clone(),
+        );
+        let committed = Counter::default();
+        registry.register(
+            "events_committed",
+            "Events committed by this node",
+            committed.clone(),
+        );
+        let delivered = Counter::default();
+        registry.register(
+            "events_delivered",
+            "Events sent to live readers",
+            delivered.clone(),
+        );
+        let requests = Family::default();
+        registry.register("http_requests", "HTTP requests answered", requests.clone());
+        let durations: Family<OfRoute, Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATIONS_S));
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time until an HTTP answer begins",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register_collector(Box::new(Process));
+        Metrics {
+            registry,
+            connections,
+            commands,
+            batches,
+            committed,
+            delivered,
+            requests,
+            durations,
+        }
+    }
+}
+
+impl Metrics {
+    /// A connection of this kind opened; it closes when the guard is dropped.
+    #[must_use]
+    pub fn connection(&self, kind: Connection) -> ConnectionOpen {
+        let gauge = self.connections.get_or_create_owned(&OfConnection { kind });
+        gauge.inc();
+        ConnectionOpen(gauge)
+    }
+
+    /// A command was answered.
+    pub fn command(&self, outcome: Outcome) {
+        self.commands.get_or_create(&OfCommand { outcome }).inc();
+    }
+
+    /// This node committed a batch of so many events.
+    pub fn batch_committed(&self, events: usize) {
+        self.batches.inc();
+        self.committed.inc_by(events as u64);
+    }
+
+    /// So many events went out to live readers.
+    pub fn events_delivered(&self, events: u64) {
+        self.delivered.inc_by(events);
+    }
+
+    /// An HTTP request was answered. The route is a template of the router's, never a path with ids.
+    pub fn request(&self, method: &http::Method, route: &str, status: u16, took: Duration) {
+        let (method, route) = (method_label(method), route.to_owned());
+        let of_route = OfRoute {
+            method,
+            route: route.clone(),
+        };
+        self.durations
+            .get_or_create(&of_route)
+            .observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&OfRequest {
+                method,
+                route,
+                status,
+            })
+            .inc();
+    }
+
+    /// All of it as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry).expect("writing to a String cannot fail");
+        out
+    }
+}
+
+/// A client may send any word as a method; those that no route offers are one.
+fn method_label(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+/// An open connection, as counted.
+#[derive(Debug)]
+pub struct ConnectionOpen(Gauge);
+
+impl Drop for ConnectionOpen {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What the system says of this process.
+#[derive(Debug)]
+struct Process;
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(bytes) = resident_bytes() else {
+            return Ok(());
+        };
+        let gauge = ConstGauge::new(bytes);
+        let help = "Memory of the process that is in RAM";
+        let metric = encoder.encode_descriptor(
+            "process_resident_memory",
+            help,
+            Some(&Unit::Bytes),
+            gauge.metric_type(),
+        )?;
+        gauge.encode(metric)
+    }
+}
+
+/// From `/proc/self/status` (proc(5)); none where there is no such file.
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: i64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_stands_in_the_text() {
+        let metrics = Metrics::default();
+        let open = metrics.connection(Connection::Socket);
+        drop(metrics.connection(Connection::Sse));
+        metrics.command(Outcome::Refused);
+        metrics.batch_committed(3);
+        metrics.events_delivered(7);
+        metrics.request(
+            &http::Method::GET,
+            "/api/v1/me",
+            200,
+            Duration::from_millis(3),
+        );
+        let odd = http::Method::from_bytes(b"BREW").unwrap();
+        metrics.request(&odd, "unmatched", 405, Duration::from_millis(3));
+        let text = metrics.text();
+        for line in [
+            "tidings_connections{kind=\"socket\"} 1",
+            "tidings_connections{kind=\"sse\"} 0",
+            "tidings_commands_total{outcome=\"refused\"} 1",
+            "tidings_batches_committed_total 1",
+            "tidings_events_committed_total 3",
+            "tidings_events_delivered_total 7",
+            "tidings_http_requests_total{method=\"GET\",route=\"/api/v1/me\",status=\"200\"} 1",
+            "tidings_http_requests_total{method=\"other\",route=\"unmatched\",status=\"405\"} 1",
+            "le=\"0.005\",method=\"GET\",route=\"/api/v1/me\"} 1",
+            "tidings_process_resident_memory_bytes ",
+            "# EOF",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        drop(open);
+        assert!(
+            metrics
+                .text()
+                .contains("tidings_connections{kind=\"socket\"} 0")
+        );
+    }
+}
