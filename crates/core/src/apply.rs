@@ -150,6 +150,11 @@ fn joined(state: &mut State, room: RoomId, user: UserId, role: Role, event: &Sto
         .get(&(room, user))
         .map(|m| m.sent)
         .unwrap_or_default();
+    // The creator was there from the first event on, which is the one before.
+    let began = match state.rooms.get(&room) {
+        Some(row) if row.head == Seq(1) && row.created_by == user => (row.head, row.head_position),
+        _ => (event.seq, event.position),
+    };
     state.members.insert(
         (room, user),
         Member {
@@ -157,8 +162,8 @@ fn joined(state: &mut State, room: RoomId, user: UserId, role: Role, event: &Sto
             user,
             role,
             joined: true,
-            joined_seq: event.seq,
-            joined_position: event.position,
+            joined_seq: began.0,
+            joined_position: began.1,
             left_seq: Seq::ZERO,
             left_position: Position::ZERO,
             sent,

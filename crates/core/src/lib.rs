@@ -9,6 +9,7 @@ pub mod apply;
 pub mod command;
 pub mod decide;
 pub mod derive;
+pub mod from_frame;
 pub mod permission;
 pub mod room_fold;
 pub mod state;

@@ -16,7 +16,7 @@ pub mod hub;
 pub mod inbox;
 pub mod presence;
 
-pub use appender::{Answer, Reply, Submission, Work};
+pub use appender::{Answer, Appender, Reply, Submission, Work};
 pub use batch::{Batch, Segment};
 pub use door::Door;
 pub use encoded::{Format, Logged};

@@ -26,6 +26,7 @@ pub enum Step {
 /// A peer's place in all shards.
 #[derive(Debug, Clone)]
 pub struct Replay {
+    began: Cursor,
     cursor: Cursor,
     live: bool,
     reading: Option<(ShardId, Position)>,
@@ -34,8 +35,9 @@ pub struct Replay {
 impl Replay {
     /// Begins after `cursor`.
     #[must_use]
-    pub const fn after(cursor: Cursor) -> Replay {
+    pub fn after(cursor: Cursor) -> Replay {
         Replay {
+            began: cursor.clone(),
             cursor,
             live: false,
             reading: None,
@@ -46,6 +48,18 @@ impl Replay {
     #[must_use]
     pub const fn cursor(&self) -> &Cursor {
         &self.cursor
+    }
+
+    /// Whether an event that the peer may see is sent, sooner or later, because of this replay.
+    #[must_use]
+    pub fn covers(&self, shard: ShardId, position: Position) -> bool {
+        position > self.began.position(shard)
+    }
+
+    /// Whether such an event was sent.
+    #[must_use]
+    pub fn has_sent(&self, shard: ShardId, position: Position) -> bool {
+        self.covers(shard, position) && position <= self.cursor.position(shard)
     }
 
     /// Whether news goes straight to the peer.

@@ -2,7 +2,7 @@
 //!
 //! Owns: which event the peer is due next, and so what to do with each piece of news or page of the past.
 //! Never: holds events. What is pending is the distance between `next` and the log's head, so a slow peer
-//! costs sixteen bytes, whatever it missed. `[P5]`
+//! costs a few words, whatever it missed. `[P5]`
 
 use tidings_protocol::{Seq, limits::OPEN_REPLAY_EVENTS_MAX};
 
@@ -31,6 +31,7 @@ pub struct Start {
 /// One peer's place in one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subscription {
+    from: Seq,
     next: Seq,
 }
 
@@ -38,7 +39,22 @@ impl Subscription {
     /// Begins after `from`.
     #[must_use]
     pub const fn after(from: Seq) -> Subscription {
-        Subscription { next: from.next() }
+        Subscription {
+            from,
+            next: from.next(),
+        }
+    }
+
+    /// Whether an event is sent, sooner or later, because of this subscription: it came after the beginning.
+    #[must_use]
+    pub fn covers(&self, seq: Seq) -> bool {
+        seq > self.from
+    }
+
+    /// Whether an event was sent because of this subscription.
+    #[must_use]
+    pub fn has_sent(&self, seq: Seq) -> bool {
+        self.covers(seq) && seq < self.next
     }
 
     /// Where to start for a client that holds everything up to `after`, when the log's head is `head`. `[SB4]`

@@ -1,5 +1,7 @@
-//! What tests stand on: a real PostgreSQL server.
+//! What tests stand on: servers they start, the simulation by seed, the auditors.
 //!
-//! Owns: servers and fixtures that belong to one test process. Never: linked into the program.
+//! Owns: fixtures and judges that belong to one test process. Never: linked into the program.
 
 pub mod postgres;
+#[cfg(feature = "sim")]
+pub mod sim;

@@ -180,6 +180,9 @@ impl<W: Wire> Hub<W> {
             match event.event().log {
                 LogId::Room(room) => {
                     let change = membership(event);
+                    if &*event.event().kind == "room_created" {
+                        self.change_all(event.event().actor, room, event, true);
+                    }
                     if let Some(Membership { user, joined: true }) = change {
                         self.change_all(user, room, event, true);
                     }
@@ -226,25 +229,30 @@ impl<W: Wire> Hub<W> {
             all.replay.fell_behind();
             return;
         }
+        // The state that `ready` carried may have been ahead of this hub: what it told is not told again.
+        let had = all.replay.cursor().position(batch.shard);
         let format = peer.wire.format();
-        if format == encoded::Format::Plain {
-            for (_, index) in events {
-                let event = &batch.events[*index];
-                if peer.wire.is_full() {
-                    all.replay.fell_behind();
-                    return;
-                }
-                all.replay.sent(batch.shard, event.event().position);
-                peer.wire
-                    .send_at(&event.frame_for(peer.user, format), all.replay.cursor());
+        let mut bytes = BytesMut::new();
+        for (_, index) in events {
+            let event = &batch.events[*index];
+            let position = event.event().position;
+            if position <= had {
+                continue;
             }
-        } else {
-            let mut bytes = BytesMut::new();
-            for (_, index) in events {
-                bytes.extend_from_slice(&batch.events[*index].frame_for(peer.user, format));
+            if format != encoded::Format::Plain {
+                bytes.extend_from_slice(&event.frame_for(peer.user, format));
+                all.replay.sent(batch.shard, position);
+                continue;
             }
-            let last = &batch.events[events[events.len() - 1].1];
-            all.replay.sent(batch.shard, last.event().position);
+            if peer.wire.is_full() {
+                all.replay.fell_behind();
+                return;
+            }
+            all.replay.sent(batch.shard, position);
+            peer.wire
+                .send_at(&event.frame_for(peer.user, format), all.replay.cursor());
+        }
+        if !bytes.is_empty() {
             peer.wire.send(&bytes.freeze());
         }
     }
@@ -273,19 +281,14 @@ impl<W: Wire> Hub<W> {
     pub fn answer(&mut self, id: PeerId, txn: &TxnId, answer: Answer) {
         let Some(peer) = self.peer(id) else { return };
         let (user, format) = (peer.user, peer.wire.format());
+        let again = matches!(answer, Answer::Before(_));
         match answer {
-            Answer::Happened(event) => {
-                if !self.comes_anyway(id, &event) {
+            Answer::Happened(event) | Answer::Before(event) => {
+                if !self.comes_by_itself(id, &event, again) {
                     let bytes = event.frame_for(user, format);
                     if let Some(peer) = self.peer(id) {
                         peer.answer(bytes);
                     }
-                }
-            }
-            Answer::Before(event) => {
-                let bytes = event.frame_for(user, format);
-                if let Some(peer) = self.peer(id) {
-                    peer.answer(bytes);
                 }
             }
             Answer::Unchanged(log) => self.send(
@@ -308,18 +311,37 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Whether an event reaches the peer as news: it follows the log, so it had it or will get it in its place.
-    fn comes_anyway(&self, id: PeerId, event: &Logged) -> bool {
+    /// Whether the event of an answer reaches the peer in its place, as news or by catching up: then it is not sent
+    /// out of place. Of a command given `again` it may have been sent before the client asked; then it is told again.
+    fn comes_by_itself(&self, id: PeerId, event: &Logged, again: bool) -> bool {
         let peer = &self.peers[id.slot as usize];
-        match event.event().log {
-            LogId::User(_) => true,
-            LogId::Room(room) => match &peer.all {
-                Some(all) => all.rooms.contains(&room),
-                None => self
-                    .interest(id.slot, room)
-                    .is_some_and(|interest| interest.open),
+        let envelope = event.event();
+        let (covers, sent) = match (&peer.all, envelope.log) {
+            (Some(all), _) => {
+                // Who did something may see it, so it is among what they follow.
+                let (shard, position) = (envelope.shard, envelope.position);
+                (
+                    all.replay.covers(shard, position),
+                    all.replay.has_sent(shard, position),
+                )
+            }
+            (None, LogId::User(_)) => (
+                peer.user_log.covers(envelope.seq),
+                peer.user_log.has_sent(envelope.seq),
+            ),
+            (None, LogId::Room(room)) => match self.interest(id.slot, room).filter(|i| i.open) {
+                None => (false, false),
+                Some(interest) => {
+                    let open = &self.rooms[interest.room as usize].open;
+                    let subscription = open[interest.place as usize].subscription;
+                    (
+                        subscription.covers(envelope.seq),
+                        subscription.has_sent(envelope.seq),
+                    )
+                }
             },
-        }
+        };
+        covers && !(again && sent)
     }
 
     /// Opens a room: every event from here on, and from `after` if that is near. `[SB3]`

@@ -1,0 +1,201 @@
+//! The program: reads the settings and wires everything together.
+//!
+//! Owns: the command line, the threads, signals, log output. The only place that knows every part.
+//! Never: holds logic that a test would want to reach; that is in the library.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tidings_engine::Inbox;
+use tidings_server::{
+    config::{Config, LogFormat, Settings},
+    node::Node,
+    reactor,
+};
+use tokio::sync::watch;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Connections that wait to be accepted on one core.
+const BACKLOG: i32 = 4_096;
+
+/// Real-time chat: a server, an app and an API in one program.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, about)]
+struct Cli {
+    /// A file with settings (TOML)
+    #[arg(long, global = true, env = "TIDINGS_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the app and the API
+    Serve(Settings),
+    /// Bring the database to this version, and stop
+    Migrate(Settings),
+    /// Look whether everything needed is there and well
+    Doctor(Settings),
+    /// Print the settings in effect, secrets masked
+    Settings(Settings),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print the AsyncAPI document
+    Asyncapi,
+    /// Echo WebSocket messages, for the conformance suite
+    #[command(hide = true)]
+    AutobahnEcho {
+        /// Where to listen, ADDRESS:PORT
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidings: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let load = |settings: Settings| Config::load(cli.config.as_deref(), settings);
+    match cli.command {
+        Command::Serve(settings) => serve(load(settings)?),
+        Command::Migrate(settings) => migrate(&load(settings)?),
+        Command::Doctor(settings) => tidings_server::doctor::run(&load(settings)?),
+        Command::Settings(settings) => print(&serde_json::to_string_pretty(&load(settings)?)?),
+        Command::Openapi => print(&tidings_server::http::docs::openapi().to_pretty_json()?),
+        Command::Asyncapi => print(&serde_json::to_string_pretty(
+            &tidings_server::http::docs::asyncapi(),
+        )?),
+        Command::AutobahnEcho { listen } => tidings_server::echo::run(listen),
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(())
+}
+
+fn start_log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TIDINGS_LOG_FILTER")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+}
+
+fn migrate(config: &Config) -> anyhow::Result<()> {
+    prepare_data(config)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(tidings_store::Store::open(
+        &tidings_server::node::store_config(config),
+    ))?;
+    print("the database is at this version")
+}
+
+fn prepare_data(config: &Config) -> anyhow::Result<()> {
+    if config.database.is_none() {
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("cannot make the data folder {}", config.data.display()))?;
+    }
+    Ok(())
+}
+
+fn listener(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restarted server takes its port again at once; several cores share it.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Refuses a port that another program listens on: with a shared port the kernel would deal out connections to both.
+fn check_port_is_free(address: SocketAddr) -> anyhow::Result<()> {
+    if address.port() != 0 {
+        std::net::TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}; is another program there?"))?;
+    }
+    Ok(())
+}
+
+fn serve(config: Config) -> anyhow::Result<()> {
+    start_log(config.log);
+    prepare_data(&config)?;
+    check_port_is_free(config.listen)?;
+    let first =
+        listener(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..config.cores {
+        listeners.push(listener(address)?);
+    }
+    let inboxes: Vec<Arc<Inbox>> = listeners
+        .iter()
+        .map(|_| Arc::new(Inbox::default()))
+        .collect();
+    // Appenders, hints, looks and drivers of databases; connections are served by the cores alone.
+    let background = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("background")
+        .enable_all()
+        .build()?;
+    let node = background.block_on(Node::start(config, inboxes.clone()))?;
+    let (drain, drained) = watch::channel(false);
+    let mut threads = Vec::new();
+    for (index, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
+        let (node, drained) = (Arc::clone(&node), drained.clone());
+        let index = u16::try_from(index).context("too many cores")?;
+        let thread = std::thread::Builder::new().name(format!("core-{index}"));
+        threads.push(thread.spawn(move || reactor::run(node, index, inbox, listener, drained))?);
+    }
+    print(&format!("listening on http://{address}"))?;
+    tracing::info!(%address, cores = threads.len(), "ready");
+    background.block_on(stop_signal())?;
+    tracing::info!("draining");
+    node.begin_drain();
+    drain.send_replace(true);
+    for thread in threads {
+        match thread.join() {
+            Ok(result) => result?,
+            Err(_) => tracing::error!("a core panicked"),
+        }
+    }
+    background.block_on(node.finish());
+    tracing::info!("bye");
+    Ok(())
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

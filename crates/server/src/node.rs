@@ -1,0 +1,177 @@
+//! One node: the store, the door, the feed, presence, and the settings that doors need.
+//!
+//! Owns: starting and stopping these together. Never: knows a socket.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tidings_core::Command;
+use tidings_engine::{
+    Answer, Door, Environment, Feed, Inbox, Logged, PresenceBook, SystemEnvironment, Work,
+    appender::Appender,
+    hints::{self, Hinter, Hints},
+};
+use tidings_protocol::{Refusal, RefusalCode, TxnId, UserId};
+use tidings_store::{Store, StoreConfig};
+
+use crate::{
+    auth::{limits::Limits, passwords::Passwords},
+    config::Config,
+    metrics::Metrics,
+};
+
+/// How long a drain waits for commands that were taken.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
+
+/// Everything the doors of one node share. Cheap to clone by `Arc`.
+pub struct Node {
+    /// The settings.
+    pub config: Config,
+    /// The store.
+    pub store: Store,
+    /// The one door in.
+    pub door: Door,
+    /// The one feed out.
+    pub feed: Arc<Feed>,
+    /// Who is there.
+    pub presence: Arc<PresenceBook>,
+    /// Hints to other nodes, when there is a Redis.
+    pub hinter: Option<Hinter>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Hashing of passwords on a bounded pool.
+    pub passwords: Passwords,
+    /// How often somebody may try; shared by all cores.
+    pub limits: Limits,
+    /// Clock and ids.
+    pub environment: Arc<dyn Environment>,
+    draining: AtomicBool,
+    appenders: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+}
+
+impl Node {
+    /// Opens the store and starts appenders, hints and looks on the current runtime. `cores` are the inboxes of the
+    /// threads that will serve.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, or an address cannot be read.
+    pub async fn start(config: Config, cores: Vec<Arc<Inbox>>) -> anyhow::Result<Arc<Node>> {
+        let store = Store::open(&store_config(&config)).await?;
+        let presence = Arc::new(PresenceBook::default());
+        let hints = match &config.redis {
+            Some(url) => {
+                let node = rand_u64()?;
+                Some(Hints::new(url.reveal(), store.epoch(), node)?)
+            }
+            None => None,
+        };
+        let hinter = hints.as_ref().map(Hints::hinter);
+        let connected = hints.as_ref().map(Hints::connected);
+        let feed = Arc::new(Feed::start(store.clone(), cores, hinter.clone()).await?);
+        let environment: Arc<dyn Environment> = Arc::new(SystemEnvironment);
+        let appender = Appender {
+            store: store.clone(),
+            environment: Arc::clone(&environment),
+            feed: Arc::clone(&feed),
+        };
+        let (door, appenders) = Door::open(&appender);
+        if let Some(hints) = hints {
+            hints.start(Arc::clone(&feed), Arc::clone(&presence));
+        }
+        if store.is_shared() {
+            tokio::spawn(hints::look_for_ever(Arc::clone(&feed), connected));
+        }
+        Ok(Arc::new(Node {
+            passwords: Passwords::new(config.password_threads),
+            limits: Limits::new(&config),
+            config,
+            store,
+            door,
+            feed,
+            presence,
+            hinter,
+            metrics: Metrics::default(),
+            environment,
+            draining: AtomicBool::new(false),
+            appenders: parking_lot::Mutex::new(appenders),
+        }))
+    }
+
+    /// Gives a command and waits for its first event; none when there was nothing to change.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn submit(
+        &self,
+        actor: UserId,
+        txn: Option<TxnId>,
+        command: Command,
+    ) -> Result<Option<Arc<Logged>>, Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
+        }
+        match self
+            .door
+            .submit(Work {
+                actor,
+                txn,
+                command,
+            })
+            .await
+        {
+            Answer::Happened(event) | Answer::Before(event) => Ok(Some(event)),
+            Answer::Unchanged(_) => Ok(None),
+            Answer::Refused(refusal) => Err(refusal),
+        }
+    }
+
+    /// Whether the node is about to stop: it takes nothing new.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Notes that the node is about to stop.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Closes the door and waits until everything taken is committed and answered.
+    pub async fn finish(&self) {
+        self.door.close();
+        let appenders = std::mem::take(&mut *self.appenders.lock());
+        for appender in appenders {
+            if tokio::time::timeout(DRAIN_WAIT, appender).await.is_err() {
+                tracing::warn!("an appender did not end in time; its clients will send again");
+            }
+        }
+    }
+}
+
+/// Where the settings say the data is.
+#[must_use]
+pub fn store_config(config: &Config) -> StoreConfig {
+    match &config.database {
+        Some(url) => StoreConfig::Postgres {
+            url: url.reveal().to_owned(),
+        },
+        None => StoreConfig::Sqlite {
+            path: config.data.join("tidings.db"),
+        },
+    }
+}
+
+/// A random number of the system's.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn rand_u64() -> anyhow::Result<u64> {
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
+    Ok(u64::from_be_bytes(bytes))
+}

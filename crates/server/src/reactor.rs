@@ -1,0 +1,280 @@
+//! One core: a thread with its own runtime, listener, hub and connections.
+//!
+//! Owns: accepting, reading frames, running the hub's effects, the beat. A connection lives and dies on its core;
+//! nothing here is shared with another thread but the inbox.
+//! Never: blocks, or holds the hub's borrow across an await.
+
+mod accept;
+mod effects;
+mod frames;
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+pub use frames::Flow;
+use tidings_engine::{Hub, Inbox, Item, PeerId, Wire, hints};
+use tidings_protocol::{Presence, UserId};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::LocalSet,
+};
+
+use crate::{
+    node::Node,
+    stream::{PollState, poll_body},
+    wire::AnyWire,
+};
+
+/// How long summaries of listed rooms are gathered before they are told. `[SB2]`
+const LISTED_EVERY: Duration = Duration::from_millis(100);
+/// Reads of the store that one core has under way; the rest wait their turn. A storm of reconnects is admitted by this.
+const READS_MAX: usize = 64;
+/// Bytes read from a socket at once, into the core's one buffer.
+const READ_BYTES: usize = 64 * 1024;
+/// How long connections have to end when the node drains.
+const DRAIN_WAIT: Duration = Duration::from_secs(8);
+
+thread_local! {
+    static CORE: OnceCell<Rc<Core>> = const { OnceCell::new() };
+}
+
+/// What belongs to one core.
+pub struct Core {
+    /// The node.
+    pub node: Arc<Node>,
+    hub: RefCell<Hub<AnyWire>>,
+    inbox: Arc<Inbox>,
+    scratch: RefCell<Scratch>,
+    flush_is_due: Cell<bool>,
+    reads: Semaphore,
+    index: u16,
+}
+
+/// The buffers that all connections of a core share: an idle connection owns none.
+struct Scratch {
+    bytes: Box<[u8]>,
+    codec: tidings_websocket::Scratch,
+    incoming: Vec<frames::Incoming>,
+}
+
+/// Runs `f` with the core of this thread.
+///
+/// # Panics
+/// On a thread that is no core; handlers and connections run on cores alone.
+pub fn with_core<R>(f: impl FnOnce(&Rc<Core>) -> R) -> R {
+    CORE.with(|core| f(core.get().expect("handlers run on a core's thread")))
+}
+
+/// Runs one core until the node drains. Called on its own thread.
+///
+/// # Errors
+/// When the runtime cannot be made.
+pub fn run(
+    node: Arc<Node>,
+    index: u16,
+    inbox: Arc<Inbox>,
+    listener: std::net::TcpListener,
+    drain: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = LocalSet::new();
+    runtime.block_on(local.run_until(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let hub = Hub::new(index, node.store.epoch(), &node.feed.heads());
+        let core = Rc::new(Core {
+            node,
+            hub: RefCell::new(hub),
+            inbox,
+            scratch: RefCell::new(Scratch {
+                bytes: vec![0; READ_BYTES].into_boxed_slice(),
+                codec: tidings_websocket::Scratch::new(),
+                incoming: Vec::new(),
+            }),
+            flush_is_due: Cell::new(false),
+            reads: Semaphore::new(READS_MAX),
+            index,
+        });
+        CORE.with(|cell| cell.set(Rc::clone(&core)).ok());
+        tokio::task::spawn_local(Rc::clone(&core).take_items());
+        tokio::task::spawn_local(Rc::clone(&core).beat());
+        accept::accept(Rc::clone(&core), listener, drain).await;
+        core.say_goodbye().await;
+        anyhow::Ok(())
+    }))
+}
+
+impl Core {
+    /// The core's number.
+    #[must_use]
+    pub const fn index(&self) -> u16 {
+        self.index
+    }
+
+    /// Does something with the hub, then starts what the hub wants done.
+    pub fn act<R>(self: &Rc<Self>, f: impl FnOnce(&mut Hub<AnyWire>) -> R) -> R {
+        let (result, effects, flush) = {
+            let mut hub = self.hub.borrow_mut();
+            let result = f(&mut hub);
+            (result, hub.take_effects(), hub.wants_flush())
+        };
+        for effect in effects {
+            tokio::task::spawn_local(effects::perform(Rc::clone(self), effect));
+        }
+        if flush && !self.flush_is_due.replace(true) {
+            let core = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(LISTED_EVERY).await;
+                core.flush_is_due.set(false);
+                core.act(Hub::flush_listed);
+            });
+        }
+        result
+    }
+
+    async fn take_items(self: Rc<Self>) {
+        loop {
+            self.inbox.wait().await;
+            let items = self.inbox.take();
+            self.act(|hub| {
+                for item in items {
+                    match item {
+                        Item::Batch(batch) => hub.batch(&batch),
+                        Item::Answer { peer, txn, answer } => {
+                            if let Some(AnyWire::Socket(wire)) = hub.wire(peer) {
+                                wire.gate.answered();
+                            }
+                            hub.answer(peer, &txn, answer);
+                        }
+                        Item::Typing { room, user, on } => hub.typing(room, user, on),
+                        Item::Presence { user, status } => hub.presence(user, status),
+                    }
+                }
+            });
+        }
+    }
+
+    async fn beat(self: Rc<Self>) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            second.tick().await;
+            self.act(|hub| {
+                hub.beat();
+                hub.flush_presence();
+            });
+        }
+    }
+
+    /// A full wire may have room again. Returns whether nothing is left to flush, or the peer is gone.
+    pub fn flush(self: &Rc<Self>, id: PeerId) -> bool {
+        self.act(|hub| {
+            let Some(AnyWire::Socket(wire)) = hub.wire(id) else {
+                return true;
+            };
+            let done = wire.flush();
+            if done {
+                hub.drained(id);
+            }
+            done
+        })
+    }
+
+    /// Whether a peer's wire is full. A peer that is gone is not.
+    #[must_use]
+    pub fn is_full(&self, id: PeerId) -> bool {
+        self.hub
+            .borrow_mut()
+            .wire(id)
+            .is_some_and(|wire| wire.is_full())
+    }
+
+    /// Whether a peer's socket can take nothing any more.
+    #[must_use]
+    pub fn is_broken(&self, id: PeerId) -> bool {
+        match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.is_broken(),
+            Some(_) => false,
+            None => true,
+        }
+    }
+
+    /// An SSE body took a piece: if its wire was full, there is room again.
+    pub fn took(self: &Rc<Self>, id: PeerId) {
+        let was_full = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Stream(wire)) => wire.took(),
+            _ => false,
+        };
+        if was_full {
+            let core = Rc::clone(self);
+            tokio::task::spawn_local(async move { core.act(|hub| hub.drained(id)) });
+        }
+    }
+
+    /// How far a long poll has come.
+    #[must_use]
+    pub fn poll_state(&self, id: PeerId) -> PollState {
+        match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Poll(wire)) if wire.closed => PollState::Ended,
+            Some(AnyWire::Poll(wire)) => match wire.frames.first() {
+                None => PollState::Waiting,
+                Some(first) => PollState::Begun {
+                    reset: first.starts_with(b"{\"type\":\"reset\""),
+                    events: wire.events(),
+                },
+            },
+            _ => PollState::Ended,
+        }
+    }
+
+    /// The answer of a long poll: its frames and the cursor after exactly these. `ready` is part of it only when it was
+    /// asked for, `reset` always.
+    #[must_use]
+    pub fn take_poll(&self, id: PeerId, fresh: bool) -> Option<bytes::Bytes> {
+        let mut hub = self.hub.borrow_mut();
+        let cursor = hub.cursor_of(id)?;
+        let Some(AnyWire::Poll(wire)) = hub.wire(id) else {
+            return None;
+        };
+        let mut frames = std::mem::take(&mut wire.frames);
+        if !fresh
+            && frames
+                .first()
+                .is_some_and(|first| first.starts_with(b"{\"type\":\"ready\""))
+        {
+            frames.remove(0);
+        }
+        Some(poll_body(&frames, &cursor))
+    }
+
+    /// A connection is gone.
+    pub fn disconnect(self: &Rc<Self>, id: PeerId) {
+        if let Some((user, presence)) = self.act(|hub| hub.disconnect(id)) {
+            self.presence_changed(user, presence, Presence::Offline);
+        }
+    }
+
+    /// One session's presence changed: if the user's did, everybody who watches hears of it.
+    pub fn presence_changed(&self, user: UserId, from: Presence, to: Presence) {
+        if let Some(change) = self.node.presence.session(user, from, to) {
+            hints::tell(&self.node.feed, vec![change]);
+            if let Some(hinter) = &self.node.hinter {
+                hinter.presence(self.node.presence.here());
+            }
+        }
+    }
+
+    async fn say_goodbye(self: &Rc<Self>) {
+        let jitter = self.node.config.drain_jitter_ms;
+        self.act(|hub| hub.drain(jitter));
+        let until = tokio::time::Instant::now() + DRAIN_WAIT;
+        while !self.hub.borrow().is_empty() && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

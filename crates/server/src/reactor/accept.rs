@@ -1,0 +1,107 @@
+//! Accepting connections and speaking HTTP on them until they are upgraded or end.
+//!
+//! Owns: the accept loop of one core. Never: reads a request body or a frame itself.
+
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
+
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, watch},
+};
+use tower::ServiceExt;
+
+use super::Core;
+use crate::{auth::ClientAddress, http};
+
+/// How long a client has to send the head of a request.
+const HEADER_WAIT: Duration = Duration::from_secs(10);
+/// How long the loop rests when the process is out of files.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// How long requests under way have to end when the node drains.
+const REQUESTS_WAIT: Duration = Duration::from_secs(5);
+
+/// Accepts until the node drains, then lets requests under way end.
+pub(super) async fn accept(
+    core: Rc<Core>,
+    listener: TcpListener,
+    mut drain: watch::Receiver<bool>,
+) {
+    let router = http::router(std::sync::Arc::clone(&core.node));
+    // Each connection holds a sender; when the last is dropped, all have ended.
+    let (alive, mut ended) = mpsc::channel::<Infallible>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drain.wait_for(|drain| *drain) => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                // Small frames must not wait for each other.
+                let _ = stream.set_nodelay(true);
+                serve(
+                    drain.clone(),
+                    alive.clone(),
+                    router.clone(),
+                    stream,
+                    address,
+                );
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept; resting");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+    drop(listener);
+    drop(alive);
+    if tokio::time::timeout(REQUESTS_WAIT, ended.recv())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time");
+    }
+}
+
+fn serve(
+    mut drain: watch::Receiver<bool>,
+    alive: mpsc::Sender<Infallible>,
+    router: axum::Router,
+    stream: TcpStream,
+    address: SocketAddr,
+) {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let router = router.clone();
+        async move {
+            let mut request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(ClientAddress(address));
+            Ok::<_, Infallible>(
+                router
+                    .oneshot(request)
+                    .await
+                    .unwrap_or_else(|never| match never {}),
+            )
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_WAIT)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::task::spawn_local(async move {
+        let _alive = alive;
+        let mut connection = std::pin::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            _ = drain.wait_for(|drain| *drain) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    });
+}

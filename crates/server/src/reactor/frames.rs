@@ -1,0 +1,353 @@
+//! What a client says over its socket: from bytes to hub and door.
+//!
+//! Owns: reading into the core's one buffer, parsing frames, turning them into commands. Never: decides.
+
+use std::{io, rc::Rc};
+
+use tidings_core::{Command, from_frame};
+use tidings_engine::inbox::Item;
+use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
+use tidings_protocol::{
+    ClientFrame, CloseCode, Presence, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
+    limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
+};
+use tidings_sync::Verdict;
+use tidings_websocket::{Decoder, Limits, Message};
+use tokio::net::TcpStream;
+
+use super::{Core, Scratch};
+use crate::{auth, wire::AnyWire};
+
+/// What one message of a client turned out to be.
+pub(super) enum Incoming {
+    Frame(Box<ClientFrame>),
+    Unreadable(Option<TxnId>, String),
+    Ping(bytes::Bytes),
+    Bad(CloseCode),
+    Closed,
+}
+
+/// Whether to go on reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Yes.
+    Go,
+    /// The connection has ended.
+    End,
+}
+
+fn limits() -> Limits {
+    Limits {
+        max_message_bytes: CLIENT_FRAME_BYTES_MAX,
+        max_frame_bytes: CLIENT_FRAME_BYTES_MAX,
+        max_fragments: FRAME_FRAGMENTS_MAX as u32,
+    }
+}
+
+impl Core {
+    /// Reads once from a socket and does what its frames say.
+    pub fn read(self: &Rc<Self>, id: PeerId, stream: &TcpStream, decoder: &mut Decoder) -> Flow {
+        let format = match self.hub.borrow_mut().wire(id) {
+            Some(wire) => wire.format(),
+            None => return Flow::End,
+        };
+        let mut incoming = {
+            let mut scratch = self.scratch.borrow_mut();
+            let Scratch {
+                bytes,
+                codec,
+                incoming,
+            } = &mut *scratch;
+            let n = match stream.try_read(bytes) {
+                Ok(0) => return Flow::End,
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flow::Go,
+                Err(_) => return Flow::End,
+            };
+            decode(&mut bytes[..n], format, decoder, codec, incoming);
+            std::mem::take(incoming)
+        };
+        self.hub.borrow_mut().heard(id);
+        for message in incoming.drain(..) {
+            self.message(id, message);
+        }
+        // The buffer goes back, so that the next read does not allocate.
+        self.scratch.borrow_mut().incoming = incoming;
+        Flow::Go
+    }
+
+    /// The same for bytes that came with the handshake.
+    pub fn read_early(self: &Rc<Self>, id: PeerId, early: &[u8], decoder: &mut Decoder) {
+        let Some(format) = self.hub.borrow_mut().wire(id).map(|wire| wire.format()) else {
+            return;
+        };
+        let mut incoming = Vec::new();
+        let mut early = early.to_vec();
+        decode(
+            &mut early,
+            format,
+            decoder,
+            &mut self.scratch.borrow_mut().codec,
+            &mut incoming,
+        );
+        for message in incoming {
+            self.message(id, message);
+        }
+    }
+
+    fn message(self: &Rc<Self>, id: PeerId, message: Incoming) {
+        match message {
+            Incoming::Frame(frame) => self.frame(id, *frame),
+            Incoming::Unreadable(txn, detail) => {
+                let refusal = Refusal::with_message(RefusalCode::BadRequest, detail);
+                self.act(|hub| {
+                    hub.send(
+                        id,
+                        &ServerFrame::Refused {
+                            txn,
+                            room: None,
+                            refusal,
+                        },
+                    )
+                });
+            }
+            Incoming::Ping(payload) => self.act(|hub| {
+                if let Some(wire @ AnyWire::Socket(_)) = hub.wire(id)
+                    && !wire.is_full()
+                {
+                    wire.send(&tidings_websocket::pong(&payload));
+                }
+            }),
+            Incoming::Bad(code) => self.act(|hub| hub.close(id, code)),
+            Incoming::Closed => self.act(|hub| hub.close(id, CloseCode::Normal)),
+        }
+    }
+
+    fn frame(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+        let verdict = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.gate.frame(&frame),
+            _ => return,
+        };
+        match verdict {
+            Verdict::Hello => self.hello(id, frame),
+            Verdict::Command => self.command(id, frame),
+            Verdict::Other => self.other(id, frame),
+            Verdict::Refuse(refusal) => {
+                let txn = frame.txn().cloned();
+                self.act(|hub| {
+                    hub.send(
+                        id,
+                        &ServerFrame::Refused {
+                            txn,
+                            room: None,
+                            refusal,
+                        },
+                    )
+                });
+            }
+            Verdict::Close(code) => self.act(|hub| hub.close(id, code)),
+        }
+    }
+
+    fn hello(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+        let ClientFrame::Hello {
+            token,
+            since,
+            follow,
+            open,
+            user_seq,
+        } = frame
+        else {
+            return;
+        };
+        let early = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.token.take(),
+            _ => None,
+        };
+        let token = token.or(early.map(String::from));
+        let core = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let principal = match &token {
+                Some(token) => auth::authenticate_token(&core.node, token).await,
+                None => Err(RefusalCode::Unauthenticated.into()),
+            };
+            let hello = Hello {
+                since,
+                follow,
+                open,
+                user_seq,
+            };
+            core.act(|hub| match principal {
+                Ok(principal) => hub.greet(id, principal.user, principal.device, hello),
+                Err(refusal) if refusal.code == RefusalCode::Unauthenticated => {
+                    hub.close(id, CloseCode::Unauthenticated);
+                }
+                Err(_) => hub.close(id, CloseCode::Internal),
+            });
+        });
+    }
+
+    fn command(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+        let Some(actor) = self.hub.borrow_mut().user_of(id) else {
+            return;
+        };
+        let Some(txn) = frame.txn().cloned() else {
+            return;
+        };
+        let refusal = match self.to_command(actor, frame) {
+            Ok(command) => {
+                let work = Work {
+                    actor,
+                    txn: Some(txn.clone()),
+                    command,
+                };
+                let reply = Reply::Peer {
+                    core: self.index,
+                    peer: id,
+                };
+                match self.node.door.put(Submission { work, reply }) {
+                    Ok(()) => return,
+                    Err(back) => back.1,
+                }
+            }
+            Err(refusal) => refusal,
+        };
+        self.act(|hub| {
+            if let Some(AnyWire::Socket(wire)) = hub.wire(id) {
+                wire.gate.answered();
+            }
+            hub.send(
+                id,
+                &ServerFrame::Refused {
+                    txn: Some(txn),
+                    room: None,
+                    refusal,
+                },
+            );
+        });
+    }
+
+    fn to_command(&self, actor: UserId, frame: ClientFrame) -> Result<Command, Refusal> {
+        if self.node.is_draining() {
+            return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
+        }
+        auth::limits::command(&self.node, actor)?;
+        from_frame::command(actor, frame).map_err(Refusal::from)
+    }
+
+    fn other(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Open { room, after } => self.act(|hub| {
+                if let Err(refusal) = hub.open(id, room, after) {
+                    hub.send(
+                        id,
+                        &ServerFrame::Refused {
+                            txn: None,
+                            room: Some(room),
+                            refusal,
+                        },
+                    );
+                }
+            }),
+            ClientFrame::Close { room } => self.act(|hub| hub.close_room(id, room)),
+            ClientFrame::Typing { room, on } => {
+                let user = {
+                    let mut hub = self.hub.borrow_mut();
+                    let follows = hub.follows(id, room);
+                    hub.user_of(id).filter(|_| follows)
+                };
+                if let Some(user) = user {
+                    for inbox in self.node.feed.cores() {
+                        inbox.signal(Item::Typing { room, user, on });
+                    }
+                    if let Some(hinter) = &self.node.hinter {
+                        hinter.typing(room, user, on);
+                    }
+                }
+            }
+            ClientFrame::Presence { status } if status != Presence::Offline => {
+                if let Some((user, from, to)) = self.act(|hub| hub.set_presence(id, status)) {
+                    self.presence_changed(user, from, to);
+                }
+            }
+            ClientFrame::Watch { users } => self.act(|hub| hub.watch(id, users)),
+            ClientFrame::Ping {} => self.act(|hub| hub.send(id, &ServerFrame::Pong {})),
+            _ => {}
+        }
+    }
+}
+
+fn decode(
+    bytes: &mut [u8],
+    format: Format,
+    decoder: &mut Decoder,
+    codec: &mut tidings_websocket::Scratch,
+    incoming: &mut Vec<Incoming>,
+) {
+    let result = decoder.feed(bytes, &limits(), codec, &mut |message| {
+        incoming.push(match message {
+            Message::Text(text) if !format.is_binary() => json(text),
+            Message::Binary(bytes) if format.is_binary() => msgpack(bytes),
+            Message::Text(_) | Message::Binary(_) => Incoming::Bad(CloseCode::BadFrame),
+            Message::Ping(payload) => Incoming::Ping(bytes::Bytes::copy_from_slice(payload)),
+            Message::Pong(_) => return,
+            Message::Close { .. } => Incoming::Closed,
+        });
+    });
+    if let Err(error) = result {
+        let code = error.close_code().get();
+        let known = CloseCode::ALL.iter().find(|known| known.code() == code);
+        incoming.push(Incoming::Bad(known.copied().unwrap_or(CloseCode::Protocol)));
+    }
+}
+
+fn json(text: &str) -> Incoming {
+    match serde_json::from_str::<ClientFrame>(text) {
+        Ok(frame) => Incoming::Frame(Box::new(frame)),
+        Err(error) => unreadable(serde_json::from_str(text).ok(), error.to_string()),
+    }
+}
+
+fn msgpack(bytes: &[u8]) -> Incoming {
+    match rmp_serde::from_slice::<ClientFrame>(bytes) {
+        Ok(frame) => Incoming::Frame(Box::new(frame)),
+        Err(error) => unreadable(rmp_serde::from_slice(bytes).ok(), error.to_string()),
+    }
+}
+
+/// What to say of a frame that does not parse: a refusal with its `txn`, or the end if it is no object. `[FR2]`
+fn unreadable(value: Option<serde_json::Value>, detail: String) -> Incoming {
+    match value {
+        Some(serde_json::Value::Object(map)) => {
+            let txn = map
+                .get("txn")
+                .and_then(|txn| txn.as_str())
+                .and_then(|txn| txn.parse().ok());
+            Incoming::Unreadable(txn, detail)
+        }
+        _ => Incoming::Bad(CloseCode::BadFrame),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_refused_or_ends_the_session() {
+        // [FR2]
+        assert!(matches!(json("[1]"), Incoming::Bad(CloseCode::BadFrame)));
+        assert!(matches!(
+            json("nonsense"),
+            Incoming::Bad(CloseCode::BadFrame)
+        ));
+        assert!(
+            matches!(json(r#"{"type":"dance","txn":"t"}"#), Incoming::Unreadable(Some(txn), _) if txn.as_str() == "t")
+        );
+        assert!(matches!(
+            json(r#"{"type":"send"}"#),
+            Incoming::Unreadable(None, _)
+        ));
+        assert!(matches!(json(r#"{"type":"ping"}"#), Incoming::Frame(_)));
+    }
+}

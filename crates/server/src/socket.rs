@@ -1,0 +1,238 @@
+//! The WebSocket door: the handshake, then the raw socket. `[FR1]`
+//!
+//! Owns: the upgrade (RFC 6455 §4, RFC 7692 §5) and the one small task that an idle connection is.
+//! Never: keeps hyper's buffers; after the upgrade only the socket is left.
+
+use std::{rc::Rc, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use tidings_engine::Format;
+use tidings_protocol::{
+    Refusal, RefusalCode,
+    frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
+};
+use tidings_websocket::{Decoder, Role, handshake};
+use tokio::net::TcpStream;
+
+use crate::{
+    auth,
+    node::Node,
+    problem::Problem,
+    reactor::{self, Core, Flow},
+    wire::{AnyWire, SocketWire},
+};
+
+/// Bytes the kernel may hold for one socket that does not read (the kernel doubles it). With the one partial write that
+/// a wire keeps, a stalled socket stays below 256 KiB.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+
+/// `GET /api/v1/socket`.
+pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Response {
+    if node.is_draining() {
+        return Problem::from(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000))
+            .into_response();
+    }
+    let headers = request.headers();
+    let accept = match accept_key(headers) {
+        Ok(accept) => accept,
+        Err(error) => {
+            let mut response = Problem::from(Refusal::with_message(
+                RefusalCode::BadRequest,
+                error.to_string(),
+            ))
+            .into_response();
+            if error.status() == 426 {
+                *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+                response.headers_mut().insert(
+                    "sec-websocket-version",
+                    HeaderValue::from_static(handshake::VERSION),
+                );
+                response
+                    .headers_mut()
+                    .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            return response;
+        }
+    };
+    let token = match auth::handshake_token(&node.config, headers) {
+        Ok(token) => token.map(String::into_boxed_str),
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    };
+    let Some((subprotocol, binary)) = choose(headers) else {
+        let sentence =
+            format!("The subprotocols here are {SUBPROTOCOL_JSON} and {SUBPROTOCOL_MSGPACK}.");
+        return Problem::from(Refusal::with_message(RefusalCode::BadRequest, sentence))
+            .into_response();
+    };
+    let offers = headers
+        .get_all("sec-websocket-extensions")
+        .iter()
+        .map(HeaderValue::as_bytes);
+    let deflate = match handshake::negotiate_deflate(offers) {
+        Ok(deflate) => deflate,
+        Err(error) => {
+            return Problem::from(Refusal::with_message(
+                RefusalCode::BadRequest,
+                error.to_string(),
+            ))
+            .into_response();
+        }
+    };
+    let format = match (binary, deflate.is_some()) {
+        (false, false) => Format::Json,
+        (false, true) => Format::JsonDeflate,
+        (true, false) => Format::Msgpack,
+        (true, true) => Format::MsgpackDeflate,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let out = response.headers_mut();
+    out.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    out.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        out.insert("sec-websocket-accept", accept);
+    }
+    if let Some(subprotocol) = subprotocol {
+        out.insert(
+            "sec-websocket-protocol",
+            HeaderValue::from_static(subprotocol),
+        );
+    }
+    if let Some(deflate) = &deflate
+        && let Ok(extensions) = HeaderValue::from_str(&deflate.response())
+    {
+        out.insert("sec-websocket-extensions", extensions);
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::task::spawn_local(async move {
+        match upgrade
+            .await
+            .map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>())
+        {
+            Ok(Ok(parts)) => begin(parts.io.into_inner(), parts.read_buf, format, token),
+            Ok(Err(_)) => tracing::error!("an upgraded connection is not a socket"),
+            Err(error) => tracing::debug!(%error, "an upgrade did not come to pass"),
+        }
+    });
+    response
+}
+
+/// Checks the handshake and makes the accept key.
+///
+/// # Errors
+/// What the request lacks.
+pub fn accept_key(headers: &HeaderMap) -> Result<String, handshake::HandshakeError> {
+    let bytes = |name: &str| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+    handshake::Request {
+        connection: bytes("connection"),
+        upgrade: bytes("upgrade"),
+        version: bytes("sec-websocket-version"),
+        key: bytes("sec-websocket-key"),
+    }
+    .accept()
+}
+
+/// The subprotocol, and whether it is binary. None when the client offers only others; JSON when it offers none.
+fn choose(headers: &HeaderMap) -> Option<(Option<&'static str>, bool)> {
+    let offered: Vec<&str> = headers
+        .get_all("sec-websocket-protocol")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
+    if offered.is_empty() {
+        return Some((None, false));
+    }
+    offered.iter().find_map(|name| match *name {
+        SUBPROTOCOL_JSON => Some((Some(SUBPROTOCOL_JSON), false)),
+        SUBPROTOCOL_MSGPACK => Some((Some(SUBPROTOCOL_MSGPACK), true)),
+        _ => None,
+    })
+}
+
+fn begin(stream: TcpStream, early: Bytes, format: Format, token: Option<Box<str>>) {
+    // Without a bound the kernel would take megabytes for a reader that does not read.
+    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!(%error, "cannot bound a send buffer");
+    }
+    let stream = Rc::new(stream);
+    let wire = SocketWire::new(Rc::clone(&stream), format, token);
+    let deflate = matches!(format, Format::JsonDeflate | Format::MsgpackDeflate);
+    let mut decoder = Decoder::new(Role::Server, deflate);
+    reactor::with_core(|core| {
+        let id = core.act(|hub| {
+            let id = hub.connect(AnyWire::Socket(wire));
+            if let Some(AnyWire::Socket(wire)) = hub.wire(id) {
+                wire.belongs_to(id);
+            }
+            id
+        });
+        if !early.is_empty() {
+            core.read_early(id, &early, &mut decoder);
+        }
+        tokio::task::spawn_local(drive(Rc::clone(core), id, stream, decoder));
+    });
+}
+
+/// The life of a connection: wait until there is something to read, read it into the core's buffer. A wire that is full
+/// is not read from, so a client that does not read cannot make the server hold more for it.
+async fn drive(
+    core: Rc<Core>,
+    id: tidings_engine::PeerId,
+    stream: Rc<TcpStream>,
+    mut decoder: Decoder,
+) {
+    loop {
+        if core.is_full(id) {
+            if stream.writable().await.is_err() {
+                break;
+            }
+            core.flush(id);
+            if core.is_broken(id) {
+                break;
+            }
+        } else {
+            if stream.readable().await.is_err() {
+                break;
+            }
+            if core.read(id, &stream, &mut decoder) == Flow::End {
+                break;
+            }
+        }
+    }
+    core.disconnect(id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subprotocols_are_chosen_from_what_is_offered() {
+        // [FR1]
+        let headers = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("sec-websocket-protocol", value.parse().unwrap());
+            headers
+        };
+        assert_eq!(choose(&HeaderMap::new()), Some((None, false)));
+        assert_eq!(
+            choose(&headers("x, tidings.v1.msgpack")),
+            Some((Some(SUBPROTOCOL_MSGPACK), true))
+        );
+        assert_eq!(
+            choose(&headers("tidings.v1.json")),
+            Some((Some(SUBPROTOCOL_JSON), false))
+        );
+        assert_eq!(choose(&headers("graphql-ws")), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! The stream for those without WebSockets: server-sent events and long poll, on the same cursor.
+//!
+//! Owns: `GET /api/v1/events`. Never: differs from the socket in what is sent; only the wire is another.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
+use http_body::Frame;
+use serde::Deserialize;
+use tidings_engine::{Hello, PeerId};
+use tidings_protocol::{Follow, Refusal, RefusalCode, limits::POLL_WAIT_MS_MAX};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::{
+    auth::{self, Principal},
+    node::Node,
+    problem::Problem,
+    reactor,
+    wire::{AnyWire, PollWire, STREAM_PIECES_MAX, StreamWire},
+};
+
+/// Milliseconds after which an SSE client comes back; its own jitter is its business.
+const RETRY_MS: u32 = 1_500;
+
+/// What `GET /api/v1/events` may ask for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct EventsQuery {
+    /// The cursor to go on from; `Last-Event-ID` goes before it.
+    since: Option<String>,
+    /// `sse` (the default) or `poll`.
+    live: Option<Live>,
+}
+
+/// How news comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Live {
+    /// As server-sent events, until one side ends it.
+    Sse,
+    /// As one answer, as soon as there is something.
+    Poll,
+}
+
+/// The stream over SSE, or one answer of it with `?live=poll`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "stream",
+    params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "The cursor to go on from")),
+    responses(
+        (status = 200, description = "`text/event-stream` of frames, or with `live=poll` one answer", body = tidings_protocol::rest::Poll),
+        (status = 401, description = "No valid token", body = crate::problem::ProblemBody),
+    ),
+    security(("bearer" = []), ("cookie" = []))
+)]
+pub async fn events(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Query(query) = match query {
+        Ok(query) => query,
+        Err(error) => {
+            return problem(Refusal::with_message(
+                RefusalCode::BadRequest,
+                error.body_text(),
+            ));
+        }
+    };
+    if node.is_draining() {
+        return problem(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
+    }
+    let principal = match auth::authenticate(&node, &headers).await {
+        Ok(principal) => principal,
+        Err(refusal) => return problem(refusal),
+    };
+    let last = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .filter(|value| !value.is_empty());
+    let since = last.map(str::to_owned).or(query.since);
+    match query.live {
+        Some(Live::Poll) => poll(principal, since).await,
+        _ => sse(principal, since),
+    }
+}
+
+fn problem(refusal: Refusal) -> Response {
+    Problem::from(refusal).into_response()
+}
+
+fn hello(since: Option<String>) -> Hello {
+    Hello {
+        since,
+        follow: Follow::All,
+        open: Vec::new(),
+        user_seq: None,
+    }
+}
+
+fn sse(principal: Principal, since: Option<String>) -> Response {
+    let (sender, receiver) = mpsc::channel(STREAM_PIECES_MAX);
+    // The first piece fits: the channel is empty.
+    let _ = sender.try_send(Bytes::from(format!("retry: {RETRY_MS}\n\n")));
+    let id = reactor::with_core(|core| {
+        core.act(|hub| {
+            let id = hub.connect(AnyWire::Stream(StreamWire::new(sender)));
+            hub.greet(id, principal.user, principal.device, hello(since));
+            id
+        })
+    });
+    let mut response = Response::new(Body::new(StreamBody {
+        receiver,
+        peer: Guard(id),
+    }));
+    let out = response.headers_mut();
+    out.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
+    out.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    // Proxies that buffer would hold news back.
+    out.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Ends the session when the request is gone, however it went.
+struct Guard(PeerId);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let id = self.0;
+        // Not at once: the body may be dropped while the core is at work.
+        tokio::task::spawn_local(async move { reactor::with_core(|core| core.disconnect(id)) });
+    }
+}
+
+/// The body of an SSE answer: what the hub handed to its wire.
+struct StreamBody {
+    receiver: mpsc::Receiver<Bytes>,
+    peer: Guard,
+}
+
+impl http_body::Body for StreamBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let next = self.receiver.poll_recv(context);
+        if let Poll::Ready(Some(_)) = &next {
+            let id = self.peer.0;
+            reactor::with_core(|core| core.took(id));
+        }
+        next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// One answer of a long poll. The hub lives on this thread alone, so the waiting is done by a task of it.
+async fn poll(principal: Principal, since: Option<String>) -> Response {
+    let (sender, receiver) = oneshot::channel();
+    tokio::task::spawn_local(async move {
+        // When the client has gone away nobody hears the answer, and it will ask again.
+        let _ = sender.send(answer(principal, since).await);
+    });
+    match receiver.await {
+        Ok(Ok(body)) => {
+            let mut response = Response::new(Body::from(body));
+            let out = response.headers_mut();
+            out.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+            out.insert(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("private, no-store"),
+            );
+            response
+        }
+        Ok(Err(refusal)) => problem(refusal),
+        Err(_) => problem(RefusalCode::Unavailable.into()),
+    }
+}
+
+async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Refusal> {
+    let wake = Rc::new(Notify::new());
+    let fresh = since.is_none();
+    let id = reactor::with_core(|core| {
+        core.act(|hub| {
+            let id = hub.connect(AnyWire::Poll(PollWire::new(Rc::clone(&wake))));
+            hub.greet(id, principal.user, principal.device, hello(since));
+            id
+        })
+    });
+    let _guard = Guard(id);
+    let until = tokio::time::Instant::now() + Duration::from_millis(POLL_WAIT_MS_MAX);
+    loop {
+        let look = reactor::with_core(|core| core.poll_state(id));
+        let late = tokio::time::Instant::now() >= until;
+        match look {
+            // `ready` without a cursor, or `reset`: the state is the answer.
+            PollState::Begun { reset, events } if fresh || reset || events > 0 || late => break,
+            PollState::Ended => return Err(RefusalCode::Unauthenticated.into()),
+            _ if late => return Err(RefusalCode::Unavailable.into()),
+            _ => {}
+        }
+        // The welcome itself does not wake; a short look at it is bounded by the store's read.
+        let _ = tokio::time::timeout_at(
+            until.min(tokio::time::Instant::now() + LOOK_EVERY),
+            wake.notified(),
+        )
+        .await;
+    }
+    reactor::with_core(|core| core.take_poll(id, fresh))
+        .ok_or_else(|| RefusalCode::Unavailable.into())
+}
+
+/// How often a long poll that has not begun looks whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// How far a long poll has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PollState {
+    /// Its state is being read.
+    Waiting,
+    /// It has begun; this many events are there.
+    Begun {
+        /// The state is to replace what the client holds.
+        reset: bool,
+        /// Events so far.
+        events: usize,
+    },
+    /// The session was ended from this side.
+    Ended,
+}
+
+/// Puts the frames of an answer together.
+#[must_use]
+pub fn poll_body(frames: &[Bytes], cursor: &tidings_protocol::Cursor) -> Bytes {
+    let mut body = BytesMut::from(&b"{\"frames\":["[..]);
+    for (index, frame) in frames.iter().enumerate() {
+        if index > 0 {
+            body.extend_from_slice(b",");
+        }
+        body.extend_from_slice(frame);
+    }
+    body.extend_from_slice(format!("],\"cursor\":\"{cursor}\"}}").as_bytes());
+    body.freeze()
+}

@@ -1,0 +1,307 @@
+//! Where a peer's bytes go: a socket, an SSE body, or the answer of a long poll.
+//!
+//! Owns: handing bytes to the kernel at once, keeping only what it does not take, and ending a connection.
+//! Never: queues. A wire that could not hand over everything is full, and the hub waits. `[P5]`
+
+use std::{cell::Cell, io, rc::Rc, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tidings_engine::{Format, PeerId, Wire};
+use tidings_protocol::{CloseCode, Cursor};
+use tidings_sync::Gate;
+use tokio::{net::TcpStream, sync::mpsc};
+
+use crate::reactor;
+
+/// How long the other side has to answer a close.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// Pieces an SSE body holds until hyper takes them.
+pub const STREAM_PIECES_MAX: usize = 16;
+/// Events of one long-poll answer. `[LP2]`
+pub const POLL_EVENTS_MAX: usize = 500;
+/// Bytes of one long-poll answer.
+const POLL_BYTES_MAX: usize = 512 * 1024;
+
+/// A peer's wire, of whichever kind.
+#[derive(Debug)]
+pub enum AnyWire {
+    /// WebSocket.
+    Socket(SocketWire),
+    /// Server-sent events.
+    Stream(StreamWire),
+    /// Long poll.
+    Poll(PollWire),
+}
+
+impl Wire for AnyWire {
+    fn format(&self) -> Format {
+        match self {
+            AnyWire::Socket(wire) => wire.format,
+            AnyWire::Stream(_) | AnyWire::Poll(_) => Format::Plain,
+        }
+    }
+
+    fn send(&mut self, bytes: &Bytes) {
+        match self {
+            AnyWire::Socket(wire) => wire.send(bytes),
+            AnyWire::Stream(wire) => wire.send(bytes, None),
+            AnyWire::Poll(wire) => wire.frames.push(bytes.clone()),
+        }
+    }
+
+    fn send_at(&mut self, bytes: &Bytes, cursor: &Cursor) {
+        match self {
+            AnyWire::Socket(wire) => wire.send(bytes),
+            AnyWire::Stream(wire) => wire.send(bytes, Some(cursor)),
+            AnyWire::Poll(wire) => wire.event(bytes),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        match self {
+            AnyWire::Socket(wire) => wire.pending.is_some() || wire.broken,
+            AnyWire::Stream(wire) => wire.full.get(),
+            AnyWire::Poll(wire) => wire.events >= POLL_EVENTS_MAX || wire.bytes >= POLL_BYTES_MAX,
+        }
+    }
+
+    fn ping(&mut self) {
+        match self {
+            AnyWire::Socket(wire) => wire.send(&tidings_websocket::ping(b"")),
+            AnyWire::Stream(wire) => wire.piece(Bytes::from_static(b": here\n\n")),
+            AnyWire::Poll(_) => {}
+        }
+    }
+
+    fn is_one_way(&self) -> bool {
+        !matches!(self, AnyWire::Socket(_))
+    }
+
+    fn close(&mut self, code: CloseCode) {
+        match self {
+            AnyWire::Socket(wire) => wire.close(code),
+            AnyWire::Stream(wire) => wire.sender = None,
+            AnyWire::Poll(wire) => {
+                wire.closed = true;
+                wire.wake.notify_one();
+            }
+        }
+    }
+}
+
+/// The wire of a WebSocket: the raw socket, and what the kernel did not take of the last write.
+#[derive(Debug)]
+pub struct SocketWire {
+    stream: Rc<TcpStream>,
+    format: Format,
+    id: Option<PeerId>,
+    /// What the peer may say when.
+    pub gate: Gate,
+    /// The token of the handshake, until hello.
+    pub token: Option<Box<str>>,
+    pending: Option<Box<Bytes>>,
+    broken: bool,
+    closing: bool,
+}
+
+impl SocketWire {
+    /// The wire of an upgraded connection.
+    #[must_use]
+    pub fn new(stream: Rc<TcpStream>, format: Format, token: Option<Box<str>>) -> SocketWire {
+        SocketWire {
+            stream,
+            format,
+            id: None,
+            gate: Gate::default(),
+            token,
+            pending: None,
+            broken: false,
+            closing: false,
+        }
+    }
+
+    /// Tells the wire whose it is, so that it can say when it has room again.
+    pub fn belongs_to(&mut self, id: PeerId) {
+        self.id = Some(id);
+    }
+
+    /// Whether the socket can take nothing any more.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    fn send(&mut self, bytes: &Bytes) {
+        debug_assert!(self.pending.is_none(), "a full wire is not sent to");
+        if self.broken || self.closing || self.pending.is_some() {
+            return;
+        }
+        match self.stream.try_write(bytes) {
+            Ok(n) if n == bytes.len() => {}
+            Ok(n) => self.keep(bytes.slice(n..)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.keep(bytes.clone()),
+            Err(_) => self.broken = true,
+        }
+    }
+
+    fn keep(&mut self, rest: Bytes) {
+        self.pending = Some(Box::new(rest));
+        if let Some(id) = self.id {
+            tokio::task::spawn_local(drain(Rc::clone(&self.stream), id));
+        }
+    }
+
+    /// Hands over what was kept. Returns whether nothing is left.
+    pub fn flush(&mut self) -> bool {
+        while let Some(rest) = &mut self.pending {
+            match self.stream.try_write(rest) {
+                Ok(n) => {
+                    rest.advance(n);
+                    if rest.is_empty() {
+                        self.pending = None;
+                        if self.closing {
+                            self.end_writing();
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(_) => {
+                    self.broken = true;
+                    self.pending = None;
+                }
+            }
+        }
+        true
+    }
+
+    fn close(&mut self, code: CloseCode) {
+        if self.closing {
+            return;
+        }
+        let frame = tidings_websocket::close(
+            tidings_websocket::CloseCode::new(code.code()),
+            code.reason(),
+        );
+        if let Some(rest) = &mut self.pending {
+            let mut both = BytesMut::from(&rest[..]);
+            both.extend_from_slice(&frame);
+            **rest = both.freeze();
+        } else {
+            self.send(&frame);
+        }
+        self.closing = true;
+        if self.pending.is_none() {
+            self.end_writing();
+        }
+        let stream = Rc::clone(&self.stream);
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(CLOSE_WAIT).await;
+            // Wakes the reading task, whatever the other side does. An error means that it is gone already.
+            let _ = socket2::SockRef::from(&*stream).shutdown(std::net::Shutdown::Both);
+        });
+    }
+
+    fn end_writing(&self) {
+        // An error means that the other side is gone already.
+        let _ = socket2::SockRef::from(&*self.stream).shutdown(std::net::Shutdown::Write);
+    }
+}
+
+/// Waits until a full socket has room, and tells the hub.
+async fn drain(stream: Rc<TcpStream>, id: PeerId) {
+    while stream.writable().await.is_ok() {
+        if reactor::with_core(|core| core.flush(id)) {
+            return;
+        }
+    }
+}
+
+/// The wire of an SSE body: a few pieces on their way to hyper.
+#[derive(Debug)]
+pub struct StreamWire {
+    sender: Option<mpsc::Sender<Bytes>>,
+    full: Cell<bool>,
+    cursor: Option<Cursor>,
+}
+
+impl StreamWire {
+    /// A wire into a body's channel.
+    #[must_use]
+    pub fn new(sender: mpsc::Sender<Bytes>) -> StreamWire {
+        StreamWire {
+            sender: Some(sender),
+            full: Cell::new(false),
+            cursor: None,
+        }
+    }
+
+    /// The cursor that the first frame, `ready` or `reset`, carries.
+    pub fn begins_at(&mut self, cursor: Cursor) {
+        self.cursor = Some(cursor);
+    }
+
+    fn send(&mut self, json: &Bytes, cursor: Option<&Cursor>) {
+        let mut text = BytesMut::with_capacity(json.len() + 128);
+        if let Some(cursor) = cursor.or(self.cursor.as_ref()) {
+            text.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+        }
+        text.extend_from_slice(b"data: ");
+        text.extend_from_slice(json);
+        text.extend_from_slice(b"\n\n");
+        self.piece(text.freeze());
+    }
+
+    fn piece(&mut self, piece: Bytes) {
+        let Some(sender) = &self.sender else { return };
+        if sender.try_send(piece).is_err() {
+            // The body is gone, or was handed more than it holds, which `full` rules out.
+            self.sender = None;
+            return;
+        }
+        self.full.set(sender.capacity() == 0);
+    }
+
+    /// The body took something: there is room again.
+    pub fn took(&self) -> bool {
+        self.full.replace(false)
+    }
+}
+
+/// The wire of a long poll: the frames of one answer.
+#[derive(Debug)]
+pub struct PollWire {
+    /// The frames so far; the first is `ready` or `reset`.
+    pub frames: Vec<Bytes>,
+    events: usize,
+    bytes: usize,
+    /// The session was ended from this side.
+    pub closed: bool,
+    wake: Rc<tokio::sync::Notify>,
+}
+
+impl PollWire {
+    /// A wire that wakes `wake` when there is something to answer.
+    #[must_use]
+    pub fn new(wake: Rc<tokio::sync::Notify>) -> PollWire {
+        PollWire {
+            frames: Vec::new(),
+            events: 0,
+            bytes: 0,
+            closed: false,
+            wake,
+        }
+    }
+
+    /// How many frames came after the first.
+    #[must_use]
+    pub const fn events(&self) -> usize {
+        self.events
+    }
+
+    fn event(&mut self, bytes: &Bytes) {
+        self.events += 1;
+        self.bytes += bytes.len();
+        self.frames.push(bytes.clone());
+        self.wake.notify_one();
+    }
+}
