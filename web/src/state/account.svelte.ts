@@ -25,6 +25,11 @@ class Account {
   /** Why one is signed out, when one did not ask for it. */
   notice = $state<string | null>(null);
 
+  /** Whether somebody was signed in here when the page was last open. */
+  known(): boolean {
+    return localStorage.getItem(ACCOUNT) !== null;
+  }
+
   /** With a known account at once, offline too; else the cookie may know who one is. */
   async boot(): Promise<void> {
     const known = localStorage.getItem(ACCOUNT);

@@ -2,9 +2,9 @@
 
 import {
   Rest,
-  SseTransport,
   WebSocketTransport,
   type Clock,
+  type Connection,
   type Locks,
   type Random,
   type SocketLike,
@@ -49,6 +49,30 @@ export const rest = new Rest({
   cookie: true,
 });
 
+/** The fallback; its code is loaded when it is needed, which is seldom. */
+const stream: Transport = {
+  name: 'sse',
+  connect(events) {
+    let connection: Connection | null = null;
+    let over = false;
+    import('@tidings/client/sse').then(
+      ({ SseTransport }) => {
+        if (!over) connection = new SseTransport(rest).connect(events);
+      },
+      () => {
+        if (!over) events.closed(1006);
+      },
+    );
+    return {
+      send: (frame) => connection?.send(frame),
+      close(code) {
+        over = true;
+        connection?.close(code);
+      },
+    };
+  },
+};
+
 /** The ways to hold the stream; `?transport=` of the address allows only one. */
 export function transports(): Transport[] {
   const url = new URL('/api/v1/socket', location.href);
@@ -57,7 +81,6 @@ export function transports(): Transport[] {
     url.href,
     (address, protocols) => new WebSocket(address, protocols) as unknown as SocketLike,
   );
-  const stream = new SseTransport(rest);
   const forced = new URLSearchParams(location.search).get('transport');
   if (forced === 'ws') return [socket];
   if (forced === 'sse') return [stream];

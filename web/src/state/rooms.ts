@@ -35,7 +35,8 @@ export function titleOf(summary: RoomSummary): string {
 export function lastLine(summary: RoomSummary): string {
   const { last } = summary;
   if (!last) return summary.kind === 'direct' ? 'Say hello' : 'No messages yet';
-  const text = last.text?.replace(/\s+/g, ' ') ?? 'Message deleted';
+  // The signs of the markup would only be noise here.
+  const text = last.text?.replace(/\*\*|`+/g, '').replace(/\s+/g, ' ') ?? 'Message deleted';
   if (last.actor === me()?.id) return `You: ${text}`;
   return summary.kind === 'direct' ? text : `${nameOf(last.actor)}: ${text}`;
 }
