@@ -1,0 +1,197 @@
+import type { RoomId } from '@tidings/protocol';
+import { describe, expect, it } from 'vitest';
+import {
+  Client,
+  MemoryStorage,
+  NoLocks,
+  Outbox,
+  overlay,
+  Rest,
+  TxnMaker,
+  type Locks,
+  type OutboxRow,
+} from '../src/index.ts';
+import { FakeServer } from './fake-server.ts';
+import { seeded, VirtualClock } from './virtual-clock.ts';
+
+const ROOM: RoomId = 'room_a';
+const OTHER: RoomId = 'room_b';
+
+function row(txn: string, room: RoomId = ROOM): OutboxRow {
+  return {
+    txn,
+    room,
+    command: { type: 'send', txn, room, content: { kind: 'text', text: txn } },
+    state: 'queued',
+    attempts: 0,
+    created: 0,
+    owner: 'tab',
+  };
+}
+
+const txns = (commands: { txn: string }[]) => commands.map(({ txn }) => txn);
+
+describe('the outbox', () => {
+  it('sends one at a time in each room, in order', () => {
+    const outbox = new Outbox();
+    outbox.add(row('2'), row('1'), row('3', OTHER));
+    expect(txns(outbox.due(0))).toEqual(['1', '3']);
+    expect(outbox.due(1)).toEqual([]);
+    outbox.done('1');
+    expect(txns(outbox.due(2))).toEqual(['2']);
+  });
+
+  it('[CM7] sends again after the connection was lost, with the same txn', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'));
+    outbox.due(0);
+    outbox.disconnected();
+    expect(txns(outbox.due(1))).toEqual(['1']);
+    expect(outbox.get('1')?.attempts).toBe(2);
+  });
+
+  it('sends again when the answer does not come', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'));
+    outbox.due(0);
+    const at = outbox.wakeAt() ?? 0;
+    expect(outbox.due(at - 1)).toEqual([]);
+    expect(txns(outbox.due(at))).toEqual(['1']);
+  });
+
+  it('waits when the server asks to, and keeps the order meanwhile', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2'));
+    outbox.due(0);
+    outbox.refused('1', { code: 'rate_limited', message: '', retry_after_ms: 700 }, 0, 0.5);
+    expect(outbox.due(699)).toEqual([]);
+    expect(txns(outbox.due(700))).toEqual(['1']);
+  });
+
+  it('[CM4] shows a refusal, lets others pass, and tries again on demand', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2'));
+    outbox.due(0);
+    const failed = outbox.refused('1', { code: 'forbidden', message: 'no' }, 0, 0.5);
+    expect(failed).toMatchObject({ state: 'failed', refusal: { code: 'forbidden' } });
+    expect(txns(outbox.due(1))).toEqual(['2']);
+    outbox.done('2');
+    outbox.retry('1');
+    expect(txns(outbox.due(2))).toEqual(['1']);
+    expect(outbox.discard('1'), 'one under way stays').toBeUndefined();
+  });
+
+  it('shows on top of confirmed state what is on its way', () => {
+    const message = {
+      id: 'evt_1',
+      room: ROOM,
+      seq: 1,
+      at: '',
+      actor: 'user_ada',
+      count: 1,
+      text: 'one',
+    } as const;
+    const about = { room: ROOM, message: 'evt_1' } as const;
+    const edit: OutboxRow = {
+      ...row('1'),
+      command: { type: 'edit', txn: '1', ...about, content: { kind: 'text', text: 'two' } },
+    };
+    const react: OutboxRow = {
+      ...row('2'),
+      command: { type: 'react', txn: '2', ...about, emoji: '👍' },
+    };
+    expect(overlay(message, [], 'user_bob')).toBe(message);
+    expect(overlay(message, [edit, react], 'user_bob')).toMatchObject({
+      text: 'two',
+      reactions: [{ emoji: '👍', users: ['user_bob'] }],
+    });
+    expect(overlay(message, [{ ...edit, state: 'failed' }], 'user_bob').text).toBe('one');
+  });
+});
+
+describe('txns', () => {
+  it('[CM1] grow and never repeat, even when the clock stands or turns back', () => {
+    const now = { at: 1_700_000_000_000 };
+    const maker = new TxnMaker({ now: () => now.at, after: () => () => undefined }, seeded(1));
+    const made: string[] = [];
+    for (let i = 0; i < 10_000; i++) {
+      if (i === 5_000) now.at -= 60_000;
+      made.push(maker.next());
+    }
+    expect(new Set(made).size).toBe(made.length);
+    expect([...made].sort()).toEqual(made);
+    expect(made[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+});
+
+/** The locks of one machine, for several clients in one test. */
+class Machine {
+  private readonly held = new Set<string>();
+  private readonly waiting = new Map<string, () => Promise<void>>();
+
+  locks(): Locks {
+    return {
+      hold: (name) => {
+        this.held.add(name);
+        return () => {
+          this.held.delete(name);
+          void this.waiting.get(name)?.();
+          this.waiting.delete(name);
+        };
+      },
+      whenFree: (name, call) => {
+        if (this.held.has(name)) this.waiting.set(name, call);
+        else void call();
+        return () => this.waiting.delete(name);
+      },
+    };
+  }
+}
+
+describe('two tabs of one account', () => {
+  async function world() {
+    const time = new VirtualClock();
+    const server = new FakeServer(time);
+    const ada = server.addUser('ada');
+    const room = server.addRoom('a', [ada]);
+    const disk = new MemoryStorage();
+    let seed = 1;
+    const open = (locks: Locks) =>
+      Client.open({
+        rest: new Rest({ fetch: server.fetch(ada), base: '' }),
+        transports: [server.transport(ada)],
+        storage: disk,
+        clock: time,
+        random: seeded(seed++),
+        locks,
+      });
+    return { time, server, ada, room, open };
+  }
+
+  it('leave each other’s rows alone, until the other is gone', async () => {
+    const { time, server, room, open } = await world();
+    const machine = new Machine();
+    const first = await open(machine.locks());
+    await first.send(room, 'from the first tab');
+    const second = await open(machine.locks());
+    second.start();
+    await time.pass(2_000);
+    expect(server.room(room).state.messages.size).toBe(0);
+    await first.stop();
+    await time.pass(2_000);
+    expect(server.room(room).state.messages.size).toBe(1);
+    expect(second.outbox.all()).toEqual([]);
+  });
+
+  it('may both send the same row: it happens once', async () => {
+    const { time, server, room, open } = await world();
+    const first = await open(new NoLocks());
+    await first.send(room, 'once');
+    const second = await open(new NoLocks());
+    first.start();
+    second.start();
+    await time.pass(30_000);
+    expect(server.room(room).state.messages.size).toBe(1);
+    expect([...first.outbox.all(), ...second.outbox.all()]).toEqual([]);
+  });
+});

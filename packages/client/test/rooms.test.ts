@@ -1,0 +1,93 @@
+import type { Event, RoomSummary, UserId } from '@tidings/protocol';
+import { describe, expect, it } from 'vitest';
+import { newer, unread } from '../src/index.ts';
+import { follow, mark, move } from '../src/rooms.ts';
+
+const ADA: UserId = 'user_ada';
+const BOB: UserId = 'user_bob';
+
+function room(more: Partial<RoomSummary> = {}): RoomSummary {
+  return {
+    id: 'room_a',
+    kind: 'group',
+    visibility: 'private',
+    name: 'a',
+    created_at: '2026-11-20T21:00:00.000Z',
+    head: 10,
+    count: 8,
+    members: 2,
+    role: 'member',
+    marker: { seq: 6, count: 5 },
+    last: null,
+    ...more,
+  };
+}
+
+function event(seq: number, actor: UserId, content: Event['content'], count: number): Event {
+  const at = '2026-11-20T21:00:00.000Z';
+  return { shard: 0, position: seq, log: 'room_a', seq, id: `evt_${seq}`, at, actor, count, content };
+}
+
+describe('[P8] unread', () => {
+  it('is one subtraction', () => {
+    expect(unread(room())).toBe(3);
+    expect(unread(room({ marker: { seq: 10, count: 8 } }))).toBe(0);
+    expect(unread(room({ count: 2 }))).toBe(0);
+  });
+
+  it('counts a marker that is on its way', () => {
+    expect(unread(room(), { count: 7 })).toBe(1);
+    expect(unread(room(), { count: 2 })).toBe(3);
+  });
+
+  it('is nothing where one is no member', () => {
+    expect(unread(room({ role: null }))).toBe(0);
+  });
+
+  it('grows with the messages of others, not with reactions', () => {
+    const heard = follow(room(), event(11, BOB, { kind: 'message', text: 'hi' }, 9), ADA);
+    expect(unread(heard)).toBe(4);
+    const about = { message: 'evt_11', target: 11, emoji: '👍' } as const;
+    const liked = follow(heard, event(12, BOB, { kind: 'reaction_added', ...about }, 9), ADA);
+    expect(unread(liked)).toBe(4);
+    expect(liked.head).toBe(12);
+  });
+});
+
+describe('[FO4] the own marker', () => {
+  it('moves with what one writes, in whatever order it is heard', () => {
+    const own = event(11, ADA, { kind: 'message', text: 'hi' }, 9);
+    expect(follow(room(), own, ADA).marker).toEqual({ seq: 11, count: 9 });
+    // The summary was ahead of the event.
+    const ahead = room({ head: 12, count: 10 });
+    expect(unread(follow(ahead, own, ADA))).toBe(1);
+    const last = { id: 'evt_11', seq: 11, at: own.at, actor: ADA, text: 'hi' } as const;
+    expect(unread(move(room(), { room: 'room_a', head: 11, count: 9, last }, ADA))).toBe(0);
+  });
+
+  it('never goes back', () => {
+    expect(mark(room(), { seq: 4, count: 3 }).marker).toEqual({ seq: 6, count: 5 });
+    const old = room({ head: 4, marker: { seq: 9, count: 7 } });
+    expect(newer(old, room()).marker).toEqual({ seq: 9, count: 7 });
+  });
+});
+
+describe('a summary', () => {
+  it('[SB2] ignores a head that is older than what it knows', () => {
+    const known = room();
+    expect(move(known, { room: 'room_a', head: 9, count: 7 }, ADA)).toBe(known);
+    expect(follow(known, event(10, BOB, { kind: 'room_renamed', name: 'b' }, 8), ADA)).toBe(known);
+  });
+
+  it('follows names, members and the last line', () => {
+    let now = follow(room(), event(11, BOB, { kind: 'message', text: 'one' }, 9), ADA);
+    const about = { message: 'evt_11', target: 11 } as const;
+    now = follow(now, event(12, BOB, { kind: 'message_edited', ...about, text: 'two' }, 9), ADA);
+    expect(now.last?.text).toBe('two');
+    now = follow(now, event(13, BOB, { kind: 'message_deleted', ...about }, 9), ADA);
+    expect(now.last?.text).toBeNull();
+    now = follow(now, event(14, BOB, { kind: 'room_renamed', name: 'b' }, 9), ADA);
+    now = follow(now, event(15, BOB, { kind: 'member_joined', user: BOB, role: 'admin' }, 9), ADA);
+    expect(now).toMatchObject({ name: 'b', members: 3, role: 'member' });
+  });
+});

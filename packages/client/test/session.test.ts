@@ -1,0 +1,320 @@
+import type { ClientFrame, Event, RoomId, ServerFrame, UserId, Welcome } from '@tidings/protocol';
+import { CLOSE } from '@tidings/protocol';
+import { describe, expect, it } from 'vitest';
+import { backoffMax, Session, type Effect } from '../src/index.ts';
+import { GAP_BUFFER_MAX, GAP_PATIENCE_MS } from '../src/room-feed.ts';
+
+const ROOM: RoomId = 'room_a';
+const ADA: UserId = 'user_ada';
+
+function welcome(more: Partial<Welcome> = {}): Welcome {
+  return {
+    me: {
+      id: ADA,
+      username: 'ada',
+      display_name: 'Ada',
+      kind: 'person',
+      role: 'member',
+      created_at: '2026-11-20T21:00:00.000Z',
+    },
+    rooms: [],
+    user_seq: 3,
+    cursor: 'c1',
+    limits: {
+      message_text_bytes_max: 1,
+      frame_bytes_max: 1,
+      open_rooms_max: 1,
+      commands_in_flight_max: 1,
+      heartbeat_ms: 18_000,
+    },
+    ...more,
+  };
+}
+
+function event(seq: number, more: Partial<Event> = {}): ServerFrame & { type: 'event' } {
+  return {
+    type: 'event',
+    shard: 0,
+    position: seq,
+    log: ROOM,
+    seq,
+    id: `evt_${seq}`,
+    at: '2026-11-20T21:00:00.000Z',
+    actor: ADA,
+    count: seq,
+    content: { kind: 'message', text: `${seq}` },
+    ...more,
+  };
+}
+
+/** A session with a time of its own and its effects sorted by what they are. */
+class Bench {
+  now = 0;
+  readonly session: Session;
+  effects: Effect[] = [];
+
+  constructor(options: Partial<ConstructorParameters<typeof Session>[0]> = {}) {
+    this.session = new Session({
+      transports: ['ws', 'sse'],
+      cursor: null,
+      userSeq: null,
+      me: null,
+      unit: () => 0.5,
+      ...options,
+    });
+  }
+
+  /** Lets time pass to where the session wants to be woken. */
+  wake(): number {
+    this.now = this.session.wakeAt() ?? this.now;
+    this.session.tick(this.now);
+    return this.now;
+  }
+
+  frame(frame: ServerFrame): void {
+    this.session.frame(this.now, frame);
+  }
+
+  live(): this {
+    this.session.start(this.now);
+    this.session.opened(this.now);
+    this.frame({ type: 'ready', ...welcome() });
+    this.take();
+    return this;
+  }
+
+  take(): Effect[] {
+    this.effects = this.session.take();
+    return this.effects;
+  }
+
+  sent(): ClientFrame[] {
+    return this.take().flatMap((effect) => (effect.do === 'send' ? [effect.frame] : []));
+  }
+
+  applied(): number[] {
+    return this.take().flatMap((effect) => (effect.do === 'apply' ? [effect.event.seq] : []));
+  }
+
+  did(what: Effect['do']): Effect[] {
+    return this.effects.filter((effect) => effect.do === what);
+  }
+}
+
+describe('the greeting', () => {
+  it('[HS1] tells the cursor, the user log and the open rooms', () => {
+    const bench = new Bench({ cursor: 'c0', userSeq: 2 });
+    bench.session.open(0, ROOM, 7);
+    bench.session.start(0);
+    bench.session.opened(0);
+    expect(bench.sent()).toEqual([
+      {
+        type: 'hello',
+        follow: 'listed',
+        since: 'c0',
+        user_seq: 2,
+        open: [{ room: ROOM, after: 7 }],
+      },
+    ]);
+  });
+
+  it('[HS2] a reset reads every open room anew', () => {
+    const bench = new Bench({ cursor: 'old', userSeq: 9 });
+    bench.session.open(0, ROOM, 7);
+    bench.session.start(0);
+    bench.session.opened(0);
+    bench.frame({ type: 'reset', ...welcome() });
+    bench.take();
+    expect(bench.did('reload')).toEqual([{ do: 'reload', room: ROOM }]);
+    expect(bench.session.place()).toEqual({ cursor: 'c1', userSeq: 3 });
+    expect(bench.session.settled()).toBe(false);
+  });
+
+  it('ends when somebody else signed in with the same cookie', () => {
+    const bench = new Bench({ me: 'user_bob' });
+    bench.session.start(0);
+    bench.session.opened(0);
+    bench.frame({ type: 'ready', ...welcome() });
+    expect(bench.session.state()).toMatchObject({ phase: 'ended', endedBy: CLOSE.unauthenticated });
+  });
+
+  it('[HS4] applies the own log once, though it may start later', () => {
+    const bench = new Bench().live();
+    for (const seq of [3, 6, 6, 5, 7]) bench.frame(event(seq, { log: ADA }));
+    expect(bench.applied()).toEqual([6, 7]);
+  });
+});
+
+describe('coming back', () => {
+  it('[CL1] [CL3] waits as long as the close code says', () => {
+    const most = (code: number) => [0, 1, 2, 6, 7, 40].map((attempt) => backoffMax(code, attempt));
+    expect(most(1006)).toEqual([500, 1_000, 2_000, 32_000, 60_000, 60_000]);
+    expect(most(CLOSE.restarting)).toEqual(most(1006));
+    expect(most(CLOSE.rate_limited)).toEqual([8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(most(CLOSE.bad_frame)).toEqual([null, null, null, null, null, null]);
+  });
+
+  it('doubles its patience while it fails and starts over after a good connection', () => {
+    const bench = new Bench();
+    bench.session.start(0);
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const at = bench.now;
+      bench.session.closed(at, 1006);
+      waits.push(bench.wake() - at);
+    }
+    expect(waits).toEqual([250, 500, 1_000, 2_000]);
+    bench.session.opened(bench.now);
+    bench.frame({ type: 'ready', ...welcome() });
+    bench.now += 60_000;
+    bench.session.closed(bench.now, 1006);
+    expect(bench.session.state().retryAt).toBe(bench.now + 250);
+  });
+
+  it('ends for good where coming back would not help', () => {
+    const bench = new Bench().live();
+    bench.session.closed(0, CLOSE.device_removed);
+    expect(bench.session.state()).toMatchObject({ phase: 'ended', endedBy: CLOSE.device_removed });
+    expect(bench.session.wakeAt()).toBeNull();
+  });
+
+  it('[CL2] spreads over the time that a leaving server asks for', () => {
+    const bench = new Bench().live();
+    bench.frame({ type: 'reconnect', jitter_ms: 10_000 });
+    bench.session.closed(0, CLOSE.restarting);
+    expect(bench.session.state().retryAt).toBe(5_000);
+  });
+
+  it('tries at once when the network or the page is back', () => {
+    const bench = new Bench();
+    bench.session.start(0);
+    bench.session.closed(0, CLOSE.rate_limited);
+    bench.take();
+    bench.session.wake(1);
+    bench.take();
+    expect(bench.did('connect')).toHaveLength(1);
+  });
+
+  it('falls back when WebSocket failed to open twice, and tries both in turn', () => {
+    const bench = new Bench();
+    const used: string[] = [];
+    bench.session.start(0);
+    for (let i = 0; i < 5; i++) {
+      for (const effect of bench.take()) if (effect.do === 'connect') used.push(effect.transport);
+      bench.session.closed(bench.now, 1006);
+      bench.wake();
+    }
+    expect(used).toEqual(['ws', 'ws', 'sse', 'ws', 'sse']);
+  });
+
+  it('[HB1] [HB2] asks after 18 s of silence and gives up after 38 s', () => {
+    const bench = new Bench().live();
+    expect(bench.wake()).toBe(18_000);
+    expect(bench.sent()).toEqual([{ type: 'ping' }]);
+    bench.frame({ type: 'pong' });
+    expect(bench.wake()).toBe(36_000);
+    expect(bench.wake()).toBe(56_000);
+    bench.take();
+    expect(bench.did('disconnect')).toEqual([{ do: 'disconnect', code: CLOSE.silent }]);
+    expect(bench.session.state().phase).toBe('waiting');
+  });
+
+  it('makes sure soon that a connection lived through sleep', () => {
+    const bench = new Bench().live();
+    bench.now = 10_000;
+    bench.session.wake(bench.now);
+    expect(bench.sent()).toEqual([{ type: 'ping' }]);
+    expect(bench.wake()).toBe(15_000);
+    expect(bench.session.state().phase).toBe('waiting');
+  });
+});
+
+describe('an open room', () => {
+  function opened(held: number | null, from: number, head: number): Bench {
+    const bench = new Bench().live();
+    bench.session.open(0, ROOM, held);
+    bench.frame({ type: 'opened', room: ROOM, from, head });
+    return bench;
+  }
+
+  it('[EV3] [CU2] applies each event once, in order', () => {
+    const bench = opened(2, 2, 4);
+    for (const seq of [2, 3, 3, 4, 1, 5]) bench.frame(event(seq));
+    expect(bench.applied()).toEqual([3, 4, 5]);
+    expect(bench.session.settled()).toBe(true);
+  });
+
+  it('[SB4] starts over when it is too far behind', () => {
+    const bench = opened(2, 900, 900);
+    bench.take();
+    expect(bench.did('reload')).toHaveLength(1);
+    bench.frame(event(901));
+    bench.frame(event(902));
+    expect(bench.session.loaded(0, ROOM, 901)).toBe(true);
+    expect(bench.applied()).toEqual([902]);
+    expect(bench.session.loaded(0, ROOM, 901)).toBe(false);
+  });
+
+  it('fills a gap from the log, then goes on with what waited', () => {
+    const bench = opened(1, 1, 1);
+    bench.take();
+    bench.frame(event(4));
+    bench.frame(event(5));
+    bench.take();
+    expect(bench.did('fetch')).toEqual([{ do: 'fetch', room: ROOM, after: 1 }]);
+    expect(bench.did('apply')).toEqual([]);
+    expect(bench.session.settled()).toBe(false);
+    bench.session.fetched(0, ROOM, [event(2), event(3), event(4)]);
+    expect(bench.applied()).toEqual([2, 3, 4, 5]);
+    expect(bench.session.settled()).toBe(true);
+  });
+
+  it('opens the room anew when a gap stays', () => {
+    const bench = opened(1, 1, 1);
+    bench.frame(event(3));
+    bench.session.failed(0, ROOM);
+    bench.take();
+    bench.now = GAP_PATIENCE_MS;
+    bench.session.heard(bench.now);
+    bench.session.tick(bench.now);
+    expect(bench.sent().filter(({ type }) => type === 'open' || type === 'close')).toEqual([
+      { type: 'close', room: ROOM },
+      { type: 'open', room: ROOM, after: 1 },
+    ]);
+  });
+
+  it('[P5] never holds more behind a gap than it may', () => {
+    const bench = opened(1, 1, 1);
+    for (let seq = 3; seq < GAP_BUFFER_MAX + 10; seq++) bench.frame(event(seq));
+    bench.take();
+    expect(bench.did('reload')).toHaveLength(1);
+  });
+
+  it('a room that was left or refused is not asked for again', () => {
+    const bench = opened(1, 1, 1);
+    bench.frame({ type: 'left', room: ROOM });
+    bench.session.closed(0, 1006);
+    bench.wake();
+    bench.take();
+    bench.session.opened(bench.now);
+    expect(bench.sent()).toEqual([
+      { type: 'hello', follow: 'listed', since: 'c1', user_seq: 3 },
+    ]);
+  });
+
+  it('[CM2] an answer is an answer, however old its event', () => {
+    const bench = opened(5, 5, 5);
+    bench.take();
+    bench.frame(event(3, { txn: 't1' }));
+    bench.take();
+    expect(bench.did('answer')).toHaveLength(1);
+    expect(bench.did('apply')).toHaveLength(0);
+  });
+
+  it('[FR2] skips types that it does not know', () => {
+    const bench = opened(1, 1, 1);
+    bench.take();
+    bench.frame({ type: 'weather' } as unknown as ServerFrame);
+    expect(bench.take()).toEqual([]);
+  });
+});
