@@ -217,7 +217,7 @@ export class Client {
     this.run();
   }
 
-  /** Makes room and result of a REST answer known without waiting for the stream. */
+  /** Makes the answer of a REST call known without waiting for the stream. */
   learn(change: (store: Store) => void): void {
     change(this.store);
     this.run();
@@ -316,6 +316,7 @@ export class Client {
       for (const effect of effects) this.perform(effect, now);
     }
     this.running = false;
+    for (const room of this.store.takeUnknown()) void this.learnRoom(room);
     this.gatherUsers();
     this.keeper.nudge();
     this.sleep(now);
@@ -457,6 +458,12 @@ export class Client {
       this.session.failed(this.clock.now(), room);
     }
     this.run();
+  }
+
+  /** One became a member, and the stream told it by events alone. */
+  private async learnRoom(id: RoomId): Promise<void> {
+    const room = await this.rest.room(id).catch(() => null);
+    if (room && room.role !== null) this.learn((store) => store.putRoom(room));
   }
 
   private gatherUsers(): void {

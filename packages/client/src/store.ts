@@ -55,6 +55,8 @@ export class Store {
   private readonly timelines = new Map<RoomId, Timeline>();
   private readonly members = new Map<RoomId, Map<UserId, Role>>();
   private readonly presences = new Map<UserId, Presence>();
+  /** Rooms that events came of, before anything said what they are. */
+  private readonly unknown = new Set<RoomId>();
   private dirty: Dirty = emptyDirty();
 
   room(id: RoomId): RoomSummary | undefined {
@@ -162,9 +164,14 @@ export class Store {
     if (!isRoomId(event.log)) return this.applyOwn(event);
     const id = event.log;
     const room = this.summaries.get(id);
-    if (room && this.me) this.setRoom(follow(room, event, this.me.id));
-    this.users.want(event.actor);
     const content = event.content;
+    this.users.want(event.actor);
+    if (content?.kind === 'member_left' && content.user === this.me?.id) {
+      // Old news when one has come back since.
+      if (room && event.seq > room.head) return this.leave(id);
+    }
+    if (room && this.me) this.setRoom(follow(room, event, this.me.id));
+    if (!room) this.unknown.add(id);
     const members = this.members.get(id);
     if (content?.kind === 'member_joined') {
       this.users.want(content.user);
@@ -245,6 +252,13 @@ export class Store {
     const dirty = this.dirty;
     this.dirty = emptyDirty();
     return dirty;
+  }
+
+  /** The rooms whose summaries have to be asked for; they are given once. */
+  takeUnknown(): RoomId[] {
+    const rooms = [...this.unknown].filter((id) => !this.summaries.has(id));
+    this.unknown.clear();
+    return rooms;
   }
 
   /** Whether anything has to be stored. */
