@@ -58,9 +58,10 @@ impl ClientSession {
             if reset {
                 self.places.clear();
             }
-            for room in &welcome.rooms {
+            // With a cursor of our own the stream begins somewhere before these heads.
+            for room in welcome.rooms.iter().filter(|_| fresh) {
                 self.places
-                    .with_new(room.id, |place| place.expect(room.head, !fresh));
+                    .with_new(room.id, |place| place.begins_after(room.head));
             }
         } else if reset {
             self.places.each(|place| {

@@ -35,10 +35,8 @@ pub(super) struct Place {
     again_at: Millis,
     /// `open` or `hello` asked for this log on the present connection.
     pub(super) asked: bool,
-    /// The head when the connection began; `follow: all` only.
-    head: Seq,
-    /// The stream brings events up to `head` and goes on from there; `follow: all` only.
-    replayed: bool,
+    /// Nothing is held, but the stream began after this; `follow: all` only.
+    base: Option<Seq>,
 }
 
 impl Place {
@@ -90,15 +88,14 @@ impl Place {
         }
     }
 
-    /// The connection began when the log had this head; `replayed`: what led there is to come.
-    pub(super) fn expect(&mut self, head: Seq, replayed: bool) {
-        self.head = head;
-        self.replayed = replayed;
+    /// The stream begins when the log has this head.
+    pub(super) fn begins_after(&mut self, head: Seq) {
+        self.base = Some(head);
     }
 
     /// Whether nothing can come before this one, although nothing is held.
     pub(super) fn is_first(&self, seq: Seq) -> bool {
-        !self.replayed && seq == self.head.next()
+        seq == Seq(1) || self.base.is_some_and(|base| seq == base.next())
     }
 
     /// What was kept back although nothing is held, if its turn has come.

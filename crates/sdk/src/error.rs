@@ -1,0 +1,77 @@
+//! Why something did not work, for callers to match on.
+//!
+//! Owns: the kinds of failure. Never: holds a token or a password.
+
+use std::io;
+
+use tidings_protocol::{NameError, Refusal, RefusalCode};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server said no; the refusal says what to do.
+    #[error("{refusal}")]
+    Refused {
+        /// The no, with its stable code.
+        refusal: Refusal,
+        /// Finds the request in the server's log; known over REST alone.
+        request_id: Option<String>,
+    },
+    /// The server could not be reached, or went away before it answered.
+    #[error("the server cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// The answer is none of this protocol: another program, or a proxy, answers at this address.
+    #[error("the answer cannot be read: {0}")]
+    Answer(String),
+    /// The address of the server cannot be used.
+    #[error("{0}")]
+    Address(&'static str),
+    /// A command could not be stored, so it was not sent.
+    #[error("the outbox cannot be stored")]
+    Outbox(#[source] io::Error),
+    /// The server does not want this client back as it is; the close code says why. Commands stay in the outbox.
+    #[error("the connection ended for good (close code {code:?})")]
+    Stopped {
+        /// The close code; none when the connection was closed from here.
+        code: Option<u16>,
+    },
+}
+
+impl Error {
+    /// The server's no, when that is what it is.
+    #[must_use]
+    pub const fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Error::Refused { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The code of the server's no.
+    #[must_use]
+    pub fn code(&self) -> Option<RefusalCode> {
+        self.refusal().map(|refusal| refusal.code)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        Error::Refused {
+            refusal,
+            request_id: None,
+        }
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Error {
+        Error::from(Refusal::from(error))
+    }
+}
+
+impl From<reqwest::Error> for Error {
+    fn from(error: reqwest::Error) -> Error {
+        Error::Unreachable(error)
+    }
+}

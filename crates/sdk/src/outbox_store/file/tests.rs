@@ -1,0 +1,131 @@
+//! The file of an outbox, closed and opened again in every state.
+//!
+//! Owns: crashes between any two bytes. Never: needs a network.
+
+use std::fs;
+
+use tidings_protocol::{ClientFrame, RoomId, SendContent, Timestamp, TxnId};
+use tidings_sync::outbox::Row;
+
+use super::{DEAD_LINES_MAX, FileOutbox};
+use crate::OutboxStore;
+
+fn row(txn: &str) -> Row {
+    let command = ClientFrame::Send {
+        txn: txn.parse().unwrap(),
+        room: RoomId::from_bits(1),
+        content: SendContent::Text {
+            text: format!("text of {txn}").parse().unwrap(),
+        },
+    };
+    Row::new(command, Timestamp::from_millis(5)).unwrap()
+}
+
+fn txn(text: &str) -> TxnId {
+    text.parse().unwrap()
+}
+
+fn names(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.txn().as_str()).collect()
+}
+
+#[tokio::test]
+async fn rows_outlive_the_process_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    assert!(outbox.load().unwrap().is_empty());
+    let stored: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|name| outbox.add(&row(name)))
+        .collect();
+    for stored in stored {
+        stored.await.unwrap();
+    }
+    assert_eq!(
+        fs::read_to_string(&path).unwrap().lines().count(),
+        3,
+        "said to be stored"
+    );
+    outbox.remove(&txn("b"));
+    drop(outbox);
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    let rows = outbox.load().unwrap();
+    assert_eq!(names(&rows), ["a", "c"]);
+    assert_eq!(rows[0], row("a"));
+}
+
+#[tokio::test]
+async fn a_file_cut_anywhere_holds_the_rows_that_were_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    outbox.add(&row("a")).await.unwrap();
+    outbox.add(&row("b")).await.unwrap();
+    drop(outbox);
+    let bytes = fs::read(&path).unwrap();
+    let first = bytes.iter().position(|&b| b == b'\n').unwrap() + 1;
+    for cut in 0..=bytes.len() {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let mut outbox = FileOutbox::open(&path).unwrap();
+        let rows = outbox.load().unwrap();
+        let whole = usize::from(cut >= first) + usize::from(cut == bytes.len());
+        assert_eq!(names(&rows), ["a", "b"][..whole], "cut at {cut}");
+        // And it goes on from there.
+        outbox.add(&row("c")).await.unwrap();
+        drop(outbox);
+        let rows = FileOutbox::open(&path).unwrap().load().unwrap();
+        assert_eq!(rows.len(), whole + 1, "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_something_else_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    fs::write(&path, "{\"add\":\"nonsense\"}\nrest\n").unwrap();
+    let error = FileOutbox::open(&path).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    assert!(error.to_string().starts_with("line 1 "), "{error}");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "{\"add\":\"nonsense\"}\nrest\n"
+    );
+}
+
+#[tokio::test]
+async fn one_process_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let first = FileOutbox::open(&path).unwrap();
+    let error = FileOutbox::open(&path).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    drop(first);
+    FileOutbox::open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn the_file_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    outbox.add(&row("kept")).await.unwrap();
+    for number in 0..2 * DEAD_LINES_MAX {
+        let name = format!("t{number}");
+        // Not waited for: rows that arrive together share the disk's time.
+        drop(outbox.add(&row(&name)));
+        outbox.remove(&txn(&name));
+    }
+    outbox.add(&row("last")).await.unwrap();
+    let lines = fs::read_to_string(&path).unwrap().lines().count();
+    assert!(
+        lines < 3 * DEAD_LINES_MAX,
+        "{lines} of {}",
+        4 * DEAD_LINES_MAX + 2
+    );
+    drop(outbox);
+    assert_eq!(
+        names(&FileOutbox::open(&path).unwrap().load().unwrap()),
+        ["kept", "last"]
+    );
+}
