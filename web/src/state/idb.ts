@@ -69,23 +69,16 @@ export class IdbStorage implements Storage {
 
   async commit(batch: Batch): Promise<void> {
     const write = this.db.transaction(STORES, 'readwrite');
-    const at = (name: StoreName) => write.objectStore(name);
-    if (batch.reset) for (const name of ['meta', 'rooms', 'users', 'tails'] as const) at(name).clear();
-    if (batch.place) at('meta').put(batch.place, 'place');
-    for (const room of batch.left ?? []) {
-      at('rooms').delete(room);
-      at('tails').delete(room);
-      at('drafts').delete(room);
+    const done = committed(write);
+    try {
+      request(write, batch);
+    } catch (error) {
+      // What was asked for before would be committed without the rest.
+      write.abort();
+      await done.catch(() => undefined);
+      throw error;
     }
-    for (const room of batch.rooms ?? []) {
-      const held = at('rooms').get(room.id) as IDBRequest<RoomSummary | undefined>;
-      held.onsuccess = () => at('rooms').put(held.result ? newer(held.result, room) : room);
-    }
-    for (const user of batch.users ?? []) at('users').put(user);
-    for (const tail of batch.tails ?? []) at('tails').put(tail);
-    for (const row of batch.rows ?? []) at('outbox').put(row);
-    for (const txn of batch.done ?? []) at('outbox').delete(txn);
-    await committed(write);
+    await done;
   }
 
   async draft(room: RoomId): Promise<string> {
@@ -111,6 +104,26 @@ export class IdbStorage implements Storage {
   private read(name: StoreName): IDBObjectStore {
     return this.db.transaction(name, 'readonly').objectStore(name);
   }
+}
+
+/** Asks for everything of a batch. */
+function request(write: IDBTransaction, batch: Batch): void {
+  const at = (name: StoreName) => write.objectStore(name);
+  if (batch.reset) for (const name of ['meta', 'rooms', 'users', 'tails'] as const) at(name).clear();
+  if (batch.place) at('meta').put(batch.place, 'place');
+  for (const room of batch.left ?? []) {
+    at('rooms').delete(room);
+    at('tails').delete(room);
+    at('drafts').delete(room);
+  }
+  for (const room of batch.rooms ?? []) {
+    const held = at('rooms').get(room.id) as IDBRequest<RoomSummary | undefined>;
+    held.onsuccess = () => at('rooms').put(held.result ? newer(held.result, room) : room);
+  }
+  for (const user of batch.users ?? []) at('users').put(user);
+  for (const tail of batch.tails ?? []) at('tails').put(tail);
+  for (const row of batch.rows ?? []) at('outbox').put(row);
+  for (const txn of batch.done ?? []) at('outbox').delete(txn);
 }
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {
