@@ -170,7 +170,8 @@ mod tests {
     fn a_handshake_takes_a_cookie_only_from_its_own_page() {
         // [HS1]
         let config = Config::load(None, crate::config::Settings::default()).unwrap();
-        let token = |pairs| handshake_token(&config, &headers(pairs));
+        let token =
+            |pairs: &[(&'static str, &'static str)]| handshake_token(&config, &headers(pairs));
         assert_eq!(token(&[("host", "a")]).unwrap(), None);
         assert_eq!(
             token(&[("authorization", "Bearer one")])

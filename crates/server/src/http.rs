@@ -52,17 +52,18 @@ use crate::{node::Node, socket, stream};
 pub(crate) mod documented {
     pub(crate) use super::{
         add_member::*, add_reaction::*, create_room::*, delete_message::*, edit_message::*,
-        get_room::*, health::*, list_devices::*, list_events::*, list_members::*,
-        list_messages::*, list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*,
-        remove_member::*, remove_reaction::*, rename_room::*, send_message::*, sign_in::*,
-        sign_out::*, sign_up::*,
+        get_room::*, health::*, list_devices::*, list_events::*, list_members::*, list_messages::*,
+        list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*, remove_member::*,
+        remove_reaction::*, rename_room::*, send_message::*, sign_in::*, sign_out::*, sign_up::*,
     };
 }
 
 /// Everything that a node answers over HTTP.
 pub fn router(node: Arc<Node>) -> Router {
-    let admitted = signed_in()
-        .route_layer(middleware::from_fn_with_state(Arc::clone(&node), admit::admit));
+    let admitted = signed_in().route_layer(middleware::from_fn_with_state(
+        Arc::clone(&node),
+        admit::admit,
+    ));
     let api = anybody()
         .merge(admitted)
         .layer(middleware::from_fn(edge::in_time))
@@ -74,7 +75,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .fallback(page::page)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(Arc::clone(&node), edge::edge))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&node),
+            edge::edge,
+        ))
         .with_state(node)
 }
 
@@ -95,8 +99,14 @@ fn signed_in() -> Router<Arc<Node>> {
         .route("/devices/{device}", delete(remove_device::remove_device))
         .route("/users", get(list_users::list_users))
         // Rooms, and who is in them.
-        .route("/rooms", post(create_room::create_room).get(list_rooms::list_rooms))
-        .route("/rooms/{room}", get(get_room::get_room).patch(rename_room::rename_room))
+        .route(
+            "/rooms",
+            post(create_room::create_room).get(list_rooms::list_rooms),
+        )
+        .route(
+            "/rooms/{room}",
+            get(get_room::get_room).patch(rename_room::rename_room),
+        )
         .route("/rooms/{room}/members", get(list_members::list_members))
         .route(
             "/rooms/{room}/members/{user}",

@@ -1,1 +1,21 @@
-//! To come.
+//! The doors: HTTP, WebSocket, SSE, long poll; and the program around them.
+//!
+//! Owns: what comes from outside until it is a command, and what goes out once the hub says so.
+//! Never: decides, or holds SQL. Only `main.rs` knows everything.
+//!
+//! Read in this order: [`config`], [`node`], [`reactor`], [`socket`], then [`http`].
+
+pub mod asyncapi;
+pub mod auth;
+pub mod config;
+pub mod doctor;
+pub mod echo;
+pub mod http;
+pub mod metrics;
+pub mod node;
+pub mod openapi;
+pub mod problem;
+pub mod reactor;
+pub mod socket;
+pub mod stream;
+pub mod wire;

@@ -57,7 +57,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         documented::readyz,
         documented::metrics,
     ),
-    components(schemas(problem::ProblemBody)),
+    components(schemas(problem::ProblemBody, stream::Live, documented::Scope)),
     tags(
         (name = "accounts", description = "Users and their devices"),
         (name = "rooms", description = "Rooms and who is in them"),

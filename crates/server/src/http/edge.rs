@@ -148,6 +148,59 @@ pub(super) async fn method_not_allowed() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::{Router, body::Body, middleware, routing::get};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use crate::config::{Config, Settings};
+
+    async fn faulty() -> &'static str {
+        panic!("a bug")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_one_requests_end_and_says_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            data: Some(folder.path().to_owned()),
+            password_threads: Some(1),
+            ..Settings::default()
+        };
+        let node = Node::start(Config::load(None, settings).unwrap(), Vec::new())
+            .await
+            .unwrap();
+        let router = Router::new()
+            .route("/faulty", get(faulty))
+            .route("/sound", get(async || "sound"))
+            .layer(middleware::from_fn_with_state(node, edge));
+        let ask = |path: &str| {
+            let request = Request::get(path).header(REQUEST_ID, "r-1");
+            router.clone().oneshot(request.body(Body::empty()).unwrap())
+        };
+        let response = ask("/faulty").await.unwrap();
+        assert_eq!(response.status().as_u16(), 500);
+        assert_eq!(response.headers()["content-type"], problem::CONTENT_TYPE);
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&body["code"], &body["request_id"]),
+            (&"internal".into(), &"r-1".into())
+        );
+        assert!(!body.to_string().contains("bug"));
+        assert_eq!(ask("/sound").await.unwrap().status().as_u16(), 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_takes_too_long_is_ended() {
+        // [CM7]
+        let router = Router::new()
+            .route("/", get(std::future::pending::<&'static str>))
+            .layer(middleware::from_fn(in_time));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 503);
+    }
 
     #[test]
     fn a_request_id_is_taken_only_when_a_log_line_can_hold_it() {

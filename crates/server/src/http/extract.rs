@@ -49,6 +49,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             ));
         }
         let body = body(request).await?;
+        // Serde would also take a list of the fields' values in their order, which nobody means.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(bad("The body is a JSON object."));
+        }
         match serde_json::from_slice(&body) {
             Ok(value) => Ok(JsonBody(value)),
             Err(error) => Err(bad(format!("The body does not fit: {error}."))),

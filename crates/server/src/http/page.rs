@@ -161,7 +161,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rust_embed::{EmbeddedFile, Filenames};
+    use rust_embed::EmbeddedFile;
 
     /// An app of three files, one of them compressed too.
     struct Sample;

@@ -1,0 +1,12 @@
+//! Tests of the doors as their users see them: requests in, answers out.
+
+mod accounts;
+mod documents;
+mod limits;
+mod messages;
+mod operations;
+mod origins;
+mod rooms;
+mod server;
+mod strangers;
+mod trace;
