@@ -67,6 +67,7 @@ impl StoredEvent {
             } else {
                 None
             },
+            answer: false,
             content: self.body.as_deref().map(serde_json::from_str).transpose()?,
         })
     }

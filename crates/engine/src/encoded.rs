@@ -90,8 +90,19 @@ fn binary(format: Format, frame: &ServerFrame) -> Bytes {
     }
 }
 
+/// For whom an event is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// For everybody: without the `txn`.
+    ForAll,
+    /// For the actor's own sessions, in its place in the log.
+    Own,
+    /// For the session that gave the command, out of its place. `[CM9]`
+    Answer,
+}
+
 /// The `event` frame as JSON text: the envelope written out, the stored body spliced in.
-fn event_json(event: &StoredEvent, with_txn: bool) -> String {
+fn event_json(event: &StoredEvent, place: Place) -> String {
     let body = event.body.as_deref().unwrap_or("null");
     let mut json = String::with_capacity(body.len() + 280);
     // Writing to a String cannot fail.
@@ -107,16 +118,19 @@ fn event_json(event: &StoredEvent, with_txn: bool) -> String {
         event.actor,
         event.count
     );
-    if let Some(txn) = event.txn.as_ref().filter(|_| with_txn) {
+    if let Some(txn) = event.txn.as_ref().filter(|_| place != Place::ForAll) {
         let txn = serde_json::to_string(txn).expect("a text always encodes");
         let _ = write!(json, r#","txn":{txn}"#);
+    }
+    if place == Place::Answer {
+        json.push_str(r#","answer":true"#);
     }
     let _ = write!(json, r#","content":{body}}}"#);
     json
 }
 
-fn event_bytes(format: Format, event: &StoredEvent, with_txn: bool) -> Bytes {
-    let json = event_json(event, with_txn);
+fn event_bytes(format: Format, event: &StoredEvent, place: Place) -> Bytes {
+    let json = event_json(event, place);
     if format.is_binary() {
         match serde_json::from_str::<ServerFrame>(&json) {
             Ok(frame) => binary(format, &frame),
@@ -127,7 +141,7 @@ fn event_bytes(format: Format, event: &StoredEvent, with_txn: bool) -> Bytes {
                     body: None,
                     ..event.clone()
                 };
-                let frame = serde_json::from_str(&event_json(&bare, with_txn))
+                let frame = serde_json::from_str(&event_json(&bare, place))
                     .expect("a bare envelope parses");
                 binary(format, &frame)
             }
@@ -186,17 +200,23 @@ impl Logged {
     /// The frame for everybody, without the `txn`.
     #[must_use]
     pub fn frame(&self, format: Format) -> &Bytes {
-        self.frames[format.index()].get_or_init(|| event_bytes(format, &self.event, false))
+        self.frames[format.index()].get_or_init(|| event_bytes(format, &self.event, Place::ForAll))
     }
 
     /// The frame for a session of `reader`: with the `txn` when the event is theirs. `[EV4]`
     #[must_use]
     pub fn frame_for(&self, reader: UserId, format: Format) -> Bytes {
         if self.event.actor == reader && self.event.txn.is_some() {
-            event_bytes(format, &self.event, true)
+            event_bytes(format, &self.event, Place::Own)
         } else {
             self.frame(format).clone()
         }
+    }
+
+    /// The frame that answers the command, out of the event's place in the log. `[CM9]`
+    #[must_use]
+    pub fn answer(&self, format: Format) -> Bytes {
+        event_bytes(format, &self.event, Place::Answer)
     }
 
     /// The same event with its body erased: what readers keep after a deletion. `[EV8]`

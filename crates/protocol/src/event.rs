@@ -34,6 +34,9 @@ pub struct Event {
     /// The client's own id for the command; only on copies for the actor's own devices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub txn: Option<TxnId>,
+    /// It is told as the answer to a command, out of its place in the log: it moves no `seq` and no cursor. `[CM9]`
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answer: bool,
     /// What it says; null once erased.
     pub content: Option<Content>,
 }

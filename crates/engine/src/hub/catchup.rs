@@ -109,7 +109,7 @@ impl<W: Wire> Hub<W> {
     }
 
     /// The answer to [`Effect::ReadLog`]. A page for a room that was closed or lost meanwhile goes nowhere. `[P6]`
-    pub fn log_page(&mut self, id: PeerId, log: LogId, page: Vec<StoredEvent>) {
+    pub fn log_page(&mut self, id: PeerId, log: LogId, mut page: Vec<StoredEvent>) {
         let Some(peer) = self.peer(id) else { return };
         let slot = peer.id.slot;
         match log {
@@ -133,6 +133,9 @@ impl<W: Wire> Hub<W> {
                 };
                 let place = interest.place as usize;
                 let mut subscription = self.rooms[interest.room as usize].open[place].subscription;
+                // The store may be ahead of this hub. What the hub has not seen comes as news, in its order with the
+                // changes of who may see it.
+                page.retain(|event| event.position <= self.head_of(event.shard));
                 let empty = page.is_empty();
                 self.hand_over(slot, page, &mut subscription);
                 self.rooms[interest.room as usize].open[place].subscription = subscription;
@@ -171,7 +174,15 @@ impl<W: Wire> Hub<W> {
 
     /// Moves a peer that follows everything towards the present.
     pub(super) fn catch_up_all(&mut self, slot: u32) {
-        let heads = self.heads();
+        let mut heads = self.heads();
+        if let Some(all) = &self.peers[slot as usize].all {
+            // The state that the peer began with may be ahead of this hub, and the rooms it follows are those of that
+            // state: what lies before it comes from the store, which knows who could see what then.
+            for (shard, changed) in &all.changed {
+                let head = &mut heads[usize::from(*shard)];
+                *head = (*head).max(*changed);
+            }
+        }
         loop {
             self.send_page(slot);
             let peer = &mut self.peers[slot as usize];

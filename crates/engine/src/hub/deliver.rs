@@ -277,15 +277,15 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// The answer to a peer's command. Its own event comes by its subscription, if it has one; else here. `[CM2]`
+    /// The answer to a peer's command: its event, unless that was sent in its place already. `[CM2]` `[CM9]`
     pub fn answer(&mut self, id: PeerId, txn: &TxnId, answer: Answer) {
         let Some(peer) = self.peer(id) else { return };
-        let (user, format) = (peer.user, peer.wire.format());
+        let format = peer.wire.format();
         let again = matches!(answer, Answer::Before(_));
         match answer {
             Answer::Happened(event) | Answer::Before(event) => {
-                if !self.comes_by_itself(id, &event, again) {
-                    let bytes = event.frame_for(user, format);
+                if again || !self.was_sent(id, &event) {
+                    let bytes = event.answer(format);
                     if let Some(peer) = self.peer(id) {
                         peer.answer(bytes);
                     }
@@ -311,37 +311,23 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Whether the event of an answer reaches the peer in its place, as news or by catching up: then it is not sent
-    /// out of place. Of a command given `again` it may have been sent before the client asked; then it is told again.
-    fn comes_by_itself(&self, id: PeerId, event: &Logged, again: bool) -> bool {
+    /// Whether the event of an answer was sent to the peer in its place in the log: then that was the answer.
+    fn was_sent(&self, id: PeerId, event: &Logged) -> bool {
         let peer = &self.peers[id.slot as usize];
         let envelope = event.event();
-        let (covers, sent) = match (&peer.all, envelope.log) {
-            (Some(all), _) => {
-                // Who did something may see it, so it is among what they follow.
-                let (shard, position) = (envelope.shard, envelope.position);
-                (
-                    all.replay.covers(shard, position),
-                    all.replay.has_sent(shard, position),
-                )
-            }
-            (None, LogId::User(_)) => (
-                peer.user_log.covers(envelope.seq),
-                peer.user_log.has_sent(envelope.seq),
-            ),
-            (None, LogId::Room(room)) => match self.interest(id.slot, room).filter(|i| i.open) {
-                None => (false, false),
-                Some(interest) => {
+        match (&peer.all, envelope.log) {
+            (Some(all), _) => all.replay.has_sent(envelope.shard, envelope.position),
+            (None, LogId::User(_)) => peer.user_log.has_sent(envelope.seq),
+            (None, LogId::Room(room)) => self
+                .interest(id.slot, room)
+                .filter(|i| i.open)
+                .is_some_and(|interest| {
                     let open = &self.rooms[interest.room as usize].open;
-                    let subscription = open[interest.place as usize].subscription;
-                    (
-                        subscription.covers(envelope.seq),
-                        subscription.has_sent(envelope.seq),
-                    )
-                }
-            },
-        };
-        covers && !(again && sent)
+                    open[interest.place as usize]
+                        .subscription
+                        .has_sent(envelope.seq)
+                }),
+        }
     }
 
     /// Opens a room: every event from here on, and from `after` if that is near. `[SB3]`

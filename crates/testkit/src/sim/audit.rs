@@ -213,14 +213,25 @@ fn sender_order(log: &Log, world: &World, found: &mut Vec<Finding>) {
             .map(|(index, op)| (&op.txn, index))
             .collect();
         for (room, events) in &log.rooms {
+            if stays(log, *room, client.user).len() > 1 {
+                // What was refused while they were away may be given again after what was sent since. [CM4]
+                continue;
+            }
             let mut last = None;
-            for event in events.iter().filter(|event| event.actor == client.user) {
+            for event in messages_of(events)
+                .into_iter()
+                .filter(|event| event.actor == client.user)
+            {
                 if let Some(index) = event.txn.as_ref().and_then(|txn| order.get(txn)) {
                     if last.is_some_and(|last| last > *index) {
                         wrong(
                             found,
                             "I7",
-                            format!("client {at}: {:?} overtook another in {room}", event.txn),
+                            format!(
+                                "client {at}: {:?} overtook {:?} in {room}",
+                                event.txn,
+                                last.map(|l: usize| &given[l].txn)
+                            ),
                         );
                     }
                     last = Some(*index);

@@ -200,14 +200,7 @@ impl Client {
     }
 
     fn frame(&mut self, frame: ServerFrame, step: u64, cursor_at: &dyn Fn(Position) -> String) {
-        if std::env::var_os("SIM_TRACE").is_some() {
-            eprintln!(
-                "{step} {} session {}: {}",
-                self.device,
-                self.session,
-                serde_json::to_string(&frame).unwrap_or_default()
-            );
-        }
+        self.trace(step, "down", &frame);
         match frame {
             ServerFrame::Ready(welcome) | ServerFrame::Reset(welcome) => {
                 self.welcomed = true;
@@ -237,7 +230,7 @@ impl Client {
                     self.dropped += 1;
                     held.seq = from;
                 }
-                held.open = true;
+                // A `close` may be on its way: the room stays as this side wants it.
                 held.expects = Some(from.next());
             }
             ServerFrame::Rooms { rooms } => {
@@ -270,22 +263,31 @@ impl Client {
             self.complaints
                 .push(format!("[EV4] another's txn on {}", event.id));
         }
-        // An answer may be told again, out of its place, when a command was given again. [CM3]
-        let mine = |txn: &TxnId| {
-            self.outbox
-                .iter()
-                .chain(&self.done)
-                .any(|op| op.txn == *txn)
-        };
-        let answer = event.txn.clone().filter(mine);
+        let answer = event.txn.clone();
+        if event.answer {
+            if !answer.as_ref().is_some_and(|txn| {
+                self.outbox
+                    .iter()
+                    .chain(&self.done)
+                    .any(|op| op.txn == *txn)
+            }) {
+                self.complaints.push(format!(
+                    "[CM9] an answer to what was never asked: {}",
+                    event.id
+                ));
+            }
+            if let Some(txn) = answer {
+                self.answered(&txn, step, Some(event));
+            }
+            return;
+        }
         let left = matches!(&event.content, Some(Content::Known(Known::MemberLeft { user })) if *user == self.user);
         match (self.follow, event.log) {
             (Follow::All, _) => {
                 let repeat = self
                     .position
                     .is_some_and(|position| event.position <= position);
-                // The answer to a command that had happened before comes out of its place. [CM3]
-                if repeat && answer.is_none() {
+                if repeat {
                     self.complaints.push(format!(
                         "[CU4] position {} came twice or late",
                         event.position
@@ -317,11 +319,7 @@ impl Client {
                             session: self.session,
                             event: event.clone(),
                         });
-                        if left {
-                            self.rooms.remove(&room);
-                        }
                     }
-                    _ if answer.is_some() => {}
                     _ => self.complaints.push(format!(
                         "[EV3] seq {} of {room} came where {expected:?} was due",
                         event.seq
@@ -337,6 +335,17 @@ impl Client {
         }
         if let Some(txn) = answer {
             self.answered(&txn, step, Some(event));
+        }
+    }
+
+    /// Prints a frame when `SIM_TRACE` is set: to read what a seed did.
+    pub fn trace(&self, step: u64, way: &str, frame: &impl serde::Serialize) {
+        if std::env::var_os("SIM_TRACE").is_some() {
+            let text = serde_json::to_string(frame).unwrap_or_default();
+            eprintln!(
+                "{step} {} session {} {way}: {text}",
+                self.device, self.session
+            );
         }
     }
 

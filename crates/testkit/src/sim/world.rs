@@ -492,6 +492,7 @@ impl World {
             return;
         };
         if let Some(frame) = client.up.pop_front() {
+            client.trace(self.step, "up", &frame);
             node.frame(&mut link.seat, client.user, client.device, frame);
         }
     }
