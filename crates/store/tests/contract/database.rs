@@ -1,0 +1,81 @@
+//! A fresh database of either kind, and a way to look into it from outside the store.
+
+use tempfile::TempDir;
+use tidings_store::{Store, StoreConfig};
+use tidings_testkit::postgres::TestPostgres;
+
+/// A database of this test alone.
+pub struct Database {
+    pub config: StoreConfig,
+    folder: Option<TempDir>,
+}
+
+impl Database {
+    pub fn sqlite() -> Database {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("tidings.db");
+        Database {
+            config: StoreConfig::Sqlite { path },
+            folder: Some(folder),
+        }
+    }
+
+    pub fn postgres() -> Database {
+        let url = TestPostgres::shared().fresh_database();
+        Database {
+            config: StoreConfig::Postgres { url },
+            folder: None,
+        }
+    }
+
+    /// A handle of its own: as another process on SQLite, as another node on PostgreSQL.
+    pub async fn open(&self) -> Store {
+        Store::open(&self.config).await.unwrap()
+    }
+
+    /// Runs SQL beside the store, and gives the rows: columns apart by `|`.
+    pub fn sql(&self, text: &str) -> Vec<String> {
+        match &self.config {
+            StoreConfig::Sqlite { path } => sqlite(path, text),
+            StoreConfig::Postgres { url } => {
+                let said = TestPostgres::shared().sql(url, text);
+                said.lines().map(str::to_owned).collect()
+            }
+            StoreConfig::SqliteMemory => panic!("nobody else can look into it"),
+        }
+    }
+
+    /// Every byte of the database's files, where there are files to look into.
+    pub fn file_bytes(&self) -> Vec<u8> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        files
+            .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .collect()
+    }
+}
+
+fn sqlite(path: &std::path::Path, text: &str) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection
+        .busy_timeout(std::time::Duration::from_secs(10))
+        .unwrap();
+    let mut statement = connection.prepare(text).unwrap();
+    let columns = statement.column_count();
+    let mut rows = statement.query([]).unwrap();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let shown = |index| match row.get_ref(index).unwrap() {
+            rusqlite::types::ValueRef::Null => String::new(),
+            rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+            rusqlite::types::ValueRef::Real(n) => n.to_string(),
+            rusqlite::types::ValueRef::Text(bytes) | rusqlite::types::ValueRef::Blob(bytes) => {
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+        };
+        found.push((0..columns).map(shown).collect::<Vec<_>>().join("|"));
+    }
+    found
+}

@@ -1,0 +1,95 @@
+//! What a follower of everything may see: membership intervals, in order of position. [P6]
+
+use tidings_core::StoredEvent;
+use tidings_protocol::{Position, ShardId, UserId};
+use tidings_store::Store;
+
+use crate::{Database, world::*};
+
+async fn all(store: &Store, user: UserId, page: u32) -> Vec<StoredEvent> {
+    let heads = store.heads().await.unwrap();
+    let mut seen = Vec::new();
+    for (shard, upto) in (0..).map(ShardId).zip(heads) {
+        let mut after = Position::ZERO;
+        loop {
+            let events = store
+                .visible_after(user, shard, after, upto, page)
+                .await
+                .unwrap();
+            assert!(events.len() <= page as usize);
+            let Some(last) = events.last() else { break };
+            assert!(events.is_sorted_by_key(|e| e.position));
+            assert!(events[0].position > after && last.position <= upto);
+            after = last.position;
+            seen.extend(events);
+        }
+    }
+    seen
+}
+
+pub async fn a_user_sees_a_room_from_joining_to_leaving(db: Database) {
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let bob = user(&store, "bob").await;
+    let lobby = channel(&store, ada, "lobby").await;
+    let secret = group(&store, ada, &[]).await;
+    say(&store, ada, lobby, "before bob").await;
+    let joined = join(&store, bob, lobby).await;
+    let during = say(&store, ada, lobby, "while bob is here").await;
+    let hidden = say(&store, ada, secret, "not for bob").await;
+    let left = leave(&store, bob, lobby).await;
+    say(&store, ada, lobby, "after bob").await;
+
+    let seen = all(&store, bob, 100).await;
+    let in_lobby: Vec<_> = seen
+        .iter()
+        .filter(|e| e.log.room() == Some(lobby))
+        .collect();
+    assert_eq!(in_lobby, [&joined, &during, &left]);
+    assert!(!seen.contains(&hidden));
+    let own: Vec<_> = seen.iter().filter(|e| e.log.room().is_none()).collect();
+    assert!(own.iter().all(|e| e.actor == bob) && own.len() == 1);
+
+    // Up to a position is up to it; after a position does not repeat it.
+    let shard = joined.shard;
+    let upto = store
+        .visible_after(bob, shard, Position::ZERO, during.position, 100)
+        .await
+        .unwrap();
+    assert_eq!(upto.last(), Some(&during));
+    let after = store
+        .visible_after(bob, shard, during.position, Position(u64::MAX), 100)
+        .await
+        .unwrap();
+    assert!(!after.contains(&during));
+    assert!(after.contains(&left));
+}
+
+pub async fn pages_of_what_is_visible_join_without_a_gap(db: Database) {
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let bob = user(&store, "bob").await;
+    let rooms = [
+        group(&store, ada, &[bob]).await,
+        group(&store, ada, &[]).await,
+        group(&store, bob, &[ada]).await,
+    ];
+    for n in 0..30 {
+        let room = rooms[n % 3];
+        say(&store, ada, room, &format!("message {n}")).await;
+    }
+    let whole = all(&store, bob, 1000).await;
+    for page in [1, 2, 7, 22, 23] {
+        assert_eq!(all(&store, bob, page).await, whole, "pages of {page}");
+    }
+    let mine = |e: &&StoredEvent| e.log.room().is_some_and(|r| r != rooms[1]);
+    assert_eq!(
+        whole
+            .iter()
+            .filter(mine)
+            .filter(|e| &*e.kind == "message")
+            .count(),
+        20
+    );
+    assert!(whole.iter().all(|e| e.log.room() != Some(rooms[1])));
+}

@@ -1,0 +1,190 @@
+//! Commands through the store, as the engine sends them.
+
+use tidings_core::{Command, Ctx, Executed, Needs, State, StoredEvent, execute};
+use tidings_protocol::{
+    EventId, LogId, Position, Refusal, RefusalCode, RoomId, RoomKind, Seq, ShardId, Timestamp,
+    TxnId, UserId, UserKind, Visibility,
+};
+use tidings_store::{Commit, Store, StoreError};
+
+/// A command with who sends it and under which `txn`.
+pub type Sent = (UserId, Option<TxnId>, Command);
+/// What became of it.
+pub type Answer = Result<Executed, Refusal>;
+
+/// A fresh id; later ones sort later.
+pub fn id() -> u128 {
+    uuid::Uuid::now_v7().as_u128()
+}
+
+/// A fresh user's id on a shard.
+pub fn user_on(store: &Store, shard: u16) -> UserId {
+    loop {
+        let user = UserId::from_bits(id());
+        if LogId::User(user).shard(store.shards()).0 == shard % store.shards() {
+            return user;
+        }
+    }
+}
+
+pub fn txn(text: &str) -> TxnId {
+    text.parse().unwrap()
+}
+
+/// What a batch needs, its txns included.
+pub fn needs(commands: &[Sent]) -> Needs {
+    let mut needs = Needs::default();
+    for (actor, txn, command) in commands {
+        command.needs(*actor, &mut needs);
+        if let Some(txn) = txn {
+            needs
+                .txns
+                .insert((command.log(*actor), *actor, txn.clone()));
+        }
+    }
+    needs
+}
+
+/// Decides a batch as the engine does.
+pub fn decide(
+    shard: ShardId,
+    head: Position,
+    mut state: State,
+    commands: &[Sent],
+) -> (Commit, Vec<Answer>) {
+    let (mut entries, mut answers, mut position) = (Vec::new(), Vec::new(), head);
+    for (actor, txn, command) in commands {
+        let mut next_id = || EventId::from_bits(id());
+        let mut ctx = Ctx {
+            now: Timestamp(1_795_208_400_123_456),
+            shard,
+            position: &mut position,
+            next_id: &mut next_id,
+        };
+        let answer = execute(&mut state, *actor, txn.as_ref(), command, &mut ctx);
+        if let Ok(Executed::Happened(happened)) = &answer {
+            entries.extend(happened.iter().cloned());
+        }
+        answers.push(answer);
+    }
+    (Commit { entries, state }, answers)
+}
+
+/// Sends a batch for one shard.
+pub async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answer>, StoreError> {
+    let shard = commands[0].2.log(commands[0].0).shard(store.shards());
+    let needs = needs(&commands);
+    store
+        .append(shard, needs, move |head, state| {
+            decide(shard, head, state, &commands)
+        })
+        .await
+}
+
+/// Sends one command, which must reach the database.
+pub async fn run(store: &Store, actor: UserId, command: Command) -> Answer {
+    run_with(store, actor, None, command).await
+}
+
+/// Sends one command with a `txn`.
+pub async fn run_with(store: &Store, actor: UserId, txn: Option<&str>, command: Command) -> Answer {
+    let sent = (actor, txn.map(|t| t.parse().unwrap()), command);
+    batch(store, vec![sent]).await.unwrap().remove(0)
+}
+
+/// The first event of a command that happened now.
+pub fn happened(answer: Answer) -> StoredEvent {
+    match answer {
+        Ok(Executed::Happened(mut entries)) => entries.remove(0).event,
+        other => panic!("it did not happen: {other:?}"),
+    }
+}
+
+/// The event of a command that had happened before.
+pub fn before(answer: Answer) -> StoredEvent {
+    match answer {
+        Ok(Executed::Before(event)) => *event,
+        other => panic!("it had not happened before: {other:?}"),
+    }
+}
+
+pub fn refused(answer: Answer) -> RefusalCode {
+    answer.unwrap_err().code
+}
+
+pub fn create_user(user: UserId, name: &str) -> Command {
+    Command::CreateUser {
+        user,
+        username: name.parse().unwrap(),
+        display_name: format!("{name} Lovelace").parse().unwrap(),
+        kind: UserKind::Person,
+        password_hash: format!("$argon2id$of-{name}"),
+    }
+}
+
+/// A new user.
+pub async fn user(store: &Store, name: &str) -> UserId {
+    let user = UserId::from_bits(id());
+    happened(run(store, user, create_user(user, name)).await);
+    user
+}
+
+/// A new private group.
+pub async fn group(store: &Store, owner: UserId, members: &[UserId]) -> RoomId {
+    let room = RoomId::from_bits(id());
+    let command = Command::CreateRoom {
+        room,
+        kind: RoomKind::Group,
+        visibility: Visibility::Private,
+        name: None,
+        members: members.to_vec(),
+    };
+    happened(run(store, owner, command).await);
+    room
+}
+
+/// A new public channel.
+pub async fn channel(store: &Store, owner: UserId, name: &str) -> RoomId {
+    let room = RoomId::from_bits(id());
+    let command = Command::CreateRoom {
+        room,
+        kind: RoomKind::Channel,
+        visibility: Visibility::Public,
+        name: Some(name.parse().unwrap()),
+        members: Vec::new(),
+    };
+    happened(run(store, owner, command).await);
+    room
+}
+
+pub fn message(room: RoomId, text: &str) -> Command {
+    Command::SendMessage {
+        room,
+        text: text.parse().unwrap(),
+    }
+}
+
+/// Sends a message.
+pub async fn say(store: &Store, actor: UserId, room: RoomId, text: &str) -> StoredEvent {
+    happened(run(store, actor, message(room, text)).await)
+}
+
+pub async fn join(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
+    happened(run(store, user, Command::AddMember { room, user }).await)
+}
+
+pub async fn leave(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
+    happened(run(store, user, Command::RemoveMember { room, user }).await)
+}
+
+pub async fn mark(store: &Store, user: UserId, room: RoomId, seq: Seq) -> StoredEvent {
+    happened(run(store, user, Command::MoveMarker { room, seq }).await)
+}
+
+/// The cursor of one who has seen everything.
+pub async fn cursor(store: &Store) -> tidings_protocol::Cursor {
+    tidings_protocol::Cursor {
+        epoch: store.epoch(),
+        positions: store.heads().await.unwrap(),
+    }
+}
