@@ -91,6 +91,8 @@ pub enum Effect {
         user: UserId,
         /// Which.
         room: RoomId,
+        /// What the hub has seen of the room's shard: handed back with the answer.
+        seen: Position,
     },
     /// Read a shard after `after`; answer by [`Hub::filled`].
     Fill {

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use smallvec::SmallVec;
-use tidings_protocol::{LogId, RoomId, Seq, ServerFrame, TxnId, UserId, content::Known};
+use tidings_protocol::{
+    LogId, Position, RoomId, RoomSummary, Seq, ServerFrame, TxnId, UserId, UserProfile,
+    content::Known,
+};
 use tidings_sync::{Due, Subscription};
 
 use super::{Effect, Hub, PeerId, Wire};
@@ -126,8 +129,8 @@ impl<W: Wire> Hub<W> {
     fn came(&mut self, slot: u32, room: RoomId) {
         let peer = &mut self.peers[slot as usize];
         if peer.welcomed {
-            let (peer, user) = (peer.id, peer.user);
-            self.effects.push(Effect::ReadSummary { peer, user, room });
+            let id = peer.id;
+            self.read_summary(id, room);
         } else {
             peer.stale = true;
         }
@@ -143,12 +146,26 @@ impl<W: Wire> Hub<W> {
         }
     }
 
+    fn read_summary(&mut self, id: PeerId, room: RoomId) {
+        let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));
+        if let Some(peer) = self.peer(id) {
+            let (peer, user) = (peer.id, peer.user);
+            self.effects.push(Effect::ReadSummary {
+                peer,
+                user,
+                room,
+                seen,
+            });
+        }
+    }
+
     /// The answer to [`Effect::ReadSummary`]: the room as its new member sees it; none when they are not one (any more).
     pub fn room_summary(
         &mut self,
         id: PeerId,
-        summary: Option<tidings_protocol::RoomSummary>,
-        users: Vec<tidings_protocol::UserProfile>,
+        seen: Position,
+        summary: Option<RoomSummary>,
+        users: Vec<UserProfile>,
     ) {
         let Some(summary) = summary.filter(|s| s.role.is_some()) else {
             return;
@@ -158,8 +175,15 @@ impl<W: Wire> Hub<W> {
         };
         let slot = peer.id.slot;
         if self.interest(slot, summary.id).is_none() {
+            let shard = LogId::Room(summary.id).shard(self.shards.len() as u16);
+            if !self.reaches_shard(shard, seen) {
+                // So much happened meanwhile that the ring cannot tell what of it was in this room.
+                self.read_summary(id, summary.id);
+                return;
+            }
             let index = self.room_entry(summary.id, summary.head, summary.count);
             self.list(slot, index, summary.head);
+            self.note_since(shard, seen);
             if self.rooms[index as usize].head > summary.head {
                 self.moved.insert(index);
             }

@@ -85,13 +85,20 @@ impl<W: Wire> Hub<W> {
 
     /// Whether the rings reach back to a snapshot, so that what moved since can be told.
     fn reaches(&self, snapshot: &[Position]) -> bool {
-        self.shards.iter().zip(snapshot).all(|(shard, &at)| {
-            shard.head <= at
-                || shard
-                    .ring
-                    .front()
-                    .is_some_and(|event| event.event().position <= at.next())
-        })
+        snapshot
+            .iter()
+            .enumerate()
+            .all(|(shard, &at)| self.reaches_shard(ShardId(shard as u16), at))
+    }
+
+    /// Whether the ring of a shard has everything after `at`.
+    pub(super) fn reaches_shard(&self, shard: ShardId, at: Position) -> bool {
+        let entry = &self.shards[usize::from(shard.0)];
+        entry.head <= at
+            || entry
+                .ring
+                .front()
+                .is_some_and(|event| event.event().position <= at.next())
     }
 
     fn begin(
@@ -191,24 +198,29 @@ impl<W: Wire> Hub<W> {
 
     /// What happened after a snapshot and before now, from the rings: rooms that nobody followed then have it noted.
     fn note_unheard(&mut self, snapshot: &[Position]) {
-        for shard in 0..self.shards.len() {
-            let after = snapshot.get(shard).copied().unwrap_or_default();
-            if self.shards[shard].head <= after {
-                continue;
-            }
-            let events: Vec<_> = self.shards[shard]
-                .ring
-                .iter()
-                .filter(|event| event.event().position > after)
-                .cloned()
-                .collect();
-            for event in events {
-                if let LogId::Room(room) = event.event().log
-                    && let Some(&index) = self.room_index.get(&room)
-                    && self.rooms[index as usize].head < event.event().seq
-                {
-                    self.rooms[index as usize].note(&event);
-                }
+        for (shard, &after) in snapshot.iter().enumerate() {
+            self.note_since(ShardId(shard as u16), after);
+        }
+    }
+
+    /// The same for one shard.
+    pub(super) fn note_since(&mut self, shard: ShardId, after: Position) {
+        let entry = &self.shards[usize::from(shard.0)];
+        if entry.head <= after {
+            return;
+        }
+        let events: Vec<_> = entry
+            .ring
+            .iter()
+            .filter(|event| event.event().position > after)
+            .cloned()
+            .collect();
+        for event in events {
+            if let LogId::Room(room) = event.event().log
+                && let Some(&index) = self.room_index.get(&room)
+                && self.rooms[index as usize].head < event.event().seq
+            {
+                self.rooms[index as usize].note(&event);
             }
         }
     }

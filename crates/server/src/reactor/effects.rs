@@ -94,7 +94,12 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
                 core.presence_changed(user, Presence::Offline, presence);
             }
         }
-        Effect::ReadSummary { peer, user, room } => {
+        Effect::ReadSummary {
+            peer,
+            user,
+            room,
+            seen,
+        } => {
             let summary = store.room_summary(*room, *user).await?;
             let users = named(&summary);
             let users = if users.is_empty() {
@@ -102,7 +107,7 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
             } else {
                 store.profiles(&users).await?
             };
-            core.act(|hub| hub.room_summary(*peer, summary, users));
+            core.act(|hub| hub.room_summary(*peer, *seen, summary, users));
         }
         Effect::Fill { shard, after } => {
             let events = store.shard_after(*shard, *after, FILL_PAGE).await?;

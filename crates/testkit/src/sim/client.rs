@@ -49,6 +49,8 @@ pub struct Held {
     pub expects: Option<Seq>,
     /// The head it was last told of.
     pub told: Seq,
+    /// `opened` came in this session: while it opens again, news of the time before is on its way.
+    pub opened: bool,
 }
 
 /// An event that reached a client, and when.
@@ -134,6 +136,7 @@ impl Client {
         let mut open = Vec::new();
         for (room, held) in &mut self.rooms {
             held.expects = None;
+            held.opened = false;
             if held.open {
                 open.push(OpenRoom {
                     room: *room,
@@ -232,6 +235,7 @@ impl Client {
                 }
                 // A `close` may be on its way: the room stays as this side wants it.
                 held.expects = Some(from.next());
+                held.opened = true;
             }
             ServerFrame::Rooms { rooms } => {
                 for room in rooms {
@@ -309,6 +313,9 @@ impl Client {
             (Follow::Listed, LogId::Room(room)) => {
                 let held = self.rooms.get_mut(&room);
                 let expected = held.as_ref().and_then(|held| held.expects);
+                let reopening = held
+                    .as_ref()
+                    .is_some_and(|held| held.opened && held.expects.is_none());
                 match held {
                     Some(held) if expected == Some(event.seq) => {
                         held.expects = Some(event.seq.next());
@@ -320,6 +327,7 @@ impl Client {
                             event: event.clone(),
                         });
                     }
+                    _ if reopening => {}
                     _ => self.complaints.push(format!(
                         "[EV3] seq {} of {room} came where {expected:?} was due",
                         event.seq

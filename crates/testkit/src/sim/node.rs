@@ -369,12 +369,17 @@ async fn perform(store: &Store, effect: Effect) -> Return {
                 hub.welcome(peer, resume, since);
             })
         }
-        Effect::ReadSummary { peer, user, room } => {
+        Effect::ReadSummary {
+            peer,
+            user,
+            room,
+            seen,
+        } => {
             let summary = store
                 .room_summary(room, user)
                 .await
                 .expect("the store is open");
-            Box::new(move |hub| hub.room_summary(peer, summary, Vec::new()))
+            Box::new(move |hub| hub.room_summary(peer, seen, summary, Vec::new()))
         }
         Effect::Fill { shard, after } => {
             let events = store
