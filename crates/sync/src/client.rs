@@ -313,24 +313,28 @@ impl ClientSession {
             ServerFrame::Typing { .. } | ServerFrame::Presence { .. } => {
                 out.push(Output::Signal(Box::new(frame)));
             }
-            ServerFrame::Cursor { cursor } => self.cursor(cursor, out),
+            ServerFrame::Cursor { cursor } => self.reach.told(cursor),
         }
     }
 
     fn refused(&mut self, now: Millis, txn: &TxnId, refusal: Refusal, out: &mut Vec<Output>) {
         if is_passing(refusal.code) {
-            let wait = refusal.retry_after_ms.unwrap_or_default();
-            self.outbox.retry(txn, now, wait, &mut self.link.dice);
+            self.outbox.retry(txn, &refusal, now, &mut self.link.dice);
         } else if let Some(row) = self.outbox.take(txn) {
             out.push(answered(row, Answer::Refused(refusal)));
         }
     }
 
-    /// If the event answers a command, the command has its answer.
+    /// If the event answers a command, the command has its answer. `[CM2]` `[CM9]`
     fn settle(&mut self, event: &Event, out: &mut Vec<Output>) {
         let row = event.txn.as_ref().and_then(|txn| self.outbox.take(txn));
         if let Some(row) = row {
-            out.push(answered(row, Answer::Event(Box::new(event.clone()))));
+            // How it travelled is nothing to the caller.
+            let event = Box::new(Event {
+                answer: false,
+                ..event.clone()
+            });
+            out.push(answered(row, Answer::Event(event)));
         }
     }
 }

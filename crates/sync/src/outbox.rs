@@ -5,13 +5,14 @@
 //! removes it when its answer is handed out; a row that comes back by accident is harmless, its `txn` is known.
 //!
 //! Rows about one room leave in order, several at once. When the server asks for time with one of them
-//! (`unavailable`, `internal`, `rate_limited`), the later rows of that room that are not on their way wait for it.
+//! (`unavailable`, `internal`, `rate_limited`), the later rows of that room that are not on their way wait for it, and
+//! fewer leave at once until answers come again: those on their way at that moment may overtake it, no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::{
-    ClientFrame, RefusalCode, RoomId, Timestamp, TxnId, limits::COMMANDS_IN_FLIGHT_MAX,
+    ClientFrame, Refusal, RefusalCode, RoomId, Timestamp, TxnId, limits::COMMANDS_IN_FLIGHT_MAX,
 };
 
 use crate::backoff::{Dice, Millis, ceiling_ms};
@@ -140,6 +141,10 @@ pub struct Outbox {
     next: u64,
     in_flight: usize,
     in_flight_max: usize,
+    /// How many may be in flight now: halved by each row that the server asks time for, one more with each answer.
+    window: usize,
+    /// The server asked for fewer commands, whatever they are about.
+    hold_until: Millis,
 }
 
 #[derive(Debug, Clone)]
@@ -156,6 +161,8 @@ impl Default for Outbox {
             next: 0,
             in_flight: 0,
             in_flight_max: COMMANDS_IN_FLIGHT_MAX,
+            window: COMMANDS_IN_FLIGHT_MAX,
+            hold_until: Millis::default(),
         }
     }
 }
@@ -195,12 +202,14 @@ impl Outbox {
         let entry = self.rows.remove(&order)?;
         if entry.row.state == RowState::Sent {
             self.in_flight -= 1;
+            self.window = (self.window + 1).min(self.in_flight_max);
         }
         Some(entry.row)
     }
 
-    /// The server asks for time: the row is sent again after a wait, of at least `retry_after_ms`.
-    pub fn retry(&mut self, txn: &TxnId, now: Millis, retry_after_ms: u64, dice: &mut Dice) {
+    /// The server asks for time with a row, by a refusal that [`is_passing`]: it is sent again after a wait, of at
+    /// least `retry_after_ms`. With `rate_limited` everything else waits as long as the server says, too.
+    pub fn retry(&mut self, txn: &TxnId, refusal: &Refusal, now: Millis, dice: &mut Dice) {
         let Some(entry) = self
             .index
             .get(txn)
@@ -212,8 +221,13 @@ impl Outbox {
             entry.row.state = RowState::Waiting;
             self.in_flight -= 1;
         }
-        let wait = dice.upto(ceiling_ms(entry.row.attempts.saturating_sub(1)));
-        entry.not_before = now.plus(retry_after_ms.saturating_add(wait));
+        let earliest = now.plus(refusal.retry_after_ms.unwrap_or_default());
+        let jitter = dice.upto(ceiling_ms(entry.row.attempts.saturating_sub(1)));
+        entry.not_before = earliest.plus(jitter);
+        self.window = (self.window / 2).max(1);
+        if refusal.code == RefusalCode::RateLimited {
+            self.hold_until = self.hold_until.max(earliest);
+        }
     }
 
     /// The connection is gone and with it every answer: all rows are to be sent, in order, with the same `txn`.
@@ -227,16 +241,17 @@ impl Outbox {
     /// What the server lets wait at once; never above [`COMMANDS_IN_FLIGHT_MAX`]. `[CM8]`
     pub fn limit_in_flight(&mut self, most: usize) {
         self.in_flight_max = most.clamp(1, COMMANDS_IN_FLIGHT_MAX);
+        self.window = self.window.min(self.in_flight_max);
     }
 
     /// Marks what may leave now as sent and hands out its frames, in order.
     pub fn due(&mut self, now: Millis, out: &mut Vec<ClientFrame>) {
-        if self.in_flight == self.rows.len() {
+        if self.in_flight == self.rows.len() || self.hold_until > now {
             return;
         }
         let mut blocked = BTreeSet::new();
         for entry in self.rows.values_mut() {
-            if self.in_flight >= self.in_flight_max {
+            if self.in_flight >= self.window {
                 return;
             }
             if entry.row.state == RowState::Sent {
@@ -262,6 +277,9 @@ impl Outbox {
     pub fn wake_at(&self, now: Millis) -> Option<Millis> {
         if self.in_flight == self.rows.len() {
             return None;
+        }
+        if self.hold_until > now {
+            return Some(self.hold_until);
         }
         self.rows
             .values()
@@ -365,7 +383,8 @@ mod tests {
         let mut dice = Dice::from_seed(1);
         let mut outbox = outbox(&[("a", 1)]);
         assert_eq!(due(&mut outbox, 0), "a");
-        outbox.retry(&txn("a"), Millis(100), 3_000, &mut dice);
+        let busy = Refusal::new(RefusalCode::Unavailable).retry_after_ms(3_000);
+        outbox.retry(&txn("a"), &busy, Millis(100), &mut dice);
         outbox.push(row("b", 1)).unwrap();
         outbox.push(row("c", 2)).unwrap();
         assert_eq!(due(&mut outbox, 100), "c");
@@ -390,6 +409,32 @@ mod tests {
         assert_eq!(out.len(), COMMANDS_IN_FLIGHT_MAX);
         outbox.take(&txn("t3")).unwrap();
         assert_eq!(due(&mut outbox, 0), format!("t{COMMANDS_IN_FLIGHT_MAX}"));
+    }
+
+    #[test]
+    fn a_server_that_asks_for_less_gets_less() {
+        // [CM8] [CM5]
+        let mut dice = Dice::from_seed(1);
+        let mut outbox = Outbox::default();
+        for number in 0..COMMANDS_IN_FLIGHT_MAX + 10 {
+            outbox.push(row(&format!("t{number}"), 1)).unwrap();
+        }
+        let mut out = Vec::new();
+        outbox.due(Millis(0), &mut out);
+        let slower = Refusal::new(RefusalCode::RateLimited).retry_after_ms(1_000);
+        for number in 4..COMMANDS_IN_FLIGHT_MAX {
+            outbox.retry(&txn(&format!("t{number}")), &slower, Millis(0), &mut dice);
+        }
+        outbox.push(row("other", 2)).unwrap();
+        assert_eq!(due(&mut outbox, 999), "", "whatever it is about");
+        assert_eq!(outbox.wake_at(Millis(0)), Some(Millis(1_000)));
+        for number in 0..4 {
+            outbox.take(&txn(&format!("t{number}"))).unwrap();
+        }
+        // Refused at first, then answered: a few at once, in the order in which they were given.
+        assert_eq!(due(&mut outbox, 60_000), "t4 t5 t6 t7 t8");
+        outbox.take(&txn("t4")).unwrap();
+        assert_eq!(due(&mut outbox, 60_000), "t9 t10");
     }
 
     #[test]

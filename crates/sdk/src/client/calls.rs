@@ -206,11 +206,11 @@ impl Client {
         self.ask_maybe(Method::DELETE, url).await
     }
 
-    /// Says that the room is read up to `seq`: `PUT /rooms/{room}/marker`.
-    pub async fn mark(&self, room: RoomId, seq: Seq) -> Result<Marker, Error> {
+    /// Says that the room is read up to `seq`: `PUT /rooms/{room}/marker`. None: the marker was there or beyond.
+    pub async fn mark(&self, room: RoomId, seq: Seq) -> Result<Option<Marker>, Error> {
         let url = self.of_room(room, &["marker"]);
         let answer: Option<MarkerAnswer> = self.tell(Method::PUT, url, &MoveMarker { seq }).await?;
-        Ok(answer.ok_or_else(super::no_body)?.marker)
+        Ok(answer.map(|answer| answer.marker))
     }
 
     /// The log itself: `GET /rooms/{room}/events?after=&limit=`.

@@ -77,6 +77,7 @@ impl State {
             actor,
             count: seq.0,
             txn,
+            answer: false,
             content: Some(Content::Known(Known::Message {
                 text: text.parse().unwrap(),
             })),
@@ -271,7 +272,10 @@ impl Socket {
                 }
                 // Older than the stream: said again. Newer: the stream brings it.
                 let old = sent.is_some_and(|sent| seq.0 <= sent);
-                let event = ServerFrame::Event(Box::new(state.event(seq)));
+                let event = ServerFrame::Event(Box::new(Event {
+                    answer: true,
+                    ..state.event(seq)
+                }));
                 Some(if old { vec![event] } else { Vec::new() })
             }
             ClientFrame::Mark { txn, room, .. } => {

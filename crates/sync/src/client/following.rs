@@ -3,8 +3,7 @@
 //! Owns: the rules by which an event is applied, kept back or passed over. Never: knows about sending.
 
 use tidings_protocol::{
-    Content, Cursor, Event, Follow, LogId, Refusal, RoomId, Seq, content::Known, frame::Welcome,
-    limits::OPEN_REPLAY_EVENTS_MAX,
+    Event, Follow, LogId, Refusal, RoomId, Seq, frame::Welcome, limits::OPEN_REPLAY_EVENTS_MAX,
 };
 
 use super::{
@@ -41,27 +40,23 @@ impl ClientSession {
         if self.paused {
             return;
         }
-        let fresh = reset || self.reach.cursor().is_none();
-        self.welcome_places(reset, fresh, &welcome);
-        self.user.welcome(reset, welcome.user_seq);
+        self.welcome_places(reset, &welcome);
+        // With `follow: all` the own user log is part of the stream, which begins at the cursor.
+        let replayed = self.follow == Follow::All && !reset && self.reach.cursor().is_some();
+        self.user.welcome(reset, replayed, welcome.user_seq);
         self.reach.welcome(reset, &welcome.cursor);
         self.reach.note_moved();
         out.push(Output::Welcome { reset, welcome });
         self.ask(out);
     }
 
-    fn welcome_places(&mut self, reset: bool, fresh: bool, welcome: &Welcome) {
+    fn welcome_places(&mut self, reset: bool, welcome: &Welcome) {
         for room in &welcome.left {
             self.places.remove(*room);
         }
         if self.follow == Follow::All {
             if reset {
                 self.places.clear();
-            }
-            // With a cursor of our own the stream begins somewhere before these heads.
-            for room in welcome.rooms.iter().filter(|_| fresh) {
-                self.places
-                    .with_new(room.id, |place| place.begins_after(room.head));
             }
         } else if reset {
             self.places.each(|place| {
@@ -98,71 +93,25 @@ impl ClientSession {
 
     pub(super) fn event(&mut self, now: Millis, event: Event, out: &mut Vec<Output>) {
         self.settle(&event, out);
-        if self.paused {
+        // What answers out of its place comes again in its place, if the log is followed.
+        if self.paused || event.answer {
             return;
         }
         let mut ready = Vec::new();
         match event.log {
             LogId::User(_) => self.user_event(now, event, out),
             LogId::Room(room) if self.follow == Follow::All => {
-                // With a `txn` it may be the answer to a command, perhaps to one that was answered already.
-                if event.txn.is_some() {
-                    self.early(room, event, &mut ready);
-                } else {
-                    self.reach.came(&event);
-                    self.in_turn(room, event, &mut ready);
-                }
-                self.release(&mut ready);
+                self.reach.came(&event);
+                let space = self.places.has_space();
+                self.places.with_new(room, |place| {
+                    place.begin_before(event.seq);
+                    place.offer(event, space, &mut ready);
+                });
             }
             LogId::Room(room) => {
                 self.places.offer(room, event, &mut ready);
             }
         }
-        out.extend(ready.into_iter().map(apply));
-    }
-
-    /// An event of a room in the order of the stream, when every room is followed.
-    fn in_turn(&mut self, room: RoomId, event: Event, ready: &mut Vec<Event>) {
-        let space = self.places.has_space();
-        self.places.with_new(room, |place| {
-            if place.held().is_some() {
-                place.offer(event, space, ready);
-            } else {
-                place.begin_with(event, ready);
-            }
-        });
-    }
-
-    /// What may be the answer to a command, when every room is followed. It may come before its turn, or long after
-    /// when the command was asked again; so it says nothing about how far the stream is.
-    fn early(&mut self, room: RoomId, event: Event, ready: &mut Vec<Event>) {
-        let is_past = self.reach.is_past(&event);
-        let begins = begins_room(&event);
-        let space = self.places.has_space();
-        self.places.with_new(room, |place| {
-            if place.held().is_some() {
-                place.offer(event, space, ready);
-            } else if is_past {
-                // It was in the stream before, or before the stream.
-            } else if begins || place.is_first(event.seq) {
-                place.begin_with(event, ready);
-            } else {
-                place.keep(event, space);
-            }
-        });
-    }
-
-    /// What was kept back is due when the stream has passed it.
-    pub(super) fn release(&mut self, ready: &mut Vec<Event>) {
-        let reach = &self.reach;
-        self.places.release(|event| reach.is_past(event), ready);
-    }
-
-    /// Everything up to here was sent. `[SB9]`
-    pub(super) fn cursor(&mut self, cursor: Cursor, out: &mut Vec<Output>) {
-        self.reach.told(cursor);
-        let mut ready = Vec::new();
-        self.release(&mut ready);
         out.extend(ready.into_iter().map(apply));
     }
 
@@ -248,11 +197,12 @@ impl ClientSession {
 }
 
 impl UserPlace {
-    fn welcome(&mut self, reset: bool, head: Seq) {
+    fn welcome(&mut self, reset: bool, replayed: bool, head: Seq) {
         match self.held {
             Some(held) if !reset => {
                 self.jump |= head.0.saturating_sub(held.0) > OPEN_REPLAY_EVENTS_MAX;
             }
+            None if replayed => self.jump = true,
             _ => {
                 self.held = Some(head);
                 self.jump = false;
@@ -263,13 +213,4 @@ impl UserPlace {
 
 fn apply(event: Event) -> Output {
     Output::Apply(Box::new(event))
-}
-
-/// Whether the event makes its actor a member: nothing before it is theirs to hear.
-fn begins_room(event: &Event) -> bool {
-    match event.content.as_ref().and_then(Content::known) {
-        Some(Known::RoomCreated { .. }) => true,
-        Some(Known::MemberJoined { user, .. }) => *user == event.actor,
-        _ => false,
-    }
 }

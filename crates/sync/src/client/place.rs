@@ -35,8 +35,6 @@ pub(super) struct Place {
     again_at: Millis,
     /// `open` or `hello` asked for this log on the present connection.
     pub(super) asked: bool,
-    /// Nothing is held, but the stream began after this; `follow: all` only.
-    base: Option<Seq>,
 }
 
 impl Place {
@@ -79,8 +77,8 @@ impl Place {
         }
     }
 
-    /// Keeps an event until its place is known; without space, only that it exists.
-    pub(super) fn keep(&mut self, event: Event, space: bool) {
+    /// Keeps an event until its turn; without space, only that it exists.
+    fn keep(&mut self, event: Event, space: bool) {
         if space {
             self.buffer.insert(event.seq, event);
         } else {
@@ -88,37 +86,9 @@ impl Place {
         }
     }
 
-    /// The stream begins when the log has this head.
-    pub(super) fn begins_after(&mut self, head: Seq) {
-        self.base = Some(head);
-    }
-
-    /// Whether nothing can come before this one, although nothing is held.
-    pub(super) fn is_first(&self, seq: Seq) -> bool {
-        seq == Seq(1) || self.base.is_some_and(|base| seq == base.next())
-    }
-
-    /// What was kept back although nothing is held, if its turn has come.
-    pub(super) fn release(&mut self, is_turn: impl Fn(&Event) -> bool, ready: &mut Vec<Event>) {
-        if self.held.is_none()
-            && !self.loading
-            && let Some(entry) = self.buffer.first_entry()
-            && is_turn(entry.get())
-        {
-            let event = entry.remove();
-            self.begin_with(event, ready);
-        }
-    }
-
-    /// The stream stands at this event, although nothing says what comes before it: what is kept back and leads up
-    /// to it without a gap counts, anything older does not.
-    pub(super) fn begin_with(&mut self, event: Event, ready: &mut Vec<Event>) {
-        let mut before = Seq(event.seq.0.saturating_sub(1));
-        while before > Seq::ZERO && self.buffer.contains_key(&before) {
-            before = Seq(before.0 - 1);
-        }
-        self.level(before, ready);
-        self.offer(event, true, ready);
+    /// The stream is at `seq`; if nothing is held, what comes before is not asked for.
+    pub(super) fn begin_before(&mut self, seq: Seq) {
+        self.held.get_or_insert(Seq(seq.0.saturating_sub(1)));
     }
 
     /// Everything up to `seq` is held.

@@ -120,14 +120,6 @@ impl Places {
             .any(Place::is_gap)
     }
 
-    /// Applies what was kept back before its turn, where the turn has come.
-    pub(super) fn release(&mut self, is_turn: impl Fn(&Event) -> bool, ready: &mut Vec<Event>) {
-        let rooms: Vec<RoomId> = self.uneasy.iter().copied().collect();
-        for room in rooms {
-            self.with(room, |place| place.release(&is_turn, ready));
-        }
-    }
-
     /// Asks for what is missing.
     pub(super) fn fetch(&mut self, now: Millis, out: &mut Vec<Output>) {
         for room in &self.uneasy {

@@ -62,12 +62,6 @@ impl Reach {
         }
     }
 
-    /// Whether the stream is past this event, so that all that comes before it in its log came.
-    pub(super) fn is_past(&self, event: &Event) -> bool {
-        let at = self.ahead.as_ref().map(|ahead| ahead.position(event.shard));
-        at.is_some_and(|at| at >= event.position)
-    }
-
     /// The connection is gone: what came and was not applied will come again.
     pub(super) fn lost(&mut self) {
         self.ahead.clone_from(&self.safe);

@@ -47,6 +47,7 @@ fn event(log: LogId, seq: u64, txn: Option<&str>) -> Event {
         actor: me(),
         count: seq,
         txn: txn.map(|txn| txn.parse().unwrap()),
+        answer: false,
         content: Some(Content::Known(Known::Message { text: text("hi") })),
     }
 }

@@ -35,7 +35,7 @@ struct Plan {
 
 const CALM: Plan = Plan {
     follow: Follow::Listed,
-    answers: Answers::InTurn,
+    answers: Answers::InPlace,
     moody: false,
     lossy: false,
     kicks: false,
@@ -158,21 +158,24 @@ fn check(plan: Plan) {
 
 #[test]
 fn listed_clients_converge() {
-    // [P3] [P4] [EV3]
-    check(CALM);
-    check(Plan {
-        moody: true,
-        lossy: true,
-        kicks: true,
-        restores: true,
-        ..CALM
-    });
+    // [P3] [P4] [EV3] [CM9]
+    for answers in [Answers::InPlace, Answers::AtOnce] {
+        let listed = Plan { answers, ..CALM };
+        check(listed);
+        check(Plan {
+            moody: true,
+            lossy: true,
+            kicks: true,
+            restores: true,
+            ..listed
+        });
+    }
 }
 
 #[test]
 fn clients_that_follow_all_converge_wherever_answers_come() {
-    // [P3] [P4] [CU2]
-    for answers in [Answers::InTurn, Answers::EarlyOnce, Answers::EarlyTwice] {
+    // [P3] [P4] [CU2] [CM9]
+    for answers in [Answers::InPlace, Answers::AtOnce] {
         let all = Plan {
             follow: Follow::All,
             answers,
@@ -192,7 +195,7 @@ fn clients_that_follow_all_converge_wherever_answers_come() {
 fn the_model_is_no_sham() {
     // What the auditors look at is not empty.
     let mut dice = Dice::from_seed(3);
-    let mut server = Server::new(Answers::InTurn);
+    let mut server = Server::new(Answers::InPlace);
     let mut caller = Caller::new(Follow::All, 3);
     caller.command(&mut server, room(1), 7);
     settle(&mut server, &mut caller, &mut dice);
@@ -207,17 +210,4 @@ fn the_model_is_no_sham() {
         Seq(server.log(LogId::Room(room(1))).len() as u64)
     );
     assert!(matches!(server.last_frame, Some(ClientFrame::Send { .. })));
-}
-
-#[test]
-fn an_answer_that_a_page_had_settled_does_not_move_the_cursor() {
-    // [CU2] Its second copy came before its turn, and looked like news.
-    run(
-        9,
-        Plan {
-            follow: Follow::All,
-            answers: Answers::EarlyOnce,
-            ..CALM
-        },
-    );
 }

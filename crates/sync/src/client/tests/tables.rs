@@ -96,6 +96,14 @@ impl Rig {
         self.frame(ServerFrame::Event(Box::new(in_room(number, seq, txn))))
     }
 
+    fn answer(&mut self, number: u128, seq: u64, txn: &str) -> String {
+        let event = Event {
+            answer: true,
+            ..in_room(number, seq, Some(txn))
+        };
+        self.frame(ServerFrame::Event(Box::new(event)))
+    }
+
     fn opened(&mut self, number: u128, from: u64) -> String {
         self.frame(ServerFrame::Opened {
             room: room(number),
@@ -540,21 +548,36 @@ fn with_follow_all_the_cursor_moves_with_each_event_but_never_over_a_gap() {
 }
 
 #[test]
-fn with_follow_all_an_early_answer_does_not_hide_what_comes_before_it() {
-    // [CM3] [CU2]
+fn what_came_behind_a_gap_does_not_count_after_a_loss() {
+    // [CU2] [P4]
+    let mut rig = Rig::all(Some(0), 3);
+    assert_eq!(rig.event(1, 1, None), "apply r1:1; resume");
+    assert_eq!(rig.event(1, 3, None), "fetch#1 r1>1");
+    rig.close(1006);
+    rig.wait();
+    rig.give(Input::Opened);
+    rig.greet(false, 3);
+    assert_eq!(rig.event(1, 2, None), "apply r1:2; resume");
+    assert_eq!(rig.positions(), [20]);
+}
+
+#[test]
+fn an_answer_out_of_its_place_moves_nothing() {
+    // [CM9]
     let mut rig = Rig::all(Some(0), 3);
     rig.command("a");
-    assert_eq!(rig.event(1, 4, Some("a")), "answered a=r1:4");
+    assert_eq!(rig.answer(1, 4, "a"), "answered a=r1:4");
     assert_eq!(rig.positions(), [0]);
-    assert_eq!(rig.event(1, 2, None), "apply r1:2; fetch#1 r1>2");
-    assert_eq!(rig.event(1, 3, None), "apply r1:3; apply r1:4; resume");
-    // Asked anew after a restart: the answer is old, and the stream is elsewhere.
-    let mut rig = Rig::all(None, 50);
+    assert_eq!(rig.event(1, 2, None), "apply r1:2; resume");
+    assert_eq!(rig.event(1, 3, None), "apply r1:3; resume");
+    assert_eq!(rig.event(1, 4, Some("a")), "apply r1:4; resume");
+    // Asked anew after a restart, the answer is old.
+    let mut rig = Rig::listed(&[(1, Some(50))]);
     rig.command("b");
-    assert_eq!(rig.event(1, 7, Some("b")), "answered b=r1:7");
-    assert_eq!(rig.event(1, 51, None), "apply r1:51; resume");
+    assert_eq!(rig.answer(1, 7, "b"), "answered b=r1:7");
     rig.command("c");
-    assert_eq!(rig.event(1, 52, Some("c")), "answered c=r1:52; apply r1:52");
+    assert_eq!(rig.answer(1, 60, "c"), "answered c=r1:60");
+    assert_eq!(rig.event(1, 51, None), "apply r1:51");
 }
 
 #[test]
@@ -564,7 +587,7 @@ fn with_follow_all_new_rooms_begin_with_their_first_event() {
     rig.command("a");
     assert_eq!(
         rig.event(7, 1, Some("a")),
-        "answered a=r7:1; apply r7:1",
+        "answered a=r7:1; apply r7:1; resume",
         "a room of one's own making"
     );
     let frame = ServerFrame::Room {
@@ -576,6 +599,24 @@ fn with_follow_all_new_rooms_begin_with_their_first_event() {
     assert_eq!(rig.event(8, 31, None), "apply r8:31; resume");
     assert_eq!(rig.frame(ServerFrame::Left { room: room(8) }), "left r8");
     assert_eq!(rig.event(8, 60, None), "apply r8:60; resume");
+}
+
+#[test]
+fn with_follow_all_the_user_log_begins_where_the_cursor_is() {
+    // [CU2]
+    let mut rig = Rig::new(Options {
+        follow: Follow::All,
+        resume: Resume {
+            cursor: Some(cursor(&[5])),
+            user_seq: None,
+        },
+        ..Options::default()
+    });
+    rig.give(Input::Start);
+    rig.give(Input::Opened);
+    rig.frame(ServerFrame::Ready(welcome(Vec::new(), cursor(&[5]), 9)));
+    assert_eq!(rig.frame(of_user(8)), "apply user:8; resume");
+    assert_eq!(rig.frame(of_user(9)), "apply user:9; resume");
 }
 
 #[test]

@@ -18,15 +18,13 @@ const SHARDS: u16 = 2;
 /// Further behind, an open room starts over.
 const REPLAY_MAX: u64 = 12;
 
-/// How answers to commands travel to a session that follows everything.
+/// How answers to commands travel when the session follows the log. `[CM9]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
-    /// In the order of the stream.
-    InTurn,
-    /// At once, and not again.
-    EarlyOnce,
-    /// At once, and again in turn.
-    EarlyTwice,
+    /// By the event in its place.
+    InPlace,
+    /// At once, and by the event in its place, too.
+    AtOnce,
 }
 
 pub(super) struct Server {
@@ -51,7 +49,6 @@ pub(super) struct Conn {
     user: Seq,
     /// The last position sent of each shard; `follow: all` only.
     sent: Vec<u64>,
-    early: BTreeSet<(LogId, Seq)>,
     /// Events that came after the user had left and before they were back.
     hidden: BTreeMap<RoomId, Vec<(Seq, Option<Seq>)>>,
 }
@@ -126,6 +123,7 @@ impl Server {
             actor,
             count: seq.0,
             txn,
+            answer: false,
             content: Some(Content::Known(known)),
         };
         self.logs.entry(log).or_default().push(event);
@@ -403,13 +401,10 @@ impl Server {
                     && !conn.is_hidden(room, seq)
             }
         };
-        let early = comes && conn.follow == Follow::All && answers != Answers::InTurn;
-        let early = early && log.room().is_some();
-        if early && answers == Answers::EarlyOnce {
-            conn.early.insert((log, seq));
-        }
-        if !comes || early {
-            self.say_event(log, seq);
+        if !comes || answers == Answers::AtOnce {
+            let mut event = self.log(log)[usize::try_from(seq.0).unwrap() - 1].clone();
+            event.answer = true;
+            self.say(ServerFrame::Event(Box::new(event)));
         }
     }
 
@@ -465,7 +460,7 @@ impl Server {
         let (log, seq) = self.shards[index][conn.sent[index] as usize];
         conn.sent[index] += 1;
         let LogId::Room(id) = log else { return };
-        if conn.is_hidden(id, seq) || conn.early.remove(&(log, seq)) {
+        if conn.is_hidden(id, seq) {
             return;
         }
         let begins = |range: &(Seq, Option<Seq>)| range.1 == Some(seq);
