@@ -16,6 +16,7 @@ import {
 import type { Clock, Random } from './clock.ts';
 import { Keeper } from './keeper.ts';
 import type { Locks } from './locks.ts';
+import { Lookups } from './lookups.ts';
 import { Marks } from './marks.ts';
 import { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
 import { RefusalError, type Rest } from './rest.ts';
@@ -31,12 +32,8 @@ import type { TimelineWindow } from './window.ts';
 /** Rooms followed with every event; those left longest ago go back to summaries. */
 const OPEN_ROOMS = 6;
 const PAGE = 50;
-/** How long profiles are gathered before they are asked for. */
-const USERS_GATHER_MS = 30;
 /** Events of one read of the log. */
 const FETCH_EVENTS = 200;
-/** Pages of members that are read; a list longer than this is not shown whole. */
-const MEMBER_PAGES_MAX = 20;
 
 export interface ClientOptions {
   rest: Rest;
@@ -59,6 +56,7 @@ export class Client {
   private readonly transports: Transport[];
   private readonly session: Session;
   private readonly keeper: Keeper;
+  private readonly lookups: Lookups;
   private readonly marks = new Marks();
   private readonly txns: TxnMaker;
   /** The name of this tab among those of the account. */
@@ -67,7 +65,6 @@ export class Client {
   private connection: Connection | null = null;
   private connections = 0;
   private cancelTimer: (() => void) | null = null;
-  private gatheringUsers = false;
   private opened: RoomId[] = [];
   private presence: Presence = 'online';
   private watched: UserId[] = [];
@@ -92,6 +89,7 @@ export class Client {
       unit: () => options.random.unit(),
     });
     this.keeper = new Keeper(options.storage, this.store, this.session, options.clock);
+    this.lookups = new Lookups(options.rest, this.store, options.clock, () => this.run());
     if (saved.place) this.store.restore(saved.place.me, saved.rooms, saved.users);
     this.release.push(this.locks.hold(lockOf(this.tab)));
     this.adopt(saved.rows);
@@ -206,15 +204,8 @@ export class Client {
   }
 
   /** Reads who is in a room. */
-  async readMembers(room: RoomId): Promise<void> {
-    let page = await this.rest.members(room);
-    const members = [...page.members];
-    for (let pages = 1; page.next && pages < MEMBER_PAGES_MAX; pages++) {
-      page = await this.rest.members(room, page.next);
-      members.push(...page.members);
-    }
-    this.store.putMembers(room, members);
-    this.run();
+  readMembers(room: RoomId): Promise<void> {
+    return this.lookups.members(room);
   }
 
   /** Makes the answer of a REST call known without waiting for the stream. */
@@ -226,7 +217,7 @@ export class Client {
   /** The profile of a user; it is asked for when it is missing. */
   user(id: UserId) {
     const profile = this.store.users.get(id);
-    if (!profile && this.store.users.want(id)) this.gatherUsers();
+    if (!profile && this.store.users.want(id)) this.lookups.look();
     return profile;
   }
 
@@ -316,8 +307,7 @@ export class Client {
       for (const effect of effects) this.perform(effect, now);
     }
     this.running = false;
-    for (const room of this.store.takeUnknown()) void this.learnRoom(room);
-    this.gatherUsers();
+    this.lookups.look();
     this.keeper.nudge();
     this.sleep(now);
     this.store.topics.tell();
@@ -456,31 +446,6 @@ export class Client {
       }
     } catch {
       this.session.failed(this.clock.now(), room);
-    }
-    this.run();
-  }
-
-  /** One became a member, and the stream told it by events alone. */
-  private async learnRoom(id: RoomId): Promise<void> {
-    const room = await this.rest.room(id).catch(() => null);
-    if (room && room.role !== null) this.learn((store) => store.putRoom(room));
-  }
-
-  private gatherUsers(): void {
-    if (this.gatheringUsers || !this.store.users.wants()) return;
-    this.gatheringUsers = true;
-    this.clock.after(USERS_GATHER_MS, () => void this.readUsers());
-  }
-
-  private async readUsers(): Promise<void> {
-    const ids = this.store.users.take();
-    try {
-      this.store.putUsers(await this.rest.users(ids));
-      this.gatheringUsers = false;
-    } catch {
-      // Names are asked for again when somebody looks at them.
-      this.store.users.failed(ids);
-      this.gatheringUsers = false;
     }
     this.run();
   }
