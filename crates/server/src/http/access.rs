@@ -37,3 +37,56 @@ pub(super) async fn read<T>(
     may_read(node, user, room).await?;
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_core::{Command, derive};
+    use tidings_protocol::{RoomKind, UserKind};
+
+    use crate::config::{Config, Settings};
+
+    async fn user(node: &Node, name: &str) -> UserId {
+        let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
+        let create = Command::CreateUser {
+            user,
+            username: name.parse().unwrap(),
+            display_name: name.parse().unwrap(),
+            kind: UserKind::Person,
+            password_hash: String::new(),
+        };
+        node.submit(user, None, create).await.unwrap();
+        user
+    }
+
+    #[tokio::test]
+    async fn one_who_is_removed_during_a_read_gets_nothing_of_it() {
+        // [P6] [RM5]
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            data: Some(folder.path().to_owned()),
+            password_threads: Some(1),
+            ..Settings::default()
+        };
+        let config = Config::load(None, settings).unwrap();
+        let node = Node::start(config, Vec::new()).await.unwrap();
+        let (ada, bob) = (user(&node, "ada").await, user(&node, "bob").await);
+        let room = derive::room_of_txn(ada, &"t-1".parse().unwrap());
+        let create = Command::CreateRoom {
+            room,
+            kind: RoomKind::Group,
+            visibility: Visibility::Private,
+            name: None,
+            members: vec![bob],
+        };
+        node.submit(ada, None, create).await.unwrap();
+        assert_eq!(read(&node, bob, room, async { Ok(1) }).await, Ok(1));
+        let during = async {
+            let remove = Command::RemoveMember { room, user: bob };
+            node.submit(ada, None, remove).await.unwrap();
+            Ok(1)
+        };
+        let refused = read(&node, bob, room, during).await.unwrap_err();
+        assert_eq!(refused.0.code, RefusalCode::NotFound);
+    }
+}

@@ -22,6 +22,7 @@ pub(crate) struct ListEvents {
     /// Events after this `seq`; from the first on without it.
     after: Option<Seq>,
     /// At most so many: 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct ListMembers {
     /// `next` of the page before.
     after: Option<UserId>,
     /// At most so many: 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -26,6 +26,7 @@ pub(crate) struct ListMessages {
     /// Half up to and including this `seq`, half after it.
     around: Option<Seq>,
     /// At most so many: 1 to 200.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct ListRooms {
     /// `next` of the page before; for public channels.
     after: Option<RoomId>,
     /// At most so many, 1 to 200; for public channels.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
