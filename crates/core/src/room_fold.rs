@@ -91,7 +91,8 @@ impl RoomFold {
 
     /// Folds one event. `[FO1]`
     pub fn apply(&mut self, event: &Event) -> Folded {
-        if event.log != LogId::Room(self.room) || event.seq <= self.head {
+        // An answer out of its place is no news. [CM9]
+        if event.log != LogId::Room(self.room) || event.seq <= self.head || event.answer {
             return Folded::Repeat;
         }
         if event.seq != self.head.next() {
