@@ -152,7 +152,21 @@ impl TestPostgres {
         .unwrap_or_else(|why| panic!("{why}"));
     }
 
-    /// `kill -9`, as a crash: what was not synced by the server is for its recovery.
+    /// Stops it without a word to anybody and without a checkpoint; the next start recovers.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub fn stop_immediately(&self) {
+        output(
+            self.program("pg_ctl")
+                .args(["stop", "--wait", "--mode", "immediate", "--pgdata"])
+                .arg(self.data()),
+        )
+        .unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// `kill -9` of the server and of every process it serves a connection with, as a crash: what was not synced is
+    /// for its recovery.
     ///
     /// # Panics
     /// When there is no server to kill.
@@ -161,8 +175,10 @@ impl TestPostgres {
             .map_err(|e| format!("no server to kill: {e}"))
             .and_then(|text| Ok(text.lines().next().ok_or("an empty pid file")?.to_owned()))
             .unwrap_or_else(|why| panic!("{why}"));
-        output(as_account(self.account.as_ref(), Path::new("kill")).args(["-9", &pid]))
-            .unwrap_or_else(|why| panic!("{why}"));
+        let mut kill = as_account(self.account.as_ref(), Path::new("kill"));
+        // The server first, so that it starts no other process; one that ended by itself meanwhile is no failure.
+        let _ = output(kill.arg("-9").arg(&pid).args(children(&pid)));
+        assert!(!alive(&pid), "PostgreSQL {pid} was not killed");
     }
 
     /// Runs SQL in a database, and gives what it prints: one line a row, columns apart by `|`.
@@ -224,6 +240,27 @@ impl TestPostgres {
         let tail: Vec<_> = log.lines().rev().take(20).collect();
         Err(format!("PostgreSQL did not start: {why}\n{tail:#?}"))
     }
+}
+
+/// The processes whose parent this is, where the system tells.
+fn children(parent: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|pid| stat(pid).is_some_and(|fields| fields.get(1).is_some_and(|p| p == parent)))
+        .collect()
+}
+
+/// Whether it runs still: a killed process may wait as a zombie for its parent.
+fn alive(pid: &str) -> bool {
+    stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z"))
+}
+
+/// The state, the parent and so on: what follows the name in parentheses (proc(5)).
+fn stat(pid: &str) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
 impl Default for TestPostgres {
