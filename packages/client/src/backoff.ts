@@ -1,10 +1,10 @@
 /**
  * When to come back after a connection ended: full jitter, doubling from 0.5 s to 60 s, by the
- * range of the close code. `[CL1]` `[CL3]`
+ * range of the close code. `[CL1]` `[CL3]` And which refusals are worth trying again.
  * It only computes; the session keeps the time.
  */
 
-import { comeBack } from '@tidings/protocol';
+import { comeBack, type Refusal } from '@tidings/protocol';
 
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_LATER_MS = 8_000;
@@ -22,4 +22,12 @@ export function backoffMax(code: number, attempt: number): number | null {
 export function backoff(code: number, attempt: number, unit: number): number | null {
   const max = backoffMax(code, attempt);
   return max === null ? null : Math.floor(unit * max);
+}
+
+/** Refusals that say nothing about what was asked: the same may succeed later. `[CM7]` */
+const PASSING: ReadonlySet<string> = new Set(['unavailable', 'internal', 'rate_limited']);
+
+/** Whether a refusal will pass by itself. */
+export function passes(refusal: Refusal): boolean {
+  return PASSING.has(refusal.code);
 }

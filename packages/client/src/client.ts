@@ -13,6 +13,7 @@ import {
   type TxnId,
   type UserId,
 } from '@tidings/protocol';
+import { passes } from './backoff.ts';
 import type { Clock, Random } from './clock.ts';
 import { Keeper } from './keeper.ts';
 import type { Locks } from './locks.ts';
@@ -411,8 +412,7 @@ export class Client {
     const txn = frame.txn;
     if (txn === undefined) return;
     if (frame.type === 'refused') {
-      const passing = ['unavailable', 'internal', 'rate_limited'].includes(frame.refusal.code);
-      this.marks.refused(txn, passing, now);
+      this.marks.refused(txn, passes(frame.refusal), now);
       const row = this.outbox.refused(txn, frame.refusal, now, this.random.unit());
       if (!row) return;
       this.store.topics.touch(`outbox:${row.room}`);

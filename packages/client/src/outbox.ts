@@ -6,7 +6,7 @@
  */
 
 import type { Command, Refusal, RoomId, TxnId } from '@tidings/protocol';
-import { backoffMax } from './backoff.ts';
+import { backoffMax, passes } from './backoff.ts';
 
 /** The commands that wait in the outbox. */
 export type OutboxCommand = Extract<
@@ -32,8 +32,6 @@ export interface OutboxRow {
 
 /** How long an answer may take before the command is sent again. */
 const ANSWER_MS = 20_000;
-/** Refusals that say nothing about the command itself. `[CM7]` */
-const PASSING: ReadonlySet<string> = new Set(['unavailable', 'internal', 'rate_limited']);
 
 /** What is kept in memory of a row's sending. */
 interface Attempt {
@@ -119,7 +117,7 @@ export class Outbox {
   refused(txn: TxnId, refusal: Refusal, now: number, unit: number): OutboxRow | undefined {
     const row = this.rows.get(txn);
     if (!row || row.state === 'failed') return row;
-    if (PASSING.has(refusal.code)) {
+    if (passes(refusal)) {
       const most = backoffMax(1006, row.attempts) ?? 0;
       const wait = refusal.retry_after_ms ?? Math.floor(most * (0.5 + unit / 2));
       this.attempts.set(txn, { notBefore: now + wait, sentAt: null });

@@ -24,6 +24,7 @@ export class RoomFeed {
   private reading = false;
   private readFailures = 0;
   private readAgainAt: number | null = null;
+  private openAgainAt: number | null = null;
 
   constructor(room: RoomId, held: Seq | null) {
     this.room = room;
@@ -33,6 +34,7 @@ export class RoomFeed {
   /** How it is asked for in `hello` and `open`. */
   asked(now: number): OpenRoom {
     if (this.gapSince !== null) this.gapSince = now;
+    this.openAgainAt = null;
     return this.held === null ? { room: this.room } : { room: this.room, after: this.held };
   }
 
@@ -43,8 +45,8 @@ export class RoomFeed {
 
   wakeAt(): number | null {
     const gap = this.gapSince === null ? null : this.gapSince + GAP_PATIENCE_MS;
-    if (this.readAgainAt === null) return gap;
-    return gap === null ? this.readAgainAt : Math.min(gap, this.readAgainAt);
+    const times = [gap, this.readAgainAt, this.openAgainAt].flatMap((time) => time ?? []);
+    return times.length ? Math.min(...times) : null;
   }
 
   disconnected(): void {
@@ -102,7 +104,15 @@ export class RoomFeed {
     this.readAgainAt = now + Math.floor(most * (0.5 + unit / 2));
   }
 
+  /** The server cannot follow it right now. */
+  openLater(at: number): void {
+    this.openAgainAt = at;
+  }
+
   tick(now: number, effects: Effect[]): void {
+    if (this.openAgainAt !== null && now >= this.openAgainAt) {
+      effects.push({ do: 'send', frame: { type: 'open', ...this.asked(now) } });
+    }
     if (this.readAgainAt !== null && now >= this.readAgainAt) {
       this.readAgainAt = null;
       if (this.held === null) this.reload(effects);

@@ -19,7 +19,7 @@ import {
   type UserId,
   type Welcome,
 } from '@tidings/protocol';
-import { backoff } from './backoff.ts';
+import { backoff, passes } from './backoff.ts';
 import { RoomFeed } from './room-feed.ts';
 import type { TransportName } from './transport.ts';
 
@@ -31,6 +31,8 @@ const PATIENCE_MS = 15_000;
 const PROOF_MS = 5_000;
 /** Openings over WebSocket that may fail before the next way is tried. */
 const FAILED_OPENS_MAX = 2;
+/** When a room whose opening failed for now is opened again. */
+const OPEN_AGAIN_MS = 5_000;
 /** How long the fallback is preferred before WebSocket is tried again. */
 const FALLBACK_MS = 300_000;
 
@@ -219,8 +221,7 @@ export class Session {
         return this.feeds.get(frame.room)?.opened(now, frame.from, frame.head, this.effects);
       case 'refused':
         if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
-        else this.effects.push({ do: 'pass', frame });
-        if (frame.room !== undefined && frame.txn === undefined) this.feeds.delete(frame.room);
+        else if (frame.room !== undefined) this.openRefused(now, frame, frame.room);
         return;
       case 'unchanged':
         this.effects.push({ do: 'answer', frame });
@@ -366,6 +367,15 @@ export class Session {
     for (const room of welcome.left ?? []) this.feeds.delete(room);
     if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
     this.enter('live');
+  }
+
+  private openRefused(now: number, frame: ServerFrame & { type: 'refused' }, room: RoomId): void {
+    if (passes(frame.refusal)) {
+      this.feeds.get(room)?.openLater(now + (frame.refusal.retry_after_ms ?? OPEN_AGAIN_MS));
+      return;
+    }
+    this.feeds.delete(room);
+    this.effects.push({ do: 'pass', frame });
   }
 
   private event(now: number, event: Event): void {

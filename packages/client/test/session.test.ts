@@ -302,6 +302,20 @@ describe('an open room', () => {
     ]);
   });
 
+  it('a room that cannot be opened right now is opened later', () => {
+    const bench = new Bench().live();
+    bench.session.open(0, ROOM, 1);
+    bench.take();
+    const refusal = { code: 'rate_limited', message: '', retry_after_ms: 700 };
+    bench.frame({ type: 'refused', room: ROOM, refusal });
+    expect(bench.wake()).toBe(700);
+    expect(bench.sent()).toEqual([{ type: 'open', room: ROOM, after: 1 }]);
+    bench.frame({ type: 'refused', room: ROOM, refusal: { code: 'not_found', message: '' } });
+    bench.take();
+    expect(bench.did('pass')).toHaveLength(1);
+    expect(bench.session.isOpen(ROOM)).toBe(false);
+  });
+
   it('[CM2] an answer is an answer, however old its event', () => {
     const bench = opened(5, 5, 5);
     bench.take();

@@ -197,11 +197,14 @@ describe('the SSE transport', () => {
   });
 
   it('says what a refused stream means', async () => {
-    const { frames, connection } = bench({ '/events': 401 });
-    await settle();
-    connection.send({ type: 'hello' });
-    await settle();
-    expect(frames).toEqual(['opened', CLOSE.unauthenticated]);
+    const codes = { 401: CLOSE.unauthenticated, 404: 1013, 429: CLOSE.rate_limited, 503: 1013 };
+    for (const [status, code] of Object.entries(codes)) {
+      const { frames, connection } = bench({ '/events': Number(status) });
+      await settle();
+      connection.send({ type: 'hello' });
+      await settle();
+      expect(frames).toEqual(['opened', code]);
+    }
   });
 
   it('[SB3] opens a room by reading its log', async () => {

@@ -137,7 +137,7 @@ class SseConnection implements Connection {
       }
     } catch (error) {
       if (this.over) return;
-      if (error instanceof RefusalError && error.status < 500) {
+      if (error instanceof RefusalError) {
         this.events.frame({ type: 'refused', room, refusal: error.refusal });
       } else {
         this.end(1006);
@@ -151,6 +151,6 @@ function closeCodeOf(error: unknown): number {
   if (!(error instanceof RefusalError)) return 1006;
   if (error.status === 401) return CLOSE.unauthenticated;
   if (error.status === 429) return CLOSE.rate_limited;
-  if (error.status >= 500) return 1013;
-  return CLOSE.bad_frame;
+  // A proxy's page, or trouble: it may be gone in a while.
+  return 1013;
 }
