@@ -213,8 +213,11 @@ fn sender_order(log: &Log, world: &World, found: &mut Vec<Finding>) {
             .map(|(index, op)| (&op.txn, index))
             .collect();
         for (room, events) in &log.rooms {
-            if stays(log, *room, client.user).len() > 1 {
-                // What was refused while they were away may be given again after what was sent since. [CM4]
+            let founders = 1 + world.options().users as u64;
+            let stays = stays(log, *room, client.user);
+            if !matches!(stays[..], [(joined, _)] if joined <= Seq(founders)) {
+                // What was refused before they came, or while they were away, may be given again after what was
+                // sent since. [CM4]
                 continue;
             }
             let mut last = None;

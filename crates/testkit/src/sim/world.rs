@@ -177,6 +177,12 @@ impl World {
         world
     }
 
+    /// How large the run is.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// A command before the run begins.
     async fn decree(&self, actor: UserId, command: Command) {
         let works: Arc<[Work]> = Arc::new([Work {
