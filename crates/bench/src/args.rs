@@ -96,6 +96,9 @@ pub(crate) struct FanoutArgs {
     /// Events under way at once; above 1 there is something to coalesce
     #[arg(long, default_value_t = 1)]
     pub(crate) in_flight: usize,
+    /// The reader sleeps between reads; then a sender that is slower than the reader also pays for waking it
+    #[arg(long)]
+    pub(crate) sleep: bool,
     /// Bytes of each message's text
     #[arg(long, default_value_t = 60)]
     pub(crate) text_bytes: usize,

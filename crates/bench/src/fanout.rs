@@ -132,15 +132,18 @@ impl Ours {
         let frame = send_frame("f-first", &self.room, &self.text);
         self.pool.say(self.sender, &frame);
         let mut found = None;
-        let mut left = self.sockets;
+        // The sender's own copy is waited for, too: it must not count later.
+        let mut left = self.sockets + 1;
         while left > 0 {
             self.pool.turn(None, &mut |id, _, what| {
                 if let Happening::Text(text) = what
-                    && id < self.sockets
                     && frames::is_event(text)
                 {
                     left -= 1;
-                    found = Some(tidings_websocket::text(&String::from_utf8_lossy(text)).to_vec());
+                    if id < self.sockets {
+                        let text = String::from_utf8_lossy(text);
+                        found = Some(tidings_websocket::text(&text).to_vec());
+                    }
                 }
             })?;
         }
@@ -192,7 +195,7 @@ pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
         args.sockets > 0 && args.users > 0 && args.in_flight > 0 && args.rounds > 0,
         "there is at least one of each"
     );
-    let report = Report::new("fanout", args.server.json);
+    let report = Report::new("fanout", args.server.json)?;
     let files = machine::files_max();
     ensure!(
         args.sockets + FILES_BESIDE <= files,
@@ -211,6 +214,7 @@ pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
         events: events.max(1),
         in_flight: args.in_flight,
         rate: args.rate,
+        spin: !args.sleep,
     };
     let (warm, one) = (plan(WARM_EVENTS), plan(args.events / args.rounds));
     let (mut our_side, mut bare_side) = (Side::default(), Side::default());
@@ -304,6 +308,7 @@ fn tell(
     report.put("events", ours.round.events);
     report.put("frame_bytes", frame_bytes);
     report.put("rate", args.rate);
+    report.put("reader_sleeps", args.sleep);
     report.put("cpu_ratio", known.then_some(ratio));
     report.put("cpu_ratio_without_commit", known.then_some(ratio_delivery));
     report.put("commit_cpu_us_per_event", known.then_some(commit_us));

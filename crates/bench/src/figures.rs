@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::machine::Machine;
+
 /// Durations of one kind, kept in steps of 100 ns, so that millions of them fit.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Latencies {
@@ -103,13 +105,19 @@ pub(crate) fn digits(value: f64) -> String {
 pub(crate) struct Report {
     json: bool,
     object: Map<String, Value>,
+    machine: Machine,
 }
 
 impl Report {
-    pub(crate) fn new(bench: &str, json: bool) -> Report {
+    pub(crate) fn new(bench: &str, json: bool) -> anyhow::Result<Report> {
         let mut object = Map::new();
         object.insert("bench".into(), bench.into());
-        Report { json, object }
+        let machine = Machine::now()?;
+        Ok(Report {
+            json,
+            object,
+            machine,
+        })
     }
 
     /// A line for people.
@@ -125,8 +133,15 @@ impl Report {
         self.object.insert(key.to_owned(), value.into());
     }
 
-    /// Prints the object, when it was asked for.
-    pub(crate) fn end(self) -> anyhow::Result<()> {
+    /// Says how much others disturbed, and prints the object when it was asked for.
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
+        let others = self.machine.others()?;
+        let cores = std::thread::available_parallelism()?;
+        self.say(&format!(
+            "others used {} of {cores} cores meanwhile",
+            digits(others)
+        ))?;
+        self.put("others_cores", others);
         if self.json {
             self.say(&Value::Object(self.object.clone()).to_string())?;
         }

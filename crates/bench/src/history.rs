@@ -23,6 +23,8 @@ use crate::{
 const IN_FLIGHT: usize = 100;
 /// The size that growth is measured from.
 const SMALL: usize = 1_000;
+/// More events than a room begins with: its creation, its members.
+const BEGINNING: usize = 10;
 /// Pages before anything counts.
 const WARM_PAGES: usize = 200;
 
@@ -55,7 +57,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<()> {
         args.messages > args.page && args.page > 0,
         "a room holds more than one page"
     );
-    let report = Report::new("history", args.server.json);
+    let report = Report::new("history", args.server.json)?;
     let server = Server::start(&args.server, None)?;
     let mut world = World::new(server.address(), 1)?;
     let room = world.room(0, &[])?;
@@ -111,6 +113,7 @@ fn fill(server: &Server, token: &str, room: &str, from: usize, upto: usize) -> a
         events: upto - from,
         in_flight: IN_FLIGHT,
         rate: None,
+        spin: false,
     };
     drive(&mut pool, sender..sender + 1, plan, |pool, at, count| {
         pool.with(sender, |conn| {
@@ -147,8 +150,8 @@ fn pages(
         if index == WARM_PAGES {
             before = server.cpu()?;
         }
-        // The room's first event is its creation; a place below a page's size would read less than a page.
-        let place = places.next(messages - args.page) + args.page + 1;
+        // A place nearer to the beginning than this would read less than a page.
+        let place = places.next(messages - args.page) + args.page + BEGINNING;
         let asked = ask(args, server, token, room, place);
         let one = Instant::now();
         let body = http.exchange(&asked)?;

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &IdleArgs) -> anyhow::Result<()> {
         args.connections > 0 && args.users > 0 && args.connections + FILES_BESIDE <= files,
         "a process here may hold {files} files, and there is at least one connection"
     );
-    let report = Report::new("idle", args.server.json);
+    let report = Report::new("idle", args.server.json)?;
     let server = Server::start(&args.server, None)?;
     let begun = server.memory()?;
     let mut world = World::new(server.address(), args.users)?;

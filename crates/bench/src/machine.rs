@@ -2,7 +2,10 @@
 //!
 //! Owns: reading and parsing. Never: guesses; what cannot be read is an error.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, anyhow};
 
@@ -55,9 +58,6 @@ impl Cpu {
 pub(crate) fn cpu(pid: u32) -> anyhow::Result<Cpu> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     let (user, system) = parse_stat(&stat).context("/proc/<pid>/stat does not parse")?;
-    let tick = |ticks: u64| {
-        Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
-    };
     let mut threads = Duration::ZERO;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may end while the list is read; it is then in the ticks alone.
@@ -66,8 +66,8 @@ pub(crate) fn cpu(pid: u32) -> anyhow::Result<Cpu> {
         }
     }
     Ok(Cpu {
-        user: tick(user),
-        system: tick(system),
+        user: ticks(user),
+        system: ticks(system),
         threads,
     })
 }
@@ -115,6 +115,49 @@ pub(crate) fn kernel() -> anyhow::Result<Kernel> {
     })
 }
 
+/// What the whole machine did since a moment, to tell how much of it was not ours.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    began: Instant,
+    busy: Duration,
+    own: Duration,
+}
+
+impl Machine {
+    /// From now on.
+    pub(crate) fn now() -> anyhow::Result<Machine> {
+        Ok(Machine {
+            began: Instant::now(),
+            busy: ticks(busy_ticks(&read("/proc/stat")?).context("no cpu in /proc/stat")?),
+            own: own()?,
+        })
+    }
+
+    /// Cores that others kept busy since then, on average: other programs, and the kernel on nobody's behalf.
+    pub(crate) fn others(&self) -> anyhow::Result<f64> {
+        let now = Machine::now()?;
+        let busy = now.busy.saturating_sub(self.busy).as_secs_f64();
+        let own = now.own.saturating_sub(self.own).as_secs_f64();
+        let elapsed = now.began.duration_since(self.began).as_secs_f64();
+        Ok(((busy - own) / elapsed).max(0.0))
+    }
+}
+
+/// CPU of this process and its children, those that ended too.
+fn own() -> anyhow::Result<Duration> {
+    let stat = read("/proc/self/stat")?;
+    let ended = fields(&stat, 13).context("/proc/self/stat does not parse")?;
+    let mut all = cpu(std::process::id())?.total() + ticks(ended.0 + ended.1);
+    for task in fs::read_dir("/proc/self/task")? {
+        let children = fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        for pid in children.split_ascii_whitespace() {
+            // One that ends just now is counted among those that ended, next time.
+            all += cpu(pid.parse()?).map_or(Duration::ZERO, |cpu| cpu.total());
+        }
+    }
+    Ok(all)
+}
+
 /// How many files this process may hold open.
 pub(crate) fn files_max() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -127,11 +170,34 @@ fn read(path: &str) -> anyhow::Result<String> {
     fs::read_to_string(path).map_err(|error| anyhow!("cannot read {path}: {error}"))
 }
 
-/// User and system ticks; the name in parentheses may hold spaces and parentheses itself.
+/// User and system ticks.
 fn parse_stat(stat: &str) -> Option<(u64, u64)> {
+    fields(stat, 11)
+}
+
+/// Two numbers after the name, which may hold spaces and parentheses itself.
+fn fields(stat: &str, skip: usize) -> Option<(u64, u64)> {
     let (_, after) = stat.rsplit_once(')')?;
-    let mut fields = after.split_ascii_whitespace().skip(11);
+    let mut fields = after.split_ascii_whitespace().skip(skip);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// Ticks that all cores together were not idle, from the first line of `/proc/stat`.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let all: Vec<u64> = stat
+        .strip_prefix("cpu ")?
+        .lines()
+        .next()?
+        .split_ascii_whitespace()
+        .map_while(|word| word.parse().ok())
+        .collect();
+    // user nice system idle iowait irq softirq steal; guest time is in user already.
+    let busy = [0, 1, 2, 5, 6, 7];
+    busy.iter().map(|index| all.get(*index)).sum()
+}
+
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn first_number(text: &str) -> Option<u64> {
@@ -163,6 +229,14 @@ mod tests {
         assert_eq!(parse_stat(stat), Some((111, 222)));
         assert_eq!(parse_stat("7 (a) S 1"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn what_is_idle_or_a_guest_does_not_count_as_busy() {
+        let stat = "cpu  1 2 4 1000 1000 8 16 32 1000 1000\ncpu0 9 9 9 9\n";
+        assert_eq!(busy_ticks(stat), Some(63));
+        assert_eq!(busy_ticks("cpu  1 2"), None);
+        assert_eq!(fields("7 (a) S 1 2 3", 1), Some((1, 2)));
     }
 
     #[test]
@@ -211,5 +285,6 @@ mod tests {
         assert!(after.user + after.system >= before.user + before.system);
         assert!(kernel().unwrap().slab > 0);
         assert!(files_max() > 0);
+        assert!(Machine::now().unwrap().others().unwrap() >= 0.0);
     }
 }

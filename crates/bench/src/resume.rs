@@ -41,7 +41,6 @@ struct Storms {
     elapsed: Duration,
     latencies: Latencies,
     cpu: Cpu,
-    /// The slowest of any round.
     resets: usize,
     moved: usize,
 }
@@ -179,6 +178,7 @@ fn away(args: &ResumeArgs, server: &Server, world: &mut World) -> anyhow::Result
         events: args.away_events,
         in_flight: IN_FLIGHT,
         rate: None,
+        spin: false,
     };
     drive(&mut pool, sender..sender + 1, plan, |pool, at, count| {
         pool.with(sender, |conn| {
@@ -254,7 +254,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
         "a process here may hold {files} files; that is fewer than {} connections need",
         args.connections
     );
-    let report = Report::new("resume", args.server.json);
+    let report = Report::new("resume", args.server.json)?;
     // One core serves, so that a rate is that of a core.
     let mut server = Server::start(&args.server, Some(1))?;
     let mut world = World::new(server.address(), args.users)?;
@@ -283,6 +283,7 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     let mut restarted = Storms::default();
     let start = server.restart()?;
     if start.is_some() {
+        world.moved(server.address())?;
         pool = Pool::new(server.address())?;
         cursors = storm(&server, &world, &mut pool, &cursors, &mut restarted)?;
         leave(&mut pool)?;

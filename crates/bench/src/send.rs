@@ -272,7 +272,7 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<()> {
         "one session has all rooms open, at most {}",
         tidings_protocol::limits::OPEN_ROOMS_MAX
     );
-    let report = Report::new("send", args.server.json);
+    let report = Report::new("send", args.server.json)?;
     let span = Duration::from_secs(args.seconds);
     let mut senders = Senders::begin(args)?;
     senders.full(args.in_flight, WARM)?;

@@ -46,6 +46,12 @@ impl World {
         Ok(World { http, accounts })
     }
 
+    /// The server is elsewhere now.
+    pub(crate) fn moved(&mut self, address: SocketAddr) -> anyhow::Result<()> {
+        self.http = Http::connect(address)?;
+        Ok(())
+    }
+
     /// Makes a private group of `owner` with these members; returns its id.
     pub(crate) fn room(&mut self, owner: usize, members: &[usize]) -> anyhow::Result<String> {
         let token = self.accounts[owner].token.clone();
