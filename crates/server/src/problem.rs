@@ -63,7 +63,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = render(&self.0, None);
+        let mut response = render(&self.0, status_of(self.0.code), None);
         response.extensions_mut().insert(self.0);
         response
     }
@@ -87,20 +87,23 @@ pub fn refusal_of_store(error: &StoreError) -> Refusal {
     }
 }
 
-/// The whole answer, with the request's id once it is known.
-pub(crate) fn render(refusal: &Refusal, request_id: Option<&str>) -> Response {
+fn status_of(code: RefusalCode) -> StatusCode {
+    StatusCode::from_u16(code.status()).expect("every code has a status of HTTP")
+}
+
+/// The whole answer, with the request's id once it is known. The status is the code's, or what a handler made of it.
+pub(crate) fn render(refusal: &Refusal, status: StatusCode, request_id: Option<&str>) -> Response {
     let code = refusal.code;
     let body = ProblemBody {
         kind: format!("urn:tidings:refusal:{}", code.as_str()),
         title: code.message().to_owned(),
-        status: code.status(),
+        status: status.as_u16(),
         code,
         detail: refusal.message.clone(),
         request_id: request_id.map(str::to_owned),
         retry_after_ms: refusal.retry_after_ms,
     };
     let body = serde_json::to_vec(&body).expect("a problem is plain data, which always encodes");
-    let status = StatusCode::from_u16(code.status()).expect("every code has a status of HTTP");
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -134,7 +137,7 @@ mod tests {
             .unwrap();
         for &code in RefusalCode::ALL {
             let refusal = Refusal::new(code).retry_after_ms(1_500);
-            let response = render(&refusal, Some("r-1"));
+            let response = render(&refusal, status_of(code), Some("r-1"));
             assert_eq!(response.status().as_u16(), code.status());
             assert_eq!(response.headers()["content-type"], CONTENT_TYPE);
             assert_eq!(response.headers()["cache-control"], "private, no-store");

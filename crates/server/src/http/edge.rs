@@ -72,8 +72,7 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
 /// The problem again, now with the request's id, and with what layers added to it.
 fn with_request_id(response: Response, refusal: &Refusal, id: &str) -> Response {
     let (parts, _) = response.into_parts();
-    let mut again = problem::render(refusal, Some(id));
-    *again.status_mut() = parts.status;
+    let mut again = problem::render(refusal, parts.status, Some(id));
     for (name, value) in &parts.headers {
         if *name != header::CONTENT_LENGTH {
             again.headers_mut().insert(name.clone(), value.clone());

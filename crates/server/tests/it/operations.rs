@@ -137,6 +137,15 @@ async fn unknown_addresses_and_methods_are_problems() {
 }
 
 #[tokio::test]
+async fn what_is_no_handshake_is_told_so_in_one_form() {
+    // [RE3]
+    let server = Server::start().await;
+    let answer = server.call("GET", "/api/v1/socket").send().await;
+    answer.refuses(426, "bad_request");
+    assert_eq!(answer.headers["upgrade"], "websocket");
+}
+
+#[tokio::test]
 async fn a_node_says_whether_it_lives_and_serves() {
     let server = Server::start().await;
     let ada = server.user("ada").await;
