@@ -204,6 +204,15 @@ impl Core {
         }
     }
 
+    /// Whether a peer's session was ended, and only its connection is left. True for one that is gone.
+    fn is_ending(&self, id: PeerId) -> bool {
+        match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.is_closing(),
+            Some(_) => false,
+            None => true,
+        }
+    }
+
     /// An SSE body took a piece: if its wire was full, there is room again.
     pub fn took(self: &Rc<Self>, id: PeerId) {
         let was_full = match self.hub.borrow_mut().wire(id) {

@@ -131,6 +131,12 @@ impl SocketWire {
         self.broken
     }
 
+    /// Whether the session was ended from this side.
+    #[must_use]
+    pub const fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     fn send(&mut self, bytes: &Bytes) {
         debug_assert!(self.pending.is_none(), "a full wire is not sent to");
         if self.broken || self.closing || self.pending.is_some() {

@@ -96,6 +96,10 @@ impl Core {
     }
 
     fn message(self: &Rc<Self>, id: PeerId, message: Incoming) {
+        // A session that was ended gives no more commands, however long its client keeps the connection.
+        if self.is_ending(id) {
+            return;
+        }
         match message {
             Incoming::Frame(frame) => self.frame(id, *frame),
             Incoming::Unreadable(txn, detail) => {
@@ -302,6 +306,10 @@ fn decode(
 }
 
 fn json(text: &str) -> Incoming {
+    // Serde would also take a list of the type and the fields' values, which nobody means. `[FR2]`
+    if !text.trim_start().starts_with('{') {
+        return Incoming::Bad(CloseCode::BadFrame);
+    }
     match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) => Incoming::Frame(Box::new(frame)),
         Err(error) => unreadable(serde_json::from_str(text).ok(), error.to_string()),
@@ -309,6 +317,10 @@ fn json(text: &str) -> Incoming {
 }
 
 fn msgpack(bytes: &[u8]) -> Incoming {
+    // The first byte of a map, in its three lengths. `[FR2]`
+    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+        return Incoming::Bad(CloseCode::BadFrame);
+    }
     match rmp_serde::from_slice::<ClientFrame>(bytes) {
         Ok(frame) => Incoming::Frame(Box::new(frame)),
         Err(error) => unreadable(rmp_serde::from_slice(bytes).ok(), error.to_string()),
@@ -336,7 +348,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_or_ends_the_session() {
         // [FR2]
-        assert!(matches!(json("[1]"), Incoming::Bad(CloseCode::BadFrame)));
+        for list in ["[1]", r#"["ping"]"#] {
+            assert!(matches!(json(list), Incoming::Bad(CloseCode::BadFrame)));
+        }
+        let list = rmp_serde::to_vec_named(&["ping"]).unwrap();
+        assert!(matches!(msgpack(&list), Incoming::Bad(CloseCode::BadFrame)));
         assert!(matches!(
             json("nonsense"),
             Incoming::Bad(CloseCode::BadFrame)

@@ -8,5 +8,7 @@ mod operations;
 mod origins;
 mod rooms;
 mod server;
+mod socket;
 mod strangers;
 mod trace;
+mod world;

@@ -1,0 +1,143 @@
+//! Typing and presence: who is told, and who is not. `[SG1]` to `[SG3]`
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn typing_reaches_others_who_have_the_room_open() {
+    // [SG2]
+    let world = World::new().await;
+    let (room, [ada, lin, eve]) = world.with_room("designers", ["ada", "lin", "eve"]).await;
+    world.remove(&ada, &room, &eve).await;
+    let mut typist = world.open(&ada, &room).await;
+    let mut own = world.open(&ada, &room).await;
+    let mut readers = [world.open(&lin, &room).await, world.open(&lin, &room).await];
+    let mut listed = world.listed(&lin).await;
+    let mut stranger = world.listed(&eve).await;
+    for on in [true, false] {
+        typist
+            .send(&json!({ "type": "typing", "room": room, "on": on }))
+            .await;
+        for reader in &mut readers {
+            assert_eq!(
+                reader.expect("typing").await,
+                json!({ "type": "typing", "room": room, "user": ada.id, "on": on })
+            );
+        }
+    }
+    // A stranger's typing reaches nobody.
+    stranger
+        .send(&json!({ "type": "typing", "room": room, "on": true }))
+        .await;
+    stranger.settled().await;
+    typist.say(&room, "done").await;
+    let [one, two] = &mut readers;
+    for session in [&mut own, one, two] {
+        let frames = session
+            .until("done", |f| f["content"]["text"] == "done")
+            .await;
+        assert!(!frames.iter().any(|f| f["type"] == "typing"), "{frames:?}");
+    }
+    let frames = listed.until("a summary", |f| f["type"] == "rooms").await;
+    assert!(!frames.iter().any(|f| f["type"] == "typing"));
+    assert!(typist.seen.iter().all(|f| f["type"] != "typing"));
+    // Who left hears no more typing, and is not heard.
+    world.remove(&ada, &room, &lin).await;
+    for reader in &mut readers {
+        reader.expect("left").await;
+        reader
+            .send(&json!({ "type": "typing", "room": room, "on": true }))
+            .await;
+        reader.settled().await;
+    }
+    typist
+        .send(&json!({ "type": "typing", "room": room, "on": true }))
+        .await;
+    typist.say(&room, "again").await;
+    let frames = own
+        .until("again", |f| f["content"]["text"] == "again")
+        .await;
+    assert!(!frames.iter().any(|f| f["type"] == "typing"), "{frames:?}");
+    let next = world.group("others", &ada, &[&lin]).await;
+    for reader in &mut readers {
+        let frames = reader
+            .until("the other room", |f| f["room"]["id"] == next.as_str())
+            .await;
+        assert!(!frames.iter().any(|f| f["type"] == "typing"), "{frames:?}");
+    }
+}
+
+/// What a session heard of each user's presence, in order.
+fn heard(frames: &[Value], user: &str) -> Vec<String> {
+    frames
+        .iter()
+        .filter(|f| f["type"] == "presence")
+        .flat_map(|f| f["users"].as_array().unwrap())
+        .filter(|u| u["user"] == user)
+        .map(|u| u["status"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn presence_is_told_among_those_who_share_a_room() {
+    // [SG3] RELIABILITY 4.34
+    let world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let eve = world.user("eve").await;
+    let mut watcher = world.open(&ada, &room).await;
+    watcher
+        .send(&json!({ "type": "watch", "users": [lin.id, eve.id] }))
+        .await;
+    let now = watcher.expect("presence").await;
+    assert_eq!(
+        now["users"],
+        json!([{ "user": lin.id, "status": "offline" }])
+    );
+    // Nobody tells of eve, though she comes first.
+    let stranger = world.listed(&eve).await;
+    let mut one = world.listed(&lin).await;
+    let told = |status: &'static str| {
+        let lin = lin.id.clone();
+        move |f: &Value| {
+            heard(std::slice::from_ref(f), &lin)
+                .last()
+                .is_some_and(|s| s == status)
+        }
+    };
+    watcher.find("online", told("online")).await;
+    one.send(&json!({ "type": "presence", "status": "away" }))
+        .await;
+    watcher.find("away", told("away")).await;
+    // As present as the most present session.
+    let two = world.listed(&lin).await;
+    watcher.find("online", told("online")).await;
+    two.close().await;
+    watcher.find("away", told("away")).await;
+    one.close().await;
+    watcher.find("offline", told("offline")).await;
+    stranger.close().await;
+    assert_eq!(heard(&watcher.seen, &eve.id), Vec::<String>::new());
+    // The list is replaced; who shares no room hears nothing.
+    watcher.send(&json!({ "type": "watch", "users": [] })).await;
+    watcher.settled().await;
+    let mut outside = world.listed(&eve).await;
+    outside
+        .send(&json!({ "type": "watch", "users": [lin.id, ada.id] }))
+        .await;
+    assert_eq!(outside.expect("presence").await["users"], json!([]));
+    let mut third = world.listed(&lin).await;
+    let mut second = world.open(&ada, &room).await;
+    second
+        .send(&json!({ "type": "watch", "users": [lin.id] }))
+        .await;
+    second.find("online", told("online")).await;
+    third
+        .send(&json!({ "type": "presence", "status": "away" }))
+        .await;
+    second.find("away", told("away")).await;
+    for silent in [&mut watcher, &mut outside] {
+        let frames = silent.settled().await;
+        assert_eq!(heard(&frames, &lin.id), Vec::<String>::new());
+    }
+}
