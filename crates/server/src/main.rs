@@ -42,6 +42,8 @@ enum Command {
     Doctor(Settings),
     /// Print the settings in effect, secrets masked
     Settings(Settings),
+    /// Measure this machine, each figure beside a bare loop of the same run
+    Bench(tidings_bench::BenchArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Print the AsyncAPI document
@@ -73,6 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(settings) => migrate(&load(settings)?),
         Command::Doctor(settings) => tidings_server::doctor::run(&load(settings)?),
         Command::Settings(settings) => print(&serde_json::to_string_pretty(&load(settings)?)?),
+        Command::Bench(args) => tidings_bench::run(args),
         Command::Openapi => print(&tidings_server::http::docs::openapi().to_pretty_json()?),
         Command::Asyncapi => print(&serde_json::to_string_pretty(
             &tidings_server::http::docs::asyncapi(),
