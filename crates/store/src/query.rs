@@ -104,11 +104,32 @@ queries! {
     LOG_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.log = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
     /// A piece of one shard: shard, after, limit.
     SHARD_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3");
-    /// A piece of one shard as a user may see it: user, shard, after, upto, limit.
+    /// A piece of one shard as a user may see it, by looking at each of its events: user, shard, after, upto, limit.
     VISIBLE_AFTER = concat!("SELECT ", event_columns!(), " FROM events e LEFT JOIN members m ON m.room = e.log AND m.\"user\" = $1 \
         WHERE e.shard = $2 AND e.position > $3 AND e.position <= $4 \
         AND (e.log = $1 OR (e.position >= m.joined_position AND (m.joined = true OR e.position <= m.left_position))) \
         ORDER BY e.position LIMIT $5");
+
+    /// The rooms in which a user may have something to see after a position of their shard: user, after. Rooms of
+    /// other shards have positions of their own, and are for the asker to leave out.
+    ROOMS_MOVED = "SELECT m.room FROM members m JOIN rooms r ON r.id = m.room \
+        WHERE m.\"user\" = $1 AND r.head_position > $2 AND (m.joined = true OR m.left_position > $2)";
+    /// The same piece for one who was away long, by looking into those rooms alone: user, shard, after, upto, limit,
+    /// rooms. In each log `seq` and position grow together, so its first event after the position is found by halving
+    /// (`low` to `high`), and no more than `limit` of its events can be in the answer.
+    /// (CROSS JOIN fixes the order of the join on SQLite.)
+    VISIBLE_IN_ROOMS = concat!("WITH RECURSIVE halved (log, low, high, floor, ceiling) AS ( \
+        SELECT m.room, CAST(1 AS bigint), r.head + 1, \
+        CASE WHEN m.joined_position > $3 THEN m.joined_position ELSE $3 + 1 END, \
+        CASE WHEN m.joined = true OR m.left_position > $4 THEN $4 ELSE m.left_position END \
+        FROM members m JOIN rooms r ON r.id = m.room WHERE m.\"user\" = $1 AND m.room = ANY($6) \
+        UNION ALL SELECT u.id, CAST(1 AS bigint), u.head + 1, $3 + 1, $4 FROM users u WHERE u.id = $1 \
+        UNION ALL SELECT h.log, \
+        CASE WHEN e.position >= h.floor THEN h.low ELSE (h.low + h.high) / 2 + 1 END, \
+        CASE WHEN e.position >= h.floor THEN (h.low + h.high) / 2 ELSE h.high END, h.floor, h.ceiling \
+        FROM halved h JOIN events e ON e.log = h.log AND e.seq = (h.low + h.high) / 2 WHERE h.low < h.high) \
+        SELECT ", event_columns!(), " FROM halved h CROSS JOIN events e \
+        WHERE h.low = h.high AND e.log = h.log AND e.seq >= h.low AND e.seq < h.low + $5 AND e.shard = $2 AND e.position <= h.ceiling ORDER BY e.position LIMIT $5");
 
     /// A room.
     ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1");

@@ -8,7 +8,7 @@ use std::{path::PathBuf, sync::Arc};
 use tidings_core::{Device, Entry, Member, Needs, Room, State, StoredEvent, User};
 use tidings_protocol::{
     Cursor, Epoch, LogId, MemberInfo, Position, RoomId, RoomSummary, Seq, ShardId, UserId,
-    UserProfile, Username,
+    UserProfile, Username, number::NUMBER_MAX,
 };
 
 use crate::{
@@ -57,7 +57,7 @@ pub struct Store(Arc<Backend>);
 
 enum Backend {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 /// One statement: `read!(self, s => question(s, …))`.
@@ -92,7 +92,9 @@ impl Store {
                 Backend::Sqlite(Sqlite::open(Some(path.clone())).await?)
             }
             StoreConfig::SqliteMemory => Backend::Sqlite(Sqlite::open(None).await?),
-            StoreConfig::Postgres { url } => Backend::Postgres(Postgres::open(url).await?),
+            StoreConfig::Postgres { url } => {
+                Backend::Postgres(Box::new(Postgres::open(url).await?))
+            }
         };
         Ok(Store(Arc::new(backend)))
     }
@@ -196,7 +198,10 @@ impl Store {
         upto: Position,
         limit: u32,
     ) -> Result<Vec<StoredEvent>> {
-        read!(self, s => log::visible_after(s, user, shard, after, upto, limit))
+        // No position is above the head, and none above it is a number of the databases.
+        let upto = upto.min(Position(NUMBER_MAX));
+        let shards = self.shards();
+        snapshot!(self, s => log::visible_after(s, shards, user, shard, after, upto, limit))
     }
 
     /// What `hello` is answered from, in one snapshot; none when there is no such user. The caller has checked that

@@ -16,12 +16,15 @@ use std::{
         Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// The role that owns everything on the server; it needs no password.
 const ROLE: &str = "tidings";
 /// How often starting is tried: a port may be taken meanwhile, processes of a killed server may still be ending.
 const STARTS_MAX: u32 = 50;
+/// How long killed processes may take to end: the system frees their memory first.
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A PostgreSQL server that belongs to this test process.
 #[derive(Debug)]
@@ -175,10 +178,17 @@ impl TestPostgres {
             .map_err(|e| format!("no server to kill: {e}"))
             .and_then(|text| Ok(text.lines().next().ok_or("an empty pid file")?.to_owned()))
             .unwrap_or_else(|why| panic!("{why}"));
+        let mut all = children(&pid);
+        // The server first, so that it starts no other process.
+        all.insert(0, pid);
         let mut kill = as_account(self.account.as_ref(), Path::new("kill"));
-        // The server first, so that it starts no other process; one that ended by itself meanwhile is no failure.
-        let _ = output(kill.arg("-9").arg(&pid).args(children(&pid)));
-        assert!(!alive(&pid), "PostgreSQL {pid} was not killed");
+        // One that ended by itself meanwhile is no failure.
+        let _ = output(kill.arg("-9").args(&all));
+        let killed = Instant::now();
+        while all.iter().any(|pid| alive(pid)) {
+            assert!(killed.elapsed() < KILL_TIMEOUT, "{all:?} still run");
+            std::thread::yield_now();
+        }
     }
 
     /// Runs SQL in a database, and gives what it prints: one line a row, columns apart by `|`.

@@ -25,6 +25,8 @@ pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
+/// The rows of one statement, once they are there.
+type Rows<'a> = BoxFuture<'a, Result<Vec<Row>>>;
 /// Puts the rows of one statement into the state.
 type Place<'a> = Box<dyn FnOnce(Vec<Row>, &mut State) -> Result<()> + Send + 'a>;
 
@@ -34,11 +36,11 @@ pub(super) async fn locked(
     needs: &Needs,
 ) -> Result<(Position, State)> {
     // All of them are sent in this order before the first answer is waited for.
-    let begin: BoxFuture<'_, Result<Vec<Row>>> = Box::pin(async {
+    let begin: Rows<'_> = Box::pin(async {
         session.begin().await?;
         Ok(Vec::new())
     });
-    let lock: BoxFuture<'_, Result<Vec<Row>>> =
+    let lock: Rows<'_> =
         Box::pin(async move { session.query(name::LOCK_HEAD, &[&i64::from(shard.0)]).await });
     let (loads, places) = loads(session, needs);
     let sent: Vec<_> = [begin, lock].into_iter().chain(loads).collect();
@@ -60,11 +62,8 @@ pub(super) async fn locked(
 const IN_ORDER_MAX: usize = 30;
 
 /// The statements for what is needed, and what to do with their rows.
-fn loads<'a>(
-    session: &'a Session,
-    needs: &'a Needs,
-) -> (Vec<BoxFuture<'a, Result<Vec<Row>>>>, Vec<Place<'a>>) {
-    let mut loads: Vec<BoxFuture<'a, Result<Vec<Row>>>> = Vec::new();
+fn loads<'a>(session: &'a Session, needs: &'a Needs) -> (Vec<Rows<'a>>, Vec<Place<'a>>) {
+    let mut loads: Vec<Rows<'a>> = Vec::new();
     let mut places: Vec<Place<'a>> = Vec::new();
     macro_rules! load {
         ($asked:expr, $name:ident, [$($param:expr),*], $place:expr) => {

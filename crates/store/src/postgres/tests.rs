@@ -1,17 +1,98 @@
-//! Every statement prepares on a real server.
+//! Every statement prepares on a real server, each by an index, on connections that commit durably.
 
 use tidings_testkit::postgres::TestPostgres;
 
 use super::{Session, migrate, session, statements};
+use crate::error::StoreError;
+
+async fn database() -> (String, Session) {
+    let url = TestPostgres::shared().fresh_database();
+    let config = session::config(&url).unwrap();
+    migrate::migrate(&config).await.unwrap();
+    (url, Session::open(&config, &[]).await.unwrap())
+}
+
+fn all() -> impl Iterator<Item = session::Named> {
+    session::reads().into_iter().chain(statements::names())
+}
 
 #[tokio::test]
 async fn every_statement_prepares() {
-    let config = session::config(&TestPostgres::shared().fresh_database()).unwrap();
-    migrate::migrate(&config).await.unwrap();
-    let session = Session::open(&config, &[]).await.unwrap();
-    for (name, text) in session::reads().into_iter().chain(statements::names()) {
+    let (_, session) = database().await;
+    for (name, text) in all() {
         if let Err(error) = session.client().prepare(text).await {
             panic!("{name}: {error:?}\n{text}");
         }
     }
+}
+
+/// `shards` has 16 rows, and whether any user exists needs one row of them.
+const MAY_SCAN: [&str; 2] = ["HEADS", "LOAD_ANY_USER"];
+
+#[tokio::test]
+async fn no_statement_scans_a_table() {
+    let (_, session) = database().await;
+    let client = session.client();
+    // The plan for any values, as a connection keeps it after a few uses.
+    let generic = "SET plan_cache_mode = force_generic_plan";
+    client.batch_execute(generic).await.unwrap();
+    for (name, text) in all().filter(|(name, _)| !MAY_SCAN.contains(name)) {
+        let params = client.prepare(text).await.unwrap().params().len();
+        let nulls = vec!["NULL"; params].join(", ");
+        let values = if params == 0 {
+            String::new()
+        } else {
+            format!("({nulls})")
+        };
+        let explain =
+            format!("PREPARE q AS {text}; EXPLAIN (COSTS OFF) EXECUTE q{values}; DEALLOCATE q");
+        let plan: Vec<_> = client
+            .simple_query(&explain)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error:?}"))
+            .into_iter()
+            .filter_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            })
+            .collect();
+        assert!(!plan.is_empty(), "{name}");
+        let scans = plan.iter().any(|line| line.contains("Seq Scan"));
+        assert!(!scans, "{name}: {plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn commits_are_synchronous_whatever_the_database_says() {
+    let (url, _) = database().await;
+    let server = TestPostgres::shared();
+    let name = url.rsplit('=').next().unwrap();
+    let _ = server.sql(
+        &url,
+        &format!("ALTER DATABASE {name} SET synchronous_commit = off"),
+    );
+    assert_eq!(server.sql(&url, "SHOW synchronous_commit").trim(), "off");
+    let config = session::config(&url).unwrap();
+    let session = Session::open(&config, &[]).await.unwrap();
+    let text = "SHOW synchronous_commit";
+    let row = session.client().query_one(text, &[]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "on");
+}
+
+#[tokio::test]
+async fn a_frozen_holder_of_a_lock_makes_others_unavailable_not_stuck() {
+    let (url, holder) = database().await;
+    let lock = "BEGIN; SELECT head FROM shards WHERE shard = 0 FOR UPDATE";
+    holder.client().batch_execute(lock).await.unwrap();
+    let config = session::config(&url).unwrap();
+    let session = Session::open(&config, &statements::names()).await.unwrap();
+    // As for every connection, only less patient.
+    let impatient = "SET lock_timeout = '50ms'";
+    session.client().batch_execute(impatient).await.unwrap();
+    let needs = tidings_core::Needs::default();
+    let waited = super::load::locked(&session, tidings_protocol::ShardId(0), &needs).await;
+    assert!(
+        matches!(waited, Err(StoreError::Unavailable(_))),
+        "{waited:?}"
+    );
 }

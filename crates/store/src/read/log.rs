@@ -3,7 +3,7 @@
 //! Owns: reading events as stored. Never: parses a body; unknown kinds pass as they are.
 
 use tidings_core::StoredEvent;
-use tidings_protocol::{LogId, Position, Seq, ShardId, UserId};
+use tidings_protocol::{LogId, Position, RoomId, Seq, ShardId, UserId};
 
 use crate::{
     decode,
@@ -42,20 +42,34 @@ pub(crate) async fn shard_after<S: Snapshot>(
     s.rows(&query::SHARD_AFTER, params, decode::event).await
 }
 
+/// Positions up to which all events of a shard are looked at: some milliseconds. Beyond it only the user's rooms are,
+/// so that a week away costs what happened in them, not what happened on the server.
+const LOOKED_AT_MAX: u64 = 4_096;
+
+/// Run in a snapshot, for those who were away long.
 pub(crate) async fn visible_after<S: Snapshot>(
     s: &S,
+    shards: u16,
     user: UserId,
     shard: ShardId,
     after: Position,
     upto: Position,
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    let params = vec![
+    let mut params = vec![
         user.bytes().into(),
         Param::Int(shard.0.into()),
         after.0.into(),
         upto.0.into(),
         limit.into(),
     ];
-    s.rows(&query::VISIBLE_AFTER, params, decode::event).await
+    if upto.0.saturating_sub(after.0) <= LOOKED_AT_MAX {
+        return s.rows(&query::VISIBLE_AFTER, params, decode::event).await;
+    }
+    let moved = vec![user.bytes().into(), after.0.into()];
+    let mut moved = s.rows(&query::ROOMS_MOVED, moved, decode::room_id).await?;
+    moved.retain(|room| LogId::Room(*room).shard(shards) == shard);
+    params.push(Param::Ids(moved.into_iter().map(RoomId::bytes).collect()));
+    s.rows(&query::VISIBLE_IN_ROOMS, params, decode::event)
+        .await
 }

@@ -47,7 +47,8 @@ fn no_statement_scans_a_table() {
         }
         let steps = plan(&connection, text);
         for step in &steps {
-            let list = step.contains("rarray") || step.contains("VIRTUAL TABLE");
+            // Lists that came with the question, and what a recursive query has found so far.
+            let list = step.contains("VIRTUAL TABLE") || step == "SCAN h";
             assert!(!step.starts_with("SCAN") || list, "{name}: {steps:#?}");
         }
     }

@@ -5,13 +5,13 @@ use tidings_store::{Store, StoreConfig};
 use tidings_testkit::postgres::TestPostgres;
 
 /// A database of this test alone.
-pub struct Database {
-    pub config: StoreConfig,
+pub(crate) struct Database {
+    pub(crate) config: StoreConfig,
     folder: Option<TempDir>,
 }
 
 impl Database {
-    pub fn sqlite() -> Database {
+    pub(crate) fn sqlite() -> Database {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("tidings.db");
         Database {
@@ -20,7 +20,7 @@ impl Database {
         }
     }
 
-    pub fn postgres() -> Database {
+    pub(crate) fn postgres() -> Database {
         let url = TestPostgres::shared().fresh_database();
         Database {
             config: StoreConfig::Postgres { url },
@@ -29,12 +29,12 @@ impl Database {
     }
 
     /// A handle of its own: as another process on SQLite, as another node on PostgreSQL.
-    pub async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         Store::open(&self.config).await.unwrap()
     }
 
     /// Runs SQL beside the store, and gives the rows: columns apart by `|`.
-    pub fn sql(&self, text: &str) -> Vec<String> {
+    pub(crate) fn sql(&self, text: &str) -> Vec<String> {
         match &self.config {
             StoreConfig::Sqlite { path } => sqlite(path, text),
             StoreConfig::Postgres { url } => {
@@ -46,7 +46,7 @@ impl Database {
     }
 
     /// Every byte of the database's files, where there are files to look into.
-    pub fn file_bytes(&self) -> Vec<u8> {
+    pub(crate) fn file_bytes(&self) -> Vec<u8> {
         let Some(folder) = &self.folder else {
             return Vec::new();
         };

@@ -6,7 +6,7 @@ use tidings_store::StoreConfig;
 
 use crate::{Database, world::*};
 
-pub async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
+pub(crate) async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -83,7 +83,7 @@ pub async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
     }
 }
 
-pub async fn an_unknown_kind_passes_through(db: Database) {
+pub(crate) async fn an_unknown_kind_passes_through(db: Database) {
     // [EV5]
     let store = db.open().await;
     let ada = user(&store, "ada").await;

@@ -71,7 +71,11 @@ impl Made {
             self.messages[step.a % self.messages.len()]
         };
         // Now and then through a wrong room.
-        let in_room = if step.b % 17 == 0 { room } else { in_room };
+        let in_room = if step.b.is_multiple_of(17) {
+            room
+        } else {
+            in_room
+        };
         let command = match step.what {
             0 => Command::CreateRoom {
                 room: RoomId::from_bits(id()),
@@ -171,7 +175,7 @@ fn message_of(room: RoomId, number: usize) -> Command {
     message(room, &format!("message {number}"))
 }
 
-pub fn the_state_after_a_batch_is_what_a_fresh_load_shows(db: Database) {
+pub(crate) fn the_state_after_a_batch_is_what_a_fresh_load_shows(db: Database) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = runtime.block_on(db.open());
     let mut runner = TestRunner::new(Config {
@@ -220,7 +224,8 @@ async fn play(store: &Store, script: &[Step]) {
         let shard = |sent: &Sent| sent.2.log(sent.0).shard(store.shards());
         let sent = (actor, txn, command);
         let fits = waiting.first().is_none_or(|w| shard(w) == shard(&sent));
-        if !(step.same_batch && fits) && !waiting.is_empty() {
+        let goes_along = step.same_batch && fits;
+        if !goes_along && !waiting.is_empty() {
             checked(store, &mut made, std::mem::take(&mut waiting)).await;
         }
         waiting.push(sent);

@@ -14,7 +14,7 @@ fn seqs(page: &MessagePage) -> Vec<u64> {
     page.messages.iter().map(|m| m.seq.0).collect()
 }
 
-pub async fn pages_end_where_the_messages_end(db: Database) {
+pub(crate) async fn pages_end_where_the_messages_end(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -57,7 +57,7 @@ pub async fn pages_end_where_the_messages_end(db: Database) {
     }
 }
 
-pub async fn a_page_shows_messages_as_they_are_now(db: Database) {
+pub(crate) async fn a_page_shows_messages_as_they_are_now(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -132,7 +132,7 @@ pub async fn a_page_shows_messages_as_they_are_now(db: Database) {
     assert_eq!(last.unwrap().text, Some("é".repeat(140)));
 }
 
-pub async fn an_empty_or_missing_room_has_empty_pages(db: Database) {
+pub(crate) async fn an_empty_or_missing_room_has_empty_pages(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let empty = group(&store, ada, &[]).await;

@@ -3,6 +3,8 @@
 //! Owns: what both databases must do alike. What only one of them can do wrong is in its own module at the end.
 //! Never: skips; without PostgreSQL's programs the suite fails and says how to get them.
 
+#![allow(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
 mod database;
 mod erasure;
 mod fold;
@@ -80,5 +82,6 @@ on_both! {
     txns::a_retry_after_reopening_gets_the_first_answer,
     txns::a_txn_with_another_command_is_refused,
     visible::a_user_sees_a_room_from_joining_to_leaving,
+    visible::one_who_was_away_long_sees_the_same,
     visible::pages_of_what_is_visible_join_without_a_gap,
 }

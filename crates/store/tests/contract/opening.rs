@@ -12,7 +12,7 @@ async fn refusal(db: &Database) -> String {
     }
 }
 
-pub async fn what_was_committed_is_there_after_reopening(db: Database) {
+pub(crate) async fn what_was_committed_is_there_after_reopening(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -47,7 +47,7 @@ pub async fn what_was_committed_is_there_after_reopening(db: Database) {
     assert_eq!(say(&store, ada, room, "again").await.seq, said.seq.next());
 }
 
-pub async fn a_newer_database_is_refused(db: Database) {
+pub(crate) async fn a_newer_database_is_refused(db: Database) {
     drop(db.open().await);
     db.sql(
         "INSERT INTO migrations (version, name, checksum, applied_at) VALUES (999, '0999_later.sql', 'x', 0)",
@@ -59,14 +59,14 @@ pub async fn a_newer_database_is_refused(db: Database) {
     );
 }
 
-pub async fn a_changed_migration_is_refused(db: Database) {
+pub(crate) async fn a_changed_migration_is_refused(db: Database) {
     drop(db.open().await);
     db.sql("UPDATE migrations SET checksum = 'another' WHERE version = 1");
     let why = refusal(&db).await;
     assert!(why.contains("must never be changed"), "{why}");
 }
 
-pub async fn a_foreign_database_is_refused(db: Database) {
+pub(crate) async fn a_foreign_database_is_refused(db: Database) {
     db.sql("CREATE TABLE recipes (name text)");
     let why = refusal(&db).await;
     assert!(why.contains("a database of its own"), "{why}");
@@ -74,7 +74,7 @@ pub async fn a_foreign_database_is_refused(db: Database) {
     assert_eq!(db.sql("SELECT count(*) FROM recipes"), ["0"]);
 }
 
-pub async fn two_may_open_a_new_database_at_once(db: Database) {
+pub(crate) async fn two_may_open_a_new_database_at_once(db: Database) {
     let open = || {
         let config = db.config.clone();
         tokio::spawn(async move { Store::open(&config).await.unwrap() })

@@ -9,7 +9,7 @@ fn names(users: &[UserProfile]) -> Vec<&str> {
     users.iter().map(|u| u.username.as_str()).collect()
 }
 
-pub async fn users_are_found_by_name_and_prefix(db: Database) {
+pub(crate) async fn users_are_found_by_name_and_prefix(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     for name in ["adam", "bob", "ad_x"] {
@@ -55,7 +55,7 @@ pub async fn users_are_found_by_name_and_prefix(db: Database) {
     assert_eq!(store.profiles(&[]).await.unwrap(), []);
 }
 
-pub async fn devices_sign_in_and_out(db: Database) {
+pub(crate) async fn devices_sign_in_and_out(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let mut devices = Vec::new();
@@ -83,7 +83,7 @@ pub async fn devices_sign_in_and_out(db: Database) {
     assert_eq!(store.devices(ada).await.unwrap().len(), 2);
 }
 
-pub async fn rooms_and_members_are_listed_in_pages(db: Database) {
+pub(crate) async fn rooms_and_members_are_listed_in_pages(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -141,7 +141,7 @@ pub async fn rooms_and_members_are_listed_in_pages(db: Database) {
     assert_eq!(owner.role, Role::Owner);
 }
 
-pub async fn sharing_a_room_is_seen_while_it_lasts(db: Database) {
+pub(crate) async fn sharing_a_room_is_seen_while_it_lasts(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;

@@ -39,7 +39,7 @@ async fn writer(store: Store, actor: UserId, rooms: Vec<RoomId>, name: &'static 
     acknowledged
 }
 
-pub async fn two_writers_leave_no_gap_and_lose_nothing(db: Database) {
+pub(crate) async fn two_writers_leave_no_gap_and_lose_nothing(db: Database) {
     let (a, b) = (db.open().await, db.open().await);
     let ada = user(&a, "ada").await;
     let bob = user(&b, "bob").await;
@@ -85,7 +85,7 @@ pub async fn two_writers_leave_no_gap_and_lose_nothing(db: Database) {
     }
 }
 
-pub async fn a_panic_in_a_decision_rolls_back_and_harms_nobody(db: Database) {
+pub(crate) async fn a_panic_in_a_decision_rolls_back_and_harms_nobody(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -106,7 +106,7 @@ pub async fn a_panic_in_a_decision_rolls_back_and_harms_nobody(db: Database) {
     assert_eq!(said.position, heads[usize::from(shard.0)].next());
 }
 
-pub async fn a_batch_with_a_gap_is_not_written(db: Database) {
+pub(crate) async fn a_batch_with_a_gap_is_not_written(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -137,7 +137,7 @@ pub async fn a_batch_with_a_gap_is_not_written(db: Database) {
     assert_eq!(say(&store, ada, room, "y").await.seq, Seq(3));
 }
 
-pub async fn nothing_is_written_without_entries(db: Database) {
+pub(crate) async fn nothing_is_written_without_entries(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let needs = Needs {
@@ -161,7 +161,7 @@ pub async fn nothing_is_written_without_entries(db: Database) {
     assert_eq!(user.password_hash, "$argon2id$of-ada");
 }
 
-pub async fn a_caller_who_goes_away_harms_nobody(db: Database) {
+pub(crate) async fn a_caller_who_goes_away_harms_nobody(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;

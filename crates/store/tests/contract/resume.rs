@@ -12,7 +12,7 @@ fn rooms(resume: &Resume) -> BTreeSet<RoomId> {
     resume.rooms.iter().map(|room| room.id).collect()
 }
 
-pub async fn everything_without_a_cursor(db: Database) {
+pub(crate) async fn everything_without_a_cursor(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -66,7 +66,7 @@ pub async fn everything_without_a_cursor(db: Database) {
     assert_eq!(store.resume(nobody, None).await.unwrap(), None);
 }
 
-pub async fn only_what_moved_with_a_cursor(db: Database) {
+pub(crate) async fn only_what_moved_with_a_cursor(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -88,7 +88,7 @@ pub async fn only_what_moved_with_a_cursor(db: Database) {
     assert_eq!(rooms(&resume), BTreeSet::from([quiet, busy, new]));
 }
 
-pub async fn rooms_left_and_joined_again(db: Database) {
+pub(crate) async fn rooms_left_and_joined_again(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -119,7 +119,7 @@ pub async fn rooms_left_and_joined_again(db: Database) {
     assert_eq!(resume.left, []);
 }
 
-pub async fn markers_moved_on_another_device(db: Database) {
+pub(crate) async fn markers_moved_on_another_device(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -151,7 +151,7 @@ pub async fn markers_moved_on_another_device(db: Database) {
     assert_eq!(resume.left, [other]);
 }
 
-pub async fn own_messages_count_as_read(db: Database) {
+pub(crate) async fn own_messages_count_as_read(db: Database) {
     // [FO4]
     let store = db.open().await;
     let ada = user(&store, "ada").await;

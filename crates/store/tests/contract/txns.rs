@@ -4,7 +4,7 @@ use tidings_protocol::{LogId, RefusalCode, Seq};
 
 use crate::{Database, world::*};
 
-pub async fn a_retry_gets_the_first_answer(db: Database) {
+pub(crate) async fn a_retry_gets_the_first_answer(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -19,7 +19,7 @@ pub async fn a_retry_gets_the_first_answer(db: Database) {
     happened(run_with(&store, eve, Some("t1"), message(room, "hello")).await);
 }
 
-pub async fn a_retry_within_one_batch_gets_the_first_answer(db: Database) {
+pub(crate) async fn a_retry_within_one_batch_gets_the_first_answer(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -34,7 +34,7 @@ pub async fn a_retry_within_one_batch_gets_the_first_answer(db: Database) {
     assert_eq!(log, vec![first]);
 }
 
-pub async fn a_retry_after_reopening_gets_the_first_answer(db: Database) {
+pub(crate) async fn a_retry_after_reopening_gets_the_first_answer(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
@@ -46,7 +46,7 @@ pub async fn a_retry_after_reopening_gets_the_first_answer(db: Database) {
     assert_eq!(store.room(room).await.unwrap().unwrap().head, first.seq);
 }
 
-pub async fn a_txn_with_another_command_is_refused(db: Database) {
+pub(crate) async fn a_txn_with_another_command_is_refused(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;

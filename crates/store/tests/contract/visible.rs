@@ -1,7 +1,7 @@
 //! What a follower of everything may see: membership intervals, in order of position. [P6]
 
 use tidings_core::StoredEvent;
-use tidings_protocol::{Position, ShardId, UserId};
+use tidings_protocol::{LogId, Position, RoomId, ShardId, UserId};
 use tidings_store::Store;
 
 use crate::{Database, world::*};
@@ -27,7 +27,7 @@ async fn all(store: &Store, user: UserId, page: u32) -> Vec<StoredEvent> {
     seen
 }
 
-pub async fn a_user_sees_a_room_from_joining_to_leaving(db: Database) {
+pub(crate) async fn a_user_sees_a_room_from_joining_to_leaving(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -65,7 +65,7 @@ pub async fn a_user_sees_a_room_from_joining_to_leaving(db: Database) {
     assert!(after.contains(&left));
 }
 
-pub async fn pages_of_what_is_visible_join_without_a_gap(db: Database) {
+pub(crate) async fn pages_of_what_is_visible_join_without_a_gap(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;
     let bob = user(&store, "bob").await;
@@ -92,4 +92,94 @@ pub async fn pages_of_what_is_visible_join_without_a_gap(db: Database) {
         20
     );
     assert!(whole.iter().all(|e| e.log.room() != Some(rooms[1])));
+}
+
+/// More events than are looked at one by one.
+const MANY: usize = 4_500;
+
+pub(crate) async fn one_who_was_away_long_sees_the_same(db: Database) {
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let bob = user(&store, "bob").await;
+    let busy = group(&store, ada, &[]).await;
+    let shard = LogId::Room(busy).shard(store.shards());
+    // Rooms of the busy room's shard: one that bob is in, one he leaves, one he comes to late.
+    let on_shard = async |members: &[UserId]| loop {
+        let room = RoomId::from_bits(id());
+        if LogId::Room(room).shard(store.shards()) == shard {
+            break group_of(&store, ada, room, members).await;
+        }
+    };
+    let stays = on_shard(&[bob]).await;
+    let leaves = on_shard(&[bob]).await;
+    let comes = on_shard(&[]).await;
+    let mut rounds = 0;
+    let mut chatter = async || {
+        for room in [stays, leaves, comes] {
+            say(&store, ada, room, &format!("round {rounds}")).await;
+        }
+        let sent = (0..MANY / 3).map(|_| (ada, None, message(busy, "not for bob")));
+        batch(&store, sent.collect()).await.unwrap();
+        rounds += 1;
+    };
+    chatter().await;
+    let left = leave(&store, bob, leaves).await;
+    chatter().await;
+    let add = tidings_core::Command::AddMember {
+        room: comes,
+        user: bob,
+    };
+    let came = happened(run(&store, ada, add).await);
+    chatter().await;
+
+    let head = store.heads().await.unwrap()[usize::from(shard.0)];
+    assert!(head.0 > MANY as u64);
+    let everything = store
+        .shard_after(shard, Position::ZERO, 100_000)
+        .await
+        .unwrap();
+    let may_see = |e: &&StoredEvent| match e.log {
+        LogId::User(user) => user == bob,
+        LogId::Room(room) if room == stays => e.seq.0 >= 3,
+        LogId::Room(room) if room == leaves => e.seq.0 >= 3 && e.position <= left.position,
+        LogId::Room(room) if room == comes => e.position >= came.position,
+        LogId::Room(_) => false,
+    };
+    for after in [0, 1, left.position.0 - 1, left.position.0] {
+        for (upto, page) in [
+            (head, 1000),
+            (Position(u64::MAX), 3),
+            (Position(head.0 - 1), 1),
+        ] {
+            let (mut seen, mut last) = (Vec::new(), Position(after));
+            loop {
+                let found = store
+                    .visible_after(bob, shard, last, upto, page)
+                    .await
+                    .unwrap();
+                let Some(event) = found.last() else { break };
+                last = event.position;
+                seen.extend(found);
+            }
+            let expected: Vec<_> = everything
+                .iter()
+                .filter(|e| e.position.0 > after && e.position <= upto)
+                .filter(may_see)
+                .cloned()
+                .collect();
+            assert_eq!(seen, expected, "after {after} up to {upto}");
+        }
+    }
+}
+
+async fn group_of(store: &Store, owner: UserId, room: RoomId, members: &[UserId]) -> RoomId {
+    let command = tidings_core::Command::CreateRoom {
+        room,
+        kind: tidings_protocol::RoomKind::Group,
+        visibility: tidings_protocol::Visibility::Private,
+        name: None,
+        members: members.to_vec(),
+    };
+    happened(run(store, owner, command).await);
+    room
 }

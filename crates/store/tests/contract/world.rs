@@ -8,17 +8,17 @@ use tidings_protocol::{
 use tidings_store::{Commit, Store, StoreError};
 
 /// A command with who sends it and under which `txn`.
-pub type Sent = (UserId, Option<TxnId>, Command);
+pub(crate) type Sent = (UserId, Option<TxnId>, Command);
 /// What became of it.
-pub type Answer = Result<Executed, Refusal>;
+pub(crate) type Answer = Result<Executed, Refusal>;
 
 /// A fresh id; later ones sort later.
-pub fn id() -> u128 {
+pub(crate) fn id() -> u128 {
     uuid::Uuid::now_v7().as_u128()
 }
 
 /// A fresh user's id on a shard.
-pub fn user_on(store: &Store, shard: u16) -> UserId {
+pub(crate) fn user_on(store: &Store, shard: u16) -> UserId {
     loop {
         let user = UserId::from_bits(id());
         if LogId::User(user).shard(store.shards()).0 == shard % store.shards() {
@@ -27,12 +27,12 @@ pub fn user_on(store: &Store, shard: u16) -> UserId {
     }
 }
 
-pub fn txn(text: &str) -> TxnId {
+pub(crate) fn txn(text: &str) -> TxnId {
     text.parse().unwrap()
 }
 
 /// What a batch needs, its txns included.
-pub fn needs(commands: &[Sent]) -> Needs {
+pub(crate) fn needs(commands: &[Sent]) -> Needs {
     let mut needs = Needs::default();
     for (actor, txn, command) in commands {
         command.needs(*actor, &mut needs);
@@ -46,7 +46,7 @@ pub fn needs(commands: &[Sent]) -> Needs {
 }
 
 /// Decides a batch as the engine does.
-pub fn decide(
+pub(crate) fn decide(
     shard: ShardId,
     head: Position,
     mut state: State,
@@ -71,7 +71,7 @@ pub fn decide(
 }
 
 /// Sends a batch for one shard.
-pub async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answer>, StoreError> {
+pub(crate) async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answer>, StoreError> {
     let shard = commands[0].2.log(commands[0].0).shard(store.shards());
     let needs = needs(&commands);
     store
@@ -82,18 +82,23 @@ pub async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answer>, St
 }
 
 /// Sends one command, which must reach the database.
-pub async fn run(store: &Store, actor: UserId, command: Command) -> Answer {
+pub(crate) async fn run(store: &Store, actor: UserId, command: Command) -> Answer {
     run_with(store, actor, None, command).await
 }
 
 /// Sends one command with a `txn`.
-pub async fn run_with(store: &Store, actor: UserId, txn: Option<&str>, command: Command) -> Answer {
+pub(crate) async fn run_with(
+    store: &Store,
+    actor: UserId,
+    txn: Option<&str>,
+    command: Command,
+) -> Answer {
     let sent = (actor, txn.map(|t| t.parse().unwrap()), command);
     batch(store, vec![sent]).await.unwrap().remove(0)
 }
 
 /// The first event of a command that happened now.
-pub fn happened(answer: Answer) -> StoredEvent {
+pub(crate) fn happened(answer: Answer) -> StoredEvent {
     match answer {
         Ok(Executed::Happened(mut entries)) => entries.remove(0).event,
         other => panic!("it did not happen: {other:?}"),
@@ -101,18 +106,18 @@ pub fn happened(answer: Answer) -> StoredEvent {
 }
 
 /// The event of a command that had happened before.
-pub fn before(answer: Answer) -> StoredEvent {
+pub(crate) fn before(answer: Answer) -> StoredEvent {
     match answer {
         Ok(Executed::Before(event)) => *event,
         other => panic!("it had not happened before: {other:?}"),
     }
 }
 
-pub fn refused(answer: Answer) -> RefusalCode {
+pub(crate) fn refused(answer: Answer) -> RefusalCode {
     answer.unwrap_err().code
 }
 
-pub fn create_user(user: UserId, name: &str) -> Command {
+pub(crate) fn create_user(user: UserId, name: &str) -> Command {
     Command::CreateUser {
         user,
         username: name.parse().unwrap(),
@@ -123,14 +128,14 @@ pub fn create_user(user: UserId, name: &str) -> Command {
 }
 
 /// A new user.
-pub async fn user(store: &Store, name: &str) -> UserId {
+pub(crate) async fn user(store: &Store, name: &str) -> UserId {
     let user = UserId::from_bits(id());
     happened(run(store, user, create_user(user, name)).await);
     user
 }
 
 /// A new private group.
-pub async fn group(store: &Store, owner: UserId, members: &[UserId]) -> RoomId {
+pub(crate) async fn group(store: &Store, owner: UserId, members: &[UserId]) -> RoomId {
     let room = RoomId::from_bits(id());
     let command = Command::CreateRoom {
         room,
@@ -144,7 +149,7 @@ pub async fn group(store: &Store, owner: UserId, members: &[UserId]) -> RoomId {
 }
 
 /// A new public channel.
-pub async fn channel(store: &Store, owner: UserId, name: &str) -> RoomId {
+pub(crate) async fn channel(store: &Store, owner: UserId, name: &str) -> RoomId {
     let room = RoomId::from_bits(id());
     let command = Command::CreateRoom {
         room,
@@ -157,7 +162,7 @@ pub async fn channel(store: &Store, owner: UserId, name: &str) -> RoomId {
     room
 }
 
-pub fn message(room: RoomId, text: &str) -> Command {
+pub(crate) fn message(room: RoomId, text: &str) -> Command {
     Command::SendMessage {
         room,
         text: text.parse().unwrap(),
@@ -165,24 +170,24 @@ pub fn message(room: RoomId, text: &str) -> Command {
 }
 
 /// Sends a message.
-pub async fn say(store: &Store, actor: UserId, room: RoomId, text: &str) -> StoredEvent {
+pub(crate) async fn say(store: &Store, actor: UserId, room: RoomId, text: &str) -> StoredEvent {
     happened(run(store, actor, message(room, text)).await)
 }
 
-pub async fn join(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
+pub(crate) async fn join(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
     happened(run(store, user, Command::AddMember { room, user }).await)
 }
 
-pub async fn leave(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
+pub(crate) async fn leave(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
     happened(run(store, user, Command::RemoveMember { room, user }).await)
 }
 
-pub async fn mark(store: &Store, user: UserId, room: RoomId, seq: Seq) -> StoredEvent {
+pub(crate) async fn mark(store: &Store, user: UserId, room: RoomId, seq: Seq) -> StoredEvent {
     happened(run(store, user, Command::MoveMarker { room, seq }).await)
 }
 
 /// The cursor of one who has seen everything.
-pub async fn cursor(store: &Store) -> tidings_protocol::Cursor {
+pub(crate) async fn cursor(store: &Store) -> tidings_protocol::Cursor {
     tidings_protocol::Cursor {
         epoch: store.epoch(),
         positions: store.heads().await.unwrap(),
