@@ -241,14 +241,17 @@ impl StreamWire {
         }
     }
 
-    /// The cursor that the first frame, `ready` or `reset`, carries.
+    /// The cursor that the first frame, `ready` or `reset`, carries, and all others until an event moves it.
     pub fn begins_at(&mut self, cursor: Cursor) {
         self.cursor = Some(cursor);
     }
 
     fn send(&mut self, json: &Bytes, cursor: Option<&Cursor>) {
         let mut text = BytesMut::with_capacity(json.len() + 128);
-        if let Some(cursor) = cursor.or(self.cursor.as_ref()) {
+        if let Some(cursor) = cursor {
+            self.cursor = Some(cursor.clone());
+        }
+        if let Some(cursor) = &self.cursor {
             text.extend_from_slice(format!("id: {cursor}\n").as_bytes());
         }
         text.extend_from_slice(b"data: ");
@@ -309,5 +312,37 @@ impl PollWire {
         self.bytes += bytes.len();
         self.frames.push(bytes.clone());
         self.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_protocol::{Epoch, Position, ShardId};
+
+    #[test]
+    fn a_frame_that_is_no_event_carries_the_cursor_of_the_last_event() {
+        // [SE1] [CU4] Else the client of a drained node would begin again where its session had begun.
+        let (sender, mut pieces) = mpsc::channel(STREAM_PIECES_MAX);
+        let mut wire = AnyWire::Stream(StreamWire::new(sender));
+        let began = Cursor::start(Epoch(1), 1);
+        let mut moved = began.clone();
+        moved.advance(ShardId(0), Position(7));
+        if let AnyWire::Stream(wire) = &mut wire {
+            wire.begins_at(began.clone());
+        }
+        wire.send(&Bytes::from_static(b"ready"));
+        wire.send_at(&Bytes::from_static(b"event"), &moved);
+        wire.send(&Bytes::from_static(b"reconnect"));
+        let mut said = String::new();
+        while let Ok(piece) = pieces.try_recv() {
+            said.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+        assert_eq!(
+            said,
+            format!(
+                "id: {began}\ndata: ready\n\nid: {moved}\ndata: event\n\nid: {moved}\ndata: reconnect\n\n"
+            )
+        );
     }
 }
