@@ -5,11 +5,12 @@
 //! Never: waits or does I/O. What takes time comes out as an [`Effect`] and its result comes back by a method.
 //!
 //! The parts: `peer` (one peer and its wire), `rooms` (one room's followers and ring), `deliver` (news to peers),
-//! `catchup` (the past to peers), `welcome` (a session's beginning), `signals` (typing and presence).
+//! `catchup` (the past to peers), `membership` (rooms that come and go), `welcome` (a session's beginning), `signals` (typing and presence).
 
 mod catchup;
 mod deliver;
 mod listed;
+mod membership;
 mod peer;
 mod rooms;
 mod signals;
@@ -143,6 +144,8 @@ pub struct Hub<W> {
     /// Rooms whose listed followers await a summary.
     moved: BTreeSet<u32>,
     effects: Vec<Effect>,
+    /// Events handed to wires since [`Hub::take_delivered`].
+    delivered: u64,
     /// Seconds, as the driver counts them.
     now: u32,
 }
@@ -171,6 +174,7 @@ impl<W: Wire> Hub<W> {
             presence_changes: HashMap::new(),
             moved: BTreeSet::new(),
             effects: Vec::new(),
+            delivered: 0,
             now: 0,
         }
     }
@@ -185,6 +189,11 @@ impl<W: Wire> Hub<W> {
     #[must_use]
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// How many events went to peers as news since the last call.
+    pub fn take_delivered(&mut self) -> u64 {
+        std::mem::take(&mut self.delivered)
     }
 
     /// How many peers there are.

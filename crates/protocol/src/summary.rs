@@ -200,6 +200,9 @@ pub struct RoomHead {
     pub head: Seq,
     /// How many messages its log holds.
     pub count: u64,
+    /// Its name, when it was given another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<RoomName>,
     /// Its last line, when it changed since the last summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastMessage>,

@@ -68,6 +68,9 @@ impl Rooms {
         {
             room.head = head.head;
             room.count = head.count;
+            if let Some(name) = &head.name {
+                room.name = Some(name.clone());
+            }
             if head.last.is_some() {
                 room.last.clone_from(&head.last);
             }

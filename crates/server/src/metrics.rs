@@ -126,14 +126,14 @@ impl Default for Metrics {
         registry.register("commands", "Commands answered", commands.clone());
         let batches = Counter::default();
         registry.register(
-            "batches_committed",
-            "Batches committed by this node",
+            "batches_published",
+            "Batches published on this node, whoever committed them",
             batches.clone(),
         );
         let committed = Counter::default();
         registry.register(
-            "events_committed",
-            "Events committed by this node",
+            "events_published",
+            "Events published on this node, whoever committed them",
             committed.clone(),
         );
         let delivered = Counter::default();
@@ -180,8 +180,8 @@ impl Metrics {
         self.commands.get_or_create(&OfCommand { outcome }).inc();
     }
 
-    /// This node committed a batch of so many events.
-    pub fn batch_committed(&self, events: usize) {
+    /// A batch of so many events was published on this node.
+    pub fn batch_published(&self, events: usize) {
         self.batches.inc();
         self.committed.inc_by(events as u64);
     }
@@ -283,7 +283,7 @@ mod tests {
         let open = metrics.connection(Connection::Socket);
         drop(metrics.connection(Connection::Sse));
         metrics.command(Outcome::Refused);
-        metrics.batch_committed(3);
+        metrics.batch_published(3);
         metrics.events_delivered(7);
         metrics.request(
             &http::Method::GET,

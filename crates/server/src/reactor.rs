@@ -16,7 +16,7 @@ use std::{
 };
 
 pub use frames::Flow;
-use tidings_engine::{Hub, Inbox, Item, PeerId, Wire, hints};
+use tidings_engine::{Answer, Hub, Inbox, Item, PeerId, Wire, hints};
 use tidings_protocol::{Presence, UserId};
 use tokio::{
     sync::{Semaphore, watch},
@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+    metrics::Outcome,
     node::Node,
     stream::{PollState, poll_body},
     wire::AnyWire,
@@ -144,11 +145,18 @@ impl Core {
             self.act(|hub| {
                 for item in items {
                     match item {
-                        Item::Batch(batch) => hub.batch(&batch),
+                        Item::Batch(batch) => {
+                            if self.index == 0 {
+                                // Each batch reaches every core; one of them counts it.
+                                self.node.metrics.batch_published(batch.events.len());
+                            }
+                            hub.batch(&batch);
+                        }
                         Item::Answer { peer, txn, answer } => {
                             if let Some(AnyWire::Socket(wire)) = hub.wire(peer) {
                                 wire.gate.answered();
                             }
+                            self.node.metrics.command(outcome(&answer));
                             hub.answer(peer, &txn, answer);
                         }
                         Item::Typing { room, user, on } => hub.typing(room, user, on),
@@ -165,6 +173,7 @@ impl Core {
         loop {
             second.tick().await;
             self.act(|hub| {
+                self.node.metrics.events_delivered(hub.take_delivered());
                 hub.beat();
                 hub.flush_presence();
             });
@@ -285,5 +294,14 @@ impl Core {
         while !self.hub.borrow().is_empty() && tokio::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// What the metrics call an answer.
+fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Answer::Happened(_) | Answer::Before(_) => Outcome::Happened,
+        Answer::Unchanged(_) => Outcome::Unchanged,
+        Answer::Refused(_) => Outcome::Refused,
     }
 }

@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     auth,
+    metrics::{Connection, ConnectionOpen},
     node::Node,
     problem::Problem,
     reactor::{self, Core, Flow},
@@ -179,7 +180,8 @@ fn begin(stream: TcpStream, early: Bytes, format: Format, token: Option<Box<str>
         if !early.is_empty() {
             core.read_early(id, &early, &mut decoder);
         }
-        tokio::task::spawn_local(drive(Rc::clone(core), id, stream, decoder));
+        let open = core.node.metrics.connection(Connection::Socket);
+        tokio::task::spawn_local(drive(Rc::clone(core), id, stream, decoder, open));
     });
 }
 
@@ -190,6 +192,7 @@ async fn drive(
     id: tidings_engine::PeerId,
     stream: Rc<TcpStream>,
     mut decoder: Decoder,
+    _open: ConnectionOpen,
 ) {
     loop {
         if core.is_full(id) {

@@ -25,6 +25,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     auth::{self, Principal},
+    metrics::{Connection, ConnectionOpen},
     node::Node,
     problem::Problem,
     reactor,
@@ -122,9 +123,11 @@ fn sse(principal: Principal, since: Option<String>) -> Response {
             id
         })
     });
+    let open = reactor::with_core(|core| core.node.metrics.connection(Connection::Sse));
     let mut response = Response::new(Body::new(StreamBody {
         receiver,
         peer: Guard(id),
+        _open: open,
     }));
     let out = response.headers_mut();
     out.insert(
@@ -155,6 +158,7 @@ impl Drop for Guard {
 struct StreamBody {
     receiver: mpsc::Receiver<Bytes>,
     peer: Guard,
+    _open: ConnectionOpen,
 }
 
 impl http_body::Body for StreamBody {
@@ -211,6 +215,7 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
         })
     });
     let _guard = Guard(id);
+    let _open = reactor::with_core(|core| core.node.metrics.connection(Connection::Poll));
     let until = tokio::time::Instant::now() + Duration::from_millis(POLL_WAIT_MS_MAX);
     loop {
         let look = reactor::with_core(|core| core.poll_state(id));

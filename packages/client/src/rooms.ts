@@ -23,7 +23,13 @@ export function mark(room: RoomSummary, marker: Marker): RoomSummary {
 /** A listed room moved. `[SB2]` What one wrote oneself, on any device, one has read. `[FO4]` */
 export function move(room: RoomSummary, head: RoomHead, me: UserId): RoomSummary {
   if (head.head < room.head) return room;
-  const moved = { ...room, head: head.head, count: head.count, last: head.last ?? room.last };
+  const moved = {
+    ...room,
+    head: head.head,
+    count: head.count,
+    name: head.name ?? room.name,
+    last: head.last ?? room.last,
+  };
   if (head.last?.actor !== me) return moved;
   return mark(moved, { seq: head.last.seq, count: head.count });
 }

@@ -73,6 +73,8 @@ export interface RoomHead {
   room: RoomId;
   head: Seq;
   count: number;
+  /** When it was given another. */
+  name?: string;
   /** When it changed since the last summary. */
   last?: LastMessage;
 }

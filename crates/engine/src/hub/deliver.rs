@@ -7,13 +7,10 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use smallvec::SmallVec;
-use tidings_protocol::{
-    LogId, Position, RoomId, RoomSummary, Seq, ServerFrame, TxnId, UserId, UserProfile,
-    content::Known,
-};
-use tidings_sync::{Due, Subscription};
+use tidings_protocol::{LogId, RoomId, ServerFrame, TxnId, UserId, content::Known};
+use tidings_sync::Due;
 
-use super::{Effect, Hub, PeerId, Wire};
+use super::{Hub, PeerId, Wire};
 use crate::{
     appender::Answer,
     batch::{Batch, Membership, Segment, membership},
@@ -58,6 +55,7 @@ impl<W: Wire> Hub<W> {
     fn fan_out(&mut self, index: u32, segment: &Segment) {
         let (first, last) = (segment.first(), segment.last());
         let own = self.own_slots(segment);
+        let mut delivered = 0;
         let entry = &mut self.rooms[index as usize];
         for follower in &mut entry.open {
             let peer = &mut self.peers[follower.slot as usize];
@@ -68,16 +66,19 @@ impl<W: Wire> Hub<W> {
                 Due::All if own.is_empty() || !own.contains(&follower.slot) => {
                     peer.wire.send(segment.frames(peer.wire.format()));
                     follower.subscription.sent(last);
+                    delivered += 1;
                 }
                 Due::All | Due::From(_) => {
                     let from = follower.subscription.next();
                     peer.wire
                         .send(&segment.frames_for(peer.user, peer.wire.format(), from));
                     follower.subscription.sent(last);
+                    delivered += 1;
                 }
                 Due::Nothing | Due::Later => {}
             }
         }
+        self.delivered += delivered * segment.events.len() as u64;
     }
 
     /// The slots of those whose own events are in the segment: their copies carry the `txn`. `[EV4]`
@@ -123,78 +124,6 @@ impl<W: Wire> Hub<W> {
                 self.close_device(user, *device);
             }
         }
-    }
-
-    /// The peer's user became a member: the room is read, then listed. `[SB7]`
-    fn came(&mut self, slot: u32, room: RoomId) {
-        let peer = &mut self.peers[slot as usize];
-        if peer.welcomed {
-            let id = peer.id;
-            self.read_summary(id, room);
-        } else {
-            peer.stale = true;
-        }
-    }
-
-    /// The peer's user is no longer a member: nothing of the room after this. `[SB8]`
-    pub(super) fn went(&mut self, slot: u32, room: RoomId) {
-        if !self.peers[slot as usize].welcomed {
-            self.peers[slot as usize].stale = true;
-        } else if self.forget(slot, room) {
-            let id = self.peers[slot as usize].id;
-            self.send(id, &ServerFrame::Left { room });
-        }
-    }
-
-    fn read_summary(&mut self, id: PeerId, room: RoomId) {
-        let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));
-        if let Some(peer) = self.peer(id) {
-            let (peer, user) = (peer.id, peer.user);
-            self.effects.push(Effect::ReadSummary {
-                peer,
-                user,
-                room,
-                seen,
-            });
-        }
-    }
-
-    /// The answer to [`Effect::ReadSummary`]: the room as its new member sees it; none when they are not one (any more).
-    pub fn room_summary(
-        &mut self,
-        id: PeerId,
-        seen: Position,
-        summary: Option<RoomSummary>,
-        users: Vec<UserProfile>,
-    ) {
-        let Some(summary) = summary.filter(|s| s.role.is_some()) else {
-            return;
-        };
-        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
-            return;
-        };
-        let slot = peer.id.slot;
-        if self.interest(slot, summary.id).is_none() {
-            let shard = LogId::Room(summary.id).shard(self.shards.len() as u16);
-            if !self.reaches_shard(shard, seen) {
-                // So much happened meanwhile that the ring cannot tell what of it was in this room.
-                self.read_summary(id, summary.id);
-                return;
-            }
-            let index = self.room_entry(summary.id, summary.head, summary.count);
-            self.list(slot, index, summary.head);
-            self.note_since(shard, seen);
-            if self.rooms[index as usize].head > summary.head {
-                self.moved.insert(index);
-            }
-        }
-        self.send(
-            id,
-            &ServerFrame::Room {
-                room: Box::new(summary),
-                users,
-            },
-        );
     }
 
     /// Hands a batch to those who follow everything, event by event in position order. `[CU4]`
@@ -352,81 +281,5 @@ impl<W: Wire> Hub<W> {
                         .has_sent(envelope.seq)
                 }),
         }
-    }
-
-    /// Opens a room: every event from here on, and from `after` if that is near. `[SB3]`
-    pub fn open(
-        &mut self,
-        id: PeerId,
-        room: RoomId,
-        after: Option<Seq>,
-    ) -> Result<(), tidings_protocol::Refusal> {
-        use tidings_protocol::{RefusalCode, limits::OPEN_ROOMS_MAX};
-        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
-            return Ok(());
-        };
-        if !peer.is_listed() {
-            return Ok(());
-        }
-        let slot = peer.id.slot;
-        let interest = self.interest(slot, room).ok_or(RefusalCode::NotFound)?;
-        let open_rooms = self.peers[slot as usize]
-            .rooms
-            .iter()
-            .filter(|i| i.open)
-            .count();
-        if !interest.open && open_rooms >= OPEN_ROOMS_MAX {
-            return Err(RefusalCode::LimitReached.into());
-        }
-        self.forget_keeping_room(slot, interest, |hub, index| {
-            let head = hub.rooms[index as usize].head;
-            let start = Subscription::start(after, head);
-            hub.follow_open(slot, index, Subscription::after(start.from));
-            hub.send(
-                id,
-                &ServerFrame::Opened {
-                    room,
-                    from: start.from,
-                    head: head.max(start.from),
-                },
-            );
-        });
-        self.catch_up_room(slot, room);
-        Ok(())
-    }
-
-    /// Back to summaries. `[SB6]`
-    pub fn close_room(&mut self, id: PeerId, room: RoomId) {
-        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
-            return;
-        };
-        let slot = peer.id.slot;
-        let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
-            return;
-        };
-        let told = self.rooms[interest.room as usize].open[interest.place as usize]
-            .subscription
-            .last();
-        self.forget_keeping_room(slot, interest, |hub, index| {
-            hub.list(slot, index, told);
-            if hub.rooms[index as usize].head > told {
-                hub.moved.insert(index);
-            }
-        });
-    }
-
-    /// Takes a peer out of a room's table and puts it back otherwise, without dropping the room in between.
-    fn forget_keeping_room(
-        &mut self,
-        slot: u32,
-        interest: super::peer::Interest,
-        then: impl FnOnce(&mut Hub<W>, u32),
-    ) {
-        let peer = &mut self.peers[slot as usize];
-        peer.rooms.retain(|i| i.room != interest.room);
-        let room = self.rooms[interest.room as usize].id;
-        peer.reading.retain(|r| *r != room);
-        then(self, interest.room);
-        self.unfollow(interest.room, slot, interest.open, interest.place);
     }
 }

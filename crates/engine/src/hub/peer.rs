@@ -72,6 +72,14 @@ pub(super) struct Interest {
     pub(super) open: bool,
 }
 
+/// A room that the peer's user has just joined: it is being read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coming {
+    pub(super) room: RoomId,
+    /// The peer asked to open it meanwhile, after this event.
+    pub(super) open: Option<Option<Seq>>,
+}
+
 /// What a peer that follows everything needs on top.
 #[derive(Debug)]
 pub(super) struct All {
@@ -103,6 +111,8 @@ pub(super) struct Peer<W> {
     pub(super) hello: Option<Box<Hello>>,
     pub(super) watching: Vec<UserId>,
     owed: VecDeque<Bytes>,
+    /// Rooms joined whose summary is being read.
+    pub(super) coming: Vec<Coming>,
     /// Rooms of which a page is being read.
     pub(super) reading: Vec<RoomId>,
     pub(super) reading_user_log: bool,
@@ -133,6 +143,7 @@ impl<W: Wire> Peer<W> {
             hello: None,
             watching: Vec::new(),
             owed: VecDeque::new(),
+            coming: Vec::new(),
             reading: Vec::new(),
             reading_user_log: false,
             presence: Presence::Online,

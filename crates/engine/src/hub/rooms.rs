@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidings_protocol::{LastMessage, RoomHead, RoomId, Seq, ServerFrame, content::Known};
+use tidings_protocol::{LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known};
 use tidings_sync::Subscription;
 
 use super::{Hub, Wire, peer::Interest};
@@ -37,6 +37,8 @@ pub(super) struct RoomEntry {
     pub(super) head: Seq,
     pub(super) count: u64,
     pub(super) last: Option<LastMessage>,
+    /// The name that it was given while it was followed here.
+    name: Option<RoomName>,
     pub(super) open: Vec<OpenSlot>,
     pub(super) listed: Vec<ListedSlot>,
     pub(super) all: Vec<u32>,
@@ -51,6 +53,7 @@ impl RoomEntry {
             head,
             count,
             last: None,
+            name: None,
             open: Vec::new(),
             listed: Vec::new(),
             all: Vec::new(),
@@ -76,6 +79,7 @@ impl RoomEntry {
             }
         } else {
             match event.known() {
+                Some(Known::RoomRenamed { name }) => self.name = Some(name.clone()),
                 Some(Known::MessageEdited { target, text, .. }) => {
                     if let Some(last) = self.last.as_mut().filter(|last| last.seq == *target) {
                         last.text = Some(crate::encoded::preview(text.as_str()));
@@ -136,6 +140,7 @@ impl RoomEntry {
             room: self.id,
             head: self.head,
             count: self.count,
+            name: self.name.clone(),
             last: self.last.clone(),
         };
         ServerFrame::Rooms { rooms: vec![head] }

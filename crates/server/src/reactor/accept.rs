@@ -13,7 +13,11 @@ use tokio::{
 use tower::ServiceExt;
 
 use super::Core;
-use crate::{auth::ClientAddress, http};
+use crate::{
+    auth::ClientAddress,
+    http,
+    metrics::{Connection, ConnectionOpen},
+};
 
 /// How long a client has to send the head of a request.
 const HEADER_WAIT: Duration = Duration::from_secs(10);
@@ -40,7 +44,9 @@ pub(super) async fn accept(
             Ok((stream, address)) => {
                 // Small frames must not wait for each other.
                 let _ = stream.set_nodelay(true);
+                let open = core.node.metrics.connection(Connection::Http);
                 serve(
+                    open,
                     drain.clone(),
                     alive.clone(),
                     router.clone(),
@@ -65,6 +71,7 @@ pub(super) async fn accept(
 }
 
 fn serve(
+    open: ConnectionOpen,
     mut drain: watch::Receiver<bool>,
     alive: mpsc::Sender<Infallible>,
     router: axum::Router,
@@ -91,7 +98,7 @@ fn serve(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::task::spawn_local(async move {
-        let _alive = alive;
+        let _alive = (alive, open);
         let mut connection = std::pin::pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,

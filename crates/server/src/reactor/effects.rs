@@ -107,7 +107,7 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
             } else {
                 store.profiles(&users).await?
             };
-            core.act(|hub| hub.room_summary(*peer, *seen, summary, users));
+            core.act(|hub| hub.room_summary(*peer, *room, *seen, summary, users));
         }
         Effect::Fill { shard, after } => {
             let events = store.shard_after(*shard, *after, FILL_PAGE).await?;

@@ -379,7 +379,7 @@ async fn perform(store: &Store, effect: Effect) -> Return {
                 .room_summary(room, user)
                 .await
                 .expect("the store is open");
-            Box::new(move |hub| hub.room_summary(peer, seen, summary, Vec::new()))
+            Box::new(move |hub| hub.room_summary(peer, room, seen, summary, Vec::new()))
         }
         Effect::Fill { shard, after } => {
             let events = store

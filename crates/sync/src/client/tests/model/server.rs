@@ -199,6 +199,7 @@ impl Server {
                 room: *id,
                 head: self.head(LogId::Room(*id)),
                 count: 0,
+                name: None,
                 last: None,
             });
             let rooms = rooms.collect();

@@ -1,0 +1,192 @@
+//! A peer's rooms change: it comes to one, goes from one, opens one, closes one.
+//!
+//! Owns: what a peer is told of its memberships, and moving it between a room's tables.
+//! Never: lists a room for one who has left it meanwhile, whatever a read of the store says. `[P6]`
+
+use tidings_protocol::{
+    LogId, Position, Refusal, RefusalCode, RoomId, RoomSummary, Seq, ServerFrame, UserProfile,
+    limits::OPEN_ROOMS_MAX,
+};
+use tidings_sync::Subscription;
+
+use super::{
+    Effect, Hub, PeerId, Wire,
+    peer::{Coming, Interest},
+};
+
+impl<W: Wire> Hub<W> {
+    /// The peer's user became a member: the room is read, then listed. `[SB7]`
+    pub(super) fn came(&mut self, slot: u32, room: RoomId) {
+        let peer = &mut self.peers[slot as usize];
+        if !peer.welcomed {
+            peer.stale = true;
+            return;
+        }
+        let id = peer.id;
+        if !peer.coming.iter().any(|coming| coming.room == room) {
+            peer.coming.push(Coming { room, open: None });
+        }
+        self.read_summary(id, room);
+    }
+
+    /// The peer's user is no longer a member: nothing of the room after this. `[SB8]`
+    pub(super) fn went(&mut self, slot: u32, room: RoomId) {
+        let peer = &mut self.peers[slot as usize];
+        if !peer.welcomed {
+            peer.stale = true;
+            return;
+        }
+        let id = peer.id;
+        let coming = peer.coming.len();
+        peer.coming.retain(|coming| coming.room != room);
+        let was_coming = peer.coming.len() < coming;
+        if self.forget(slot, room) || was_coming {
+            self.send(id, &ServerFrame::Left { room });
+        }
+    }
+
+    fn read_summary(&mut self, id: PeerId, room: RoomId) {
+        let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));
+        if let Some(peer) = self.peer(id) {
+            let (peer, user) = (peer.id, peer.user);
+            self.effects.push(Effect::ReadSummary {
+                peer,
+                user,
+                room,
+                seen,
+            });
+        }
+    }
+
+    /// The answer to [`Effect::ReadSummary`]: `room` as its new member sees it; none when they are not one (any more).
+    pub fn room_summary(
+        &mut self,
+        id: PeerId,
+        room: RoomId,
+        seen: Position,
+        summary: Option<RoomSummary>,
+        users: Vec<UserProfile>,
+    ) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
+            return;
+        };
+        let slot = peer.id.slot;
+        let Some(at) = peer.coming.iter().position(|coming| coming.room == room) else {
+            // They left while it was read, or an earlier read of it was enough.
+            return;
+        };
+        let Some(summary) = summary.filter(|s| s.role.is_some()) else {
+            // The store knows of their leaving before this hub does; that news will end it.
+            return;
+        };
+        let shard = LogId::Room(room).shard(self.shards.len() as u16);
+        if !self.reaches_shard(shard, seen) {
+            // So much happened meanwhile that the ring cannot tell what of it was in this room.
+            self.read_summary(id, room);
+            return;
+        }
+        let coming = self.peers[slot as usize].coming.swap_remove(at);
+        if self.interest(slot, room).is_none() {
+            let index = self.room_entry(room, summary.head, summary.count);
+            self.list(slot, index, summary.head);
+            self.note_since(shard, seen);
+            if self.rooms[index as usize].head > summary.head {
+                self.moved.insert(index);
+            }
+        }
+        self.send(
+            id,
+            &ServerFrame::Room {
+                room: Box::new(summary),
+                users,
+            },
+        );
+        if let Some(after) = coming.open
+            && let Err(refusal) = self.open(id, room, after)
+        {
+            self.send(
+                id,
+                &ServerFrame::Refused {
+                    txn: None,
+                    room: Some(room),
+                    refusal,
+                },
+            );
+        }
+    }
+
+    /// Opens a room: every event from here on, and from `after` if that is near. `[SB3]`
+    pub fn open(&mut self, id: PeerId, room: RoomId, after: Option<Seq>) -> Result<(), Refusal> {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
+            return Ok(());
+        };
+        if !peer.is_listed() {
+            return Ok(());
+        }
+        let slot = peer.id.slot;
+        let Some(interest) = self.interest(slot, room) else {
+            let coming = &mut self.peers[slot as usize].coming;
+            let coming = coming.iter_mut().find(|coming| coming.room == room);
+            coming.ok_or(RefusalCode::NotFound)?.open = Some(after);
+            return Ok(());
+        };
+        let open_rooms = self.peers[slot as usize]
+            .rooms
+            .iter()
+            .filter(|i| i.open)
+            .count();
+        if !interest.open && open_rooms >= OPEN_ROOMS_MAX {
+            return Err(RefusalCode::LimitReached.into());
+        }
+        self.forget_keeping_room(slot, interest, |hub, index| {
+            let head = hub.rooms[index as usize].head;
+            let start = Subscription::start(after, head);
+            hub.follow_open(slot, index, Subscription::after(start.from));
+            hub.send(
+                id,
+                &ServerFrame::Opened {
+                    room,
+                    from: start.from,
+                    head: head.max(start.from),
+                },
+            );
+        });
+        self.catch_up_room(slot, room);
+        Ok(())
+    }
+
+    /// Back to summaries. `[SB6]`
+    pub fn close_room(&mut self, id: PeerId, room: RoomId) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.is_listed()) else {
+            return;
+        };
+        let slot = peer.id.slot;
+        let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
+            return;
+        };
+        let told = self.rooms[interest.room as usize].open[interest.place as usize]
+            .subscription
+            .last();
+        self.forget_keeping_room(slot, interest, |hub, index| {
+            hub.list(slot, index, told);
+            if hub.rooms[index as usize].head > told {
+                hub.moved.insert(index);
+            }
+        });
+    }
+
+    /// Takes a peer out of a room's table and puts it back otherwise, without dropping the room in between.
+    fn forget_keeping_room(
+        &mut self,
+        slot: u32,
+        interest: Interest,
+        then: impl FnOnce(&mut Hub<W>, u32),
+    ) {
+        let peer = &mut self.peers[slot as usize];
+        peer.rooms.retain(|i| i.room != interest.room);
+        let room = self.rooms[interest.room as usize].id;
+        peer.reading.retain(|r| *r != room);
+        then(self, interest.room);
+        self.unfollow(interest.room, slot, interest.open, interest.place);
+    }
+}
