@@ -1,4 +1,4 @@
-//! How many messages a second the store commits, by size of batch.
+//! How many messages a second the store commits, by size of batch, and how fast what was written is read again.
 //!
 //! `cargo run --release -p tidings-store --example append_rate [folder | postgres://… ] [appenders]`
 //! Each appender has a room on a shard of its own where the database has several; each message has a `txn`. The
@@ -12,13 +12,13 @@ use std::{
 
 use tidings_core::{Command, Ctx, Executed, Needs, State, execute};
 use tidings_protocol::{
-    EventId, LogId, Position, RoomId, RoomKind, ShardId, Timestamp, TxnId, UserId, UserKind,
-    Visibility,
+    Cursor, EventId, LogId, Position, RoomId, RoomKind, Seq, ShardId, Timestamp, TxnId, UserId,
+    UserKind, Visibility,
 };
-use tidings_store::{Commit, Store, StoreConfig};
+use tidings_store::{Commit, Page, Store, StoreConfig};
 
 /// How long each size of batch is measured.
-const SPAN: Duration = Duration::from_secs(3);
+const SPAN: Duration = Duration::from_secs(4);
 /// Text of a typical line.
 const TEXT: &str = "Lunch at the usual place? I can be there at half past twelve.";
 
@@ -148,6 +148,48 @@ fn bare(folder: &Path, bytes: usize) -> Result<f64, Failure> {
     Ok(f64::from(times) / began.elapsed().as_secs_f64())
 }
 
+/// Reads over what was written: pages of history at random places, and devices that come back and missed nothing.
+async fn reads(store: &Store, places: &[(UserId, RoomId)]) -> Result<(), Failure> {
+    let cursor = Cursor {
+        epoch: store.epoch(),
+        positions: store.heads().await?,
+    };
+    let head = store.room(places[0].1).await?.map_or(1, |room| room.head.0);
+    println!(
+        "\nread                      a second     p50 ms     p99 ms   ({head} events in the room)"
+    );
+    let (mut pages, mut resumes) = (Vec::new(), Vec::new());
+    let began = Instant::now();
+    while began.elapsed() < SPAN {
+        let (user, room) = places[pages.len() % places.len()];
+        let one = Instant::now();
+        let place = Seq((id() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % head);
+        let page = store.messages(room, user, Page::Before(place), 50).await?;
+        std::hint::black_box(page);
+        pages.push(one.elapsed());
+    }
+    row("page of 50, one reader", &mut pages, SPAN);
+    let began = Instant::now();
+    while began.elapsed() < SPAN {
+        let (user, _) = places[resumes.len() % places.len()];
+        let one = Instant::now();
+        std::hint::black_box(store.resume(user, Some(&cursor)).await?);
+        resumes.push(one.elapsed());
+    }
+    row("resume, nothing moved", &mut resumes, SPAN);
+    Ok(())
+}
+
+fn row(what: &str, times: &mut [Duration], span: Duration) {
+    times.sort();
+    let at = |share: f64| {
+        let index = ((times.len().max(1) - 1) as f64 * share) as usize;
+        times.get(index).map_or(0.0, |t| t.as_secs_f64() * 1000.0)
+    };
+    let rate = times.len() as f64 / span.as_secs_f64();
+    println!("{what:24}  {rate:8.0}  {:9.3}  {:9.3}", at(0.5), at(0.99));
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let place = std::env::args().nth(1).unwrap_or_else(|| ".".into());
@@ -193,5 +235,14 @@ async fn main() -> Result<(), Failure> {
             at(1.0),
         );
     }
+    reads(&store, &places).await?;
+    drop(store);
+    let began = Instant::now();
+    let store = Store::open(&config).await?;
+    println!(
+        "opened again in {:.1} ms",
+        began.elapsed().as_secs_f64() * 1000.0
+    );
+    drop(store);
     Ok(())
 }

@@ -11,7 +11,8 @@ pub(crate) async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
     let kept = say(&store, ada, room, "this stays here").await;
-    let gone = say(&store, ada, room, "canary-first-text").await;
+    // Long enough to fill pages of its own, which become free pages.
+    let gone = say(&store, ada, room, &"canary-first-text ".repeat(800)).await;
     let edit = |text: &str| Command::EditMessage {
         room,
         message: gone.id,
