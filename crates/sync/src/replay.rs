@@ -78,16 +78,23 @@ impl Replay {
         if self.reading.is_some() {
             return Step::Wait;
         }
-        for (index, &upto) in heads.iter().enumerate() {
+        let behind = heads.iter().enumerate().map(|(index, &upto)| {
             let shard = ShardId(index as u16);
             let after = self.cursor.position(shard);
-            if after < upto {
+            (upto.0.saturating_sub(after.0), shard, after, upto)
+        });
+        // The one that is furthest behind: a busy shard never keeps another waiting, not even from a reader who asks
+        // for one page at a time.
+        match behind.rev().max_by_key(|(distance, ..)| *distance) {
+            Some((1.., shard, after, upto)) => {
                 self.reading = Some((shard, upto));
-                return Step::Read { shard, after, upto };
+                Step::Read { shard, after, upto }
+            }
+            _ => {
+                self.live = true;
+                Step::Live
             }
         }
-        self.live = true;
-        Step::Live
     }
 
     /// Notes that an event at `position` was handed to the wire.
@@ -119,25 +126,44 @@ mod tests {
     fn a_peer_is_live_when_level_in_every_shard() {
         // [CU4]
         let mut replay = Replay::after(Cursor::start(Epoch(1), 2));
-        let heads = [Position(3), Position(5)];
+        let heads = [Position(5), Position(3)];
         let read = |shard, after, upto| Step::Read {
             shard: ShardId(shard),
             after: Position(after),
             upto: Position(upto),
         };
-        assert_eq!(replay.step(&heads), read(0, 0, 3));
+        assert_eq!(replay.step(&heads), read(0, 0, 5));
         assert_eq!(replay.step(&heads), Step::Wait);
         replay.sent(ShardId(0), Position(2));
         replay.page_sent(false);
-        assert_eq!(replay.step(&heads), read(0, 2, 3));
+        assert_eq!(replay.step(&heads), read(0, 2, 5));
         replay.page_sent(true);
-        assert_eq!(replay.step(&heads), read(1, 0, 5));
+        assert_eq!(replay.step(&heads), read(1, 0, 3));
         replay.page_lost();
-        assert_eq!(replay.step(&heads), read(1, 0, 5));
+        assert_eq!(replay.step(&heads), read(1, 0, 3));
         replay.page_sent(true);
         assert!(!replay.is_live());
         assert_eq!(replay.step(&heads), Step::Live);
         replay.fell_behind();
-        assert_eq!(replay.step(&[Position(3), Position(6)]), read(1, 5, 6));
+        assert_eq!(replay.step(&[Position(5), Position(4)]), read(1, 3, 4));
+    }
+
+    #[test]
+    fn a_busy_shard_does_not_starve_another() {
+        // [CU4] [LP1] Long polls: each answer is one page, and meanwhile the first shard moves on.
+        let mut cursor = Cursor::start(Epoch(1), 2);
+        let mut heads = [Position(40), Position(3)];
+        for _ in 0..20 {
+            let mut replay = Replay::after(cursor);
+            assert!(matches!(replay.step(&heads), Step::Read { .. }));
+            replay.page_sent(true);
+            cursor = replay.cursor().clone();
+            heads[0] = Position(heads[0].0 + 2);
+            heads[1] = Position(heads[1].0 + 1);
+        }
+        for (shard, head) in heads.iter().enumerate() {
+            let at = cursor.position(ShardId(shard as u16));
+            assert!(head.0 - at.0 < 10, "shard {shard} is at {at} of {head}");
+        }
     }
 }
