@@ -97,6 +97,8 @@ export class Session {
   private pingedAt: number | null = null;
   private deadAt = 0;
   private jitter: number | null = null;
+  /** The rooms that `hello` named. */
+  private greeted: RoomId[] = [];
 
   constructor(options: SessionOptions) {
     this.transports = options.transports;
@@ -197,6 +199,7 @@ export class Session {
     if (this.userSeq !== null && this.cursorHeld !== null) hello.user_seq = this.userSeq;
     const open = [...this.feeds.values()].map((feed) => feed.asked(now));
     if (open.length) hello.open = open;
+    this.greeted = [...this.feeds.keys()];
     this.effects.push({ do: 'send', frame: hello });
   }
 
@@ -367,6 +370,19 @@ export class Session {
     for (const room of welcome.left ?? []) this.feeds.delete(room);
     if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
     this.enter('live');
+    this.catchUpWithHello(now);
+  }
+
+  /** Tells which rooms were opened and closed between `hello` and its answer. */
+  private catchUpWithHello(now: number): void {
+    for (const [room, feed] of this.feeds) {
+      if (this.greeted.includes(room)) continue;
+      this.effects.push({ do: 'send', frame: { type: 'open', ...feed.asked(now) } });
+    }
+    for (const room of this.greeted) {
+      if (!this.feeds.has(room)) this.effects.push({ do: 'send', frame: { type: 'close', room } });
+    }
+    this.greeted = [];
   }
 
   private openRefused(now: number, frame: ServerFrame & { type: 'refused' }, room: RoomId): void {

@@ -118,6 +118,21 @@ describe('the greeting', () => {
     ]);
   });
 
+  it('[SB3] tells what was opened and closed while it waited for the answer to hello', () => {
+    const bench = new Bench();
+    bench.session.open(0, ROOM, 7);
+    bench.session.start(0);
+    bench.session.opened(0);
+    bench.session.open(0, 'room_b', 4);
+    bench.session.close(ROOM);
+    expect(bench.sent().map(({ type }) => type)).toEqual(['hello']);
+    bench.frame({ type: 'ready', ...welcome() });
+    expect(bench.sent()).toEqual([
+      { type: 'open', room: 'room_b', after: 4 },
+      { type: 'close', room: ROOM },
+    ]);
+  });
+
   it('[HS2] a reset reads every open room anew', () => {
     const bench = new Bench({ cursor: 'old', userSeq: 9 });
     bench.session.open(0, ROOM, 7);
