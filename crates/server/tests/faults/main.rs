@@ -1,0 +1,12 @@
+//! The running program under faults: killed, frozen, cut off from Redis and PostgreSQL, while clients send and watch.
+//!
+//! A test binary of its own because it is long and starts servers. What was acknowledged, seen and stored is judged by
+//! `tidings_testkit::history`; the tests here only say which fault comes when.
+//!
+//! `TIDINGS_TEST_KILLS=100 cargo test -p tidings-server --test faults kill -- --nocapture` kills more often than the
+//! usual ten times and prints the figures.
+
+mod cluster;
+mod kill;
+mod own_writes;
+mod world;
