@@ -91,6 +91,7 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
                 .changes
                 .reactions
                 .retain(|key, _| key.message != *message || key.room != room);
+            erase_answers(state, event.log, *target);
             state.changes.erased.insert((room, *target, *message));
         }
         Known::ReactionAdded { message, emoji, .. } => {
@@ -141,6 +142,22 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
         | Known::DeviceAdded { .. }
         | Known::DeviceRemoved { .. }
         | Known::MarkerMoved { .. } => {}
+    }
+}
+
+/// The answers that retries of this batch would get forget an erased text, too. `[EV8]`
+fn erase_answers(state: &mut State, log: LogId, target: Seq) {
+    for done in state.txns.values_mut().filter(|done| done.event.log == log) {
+        let concerned = done.event.seq == target
+            || done.event.body.as_deref().is_some_and(|body| {
+                matches!(
+                    serde_json::from_str(body),
+                    Ok(Known::MessageEdited { target: edited, .. }) if edited == target
+                )
+            });
+        if concerned {
+            done.event.body = None;
+        }
     }
 }
 

@@ -85,6 +85,15 @@ impl World {
     }
 }
 
+/// Kind, visibility, name, members; and how many events follow, or the refusal.
+type Row = (
+    RoomKind,
+    Visibility,
+    Option<&'static str>,
+    &'static [u128],
+    Result<usize, RefusalCode>,
+);
+
 fn user(n: u128) -> UserId {
     UserId::from_bits(n)
 }
@@ -142,6 +151,35 @@ fn a_retry_gets_the_same_answer_and_another_command_is_refused() {
 }
 
 #[test]
+fn a_retry_in_the_same_batch_does_not_tell_what_was_erased() {
+    // [EV8]
+    let mut w = World::new(1);
+    let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
+    let send = Command::SendMessage {
+        room,
+        text: "secret".parse().unwrap(),
+    };
+    let Ok(Executed::Happened(sent)) = w.run(user(1), Some("t1"), &send) else {
+        panic!()
+    };
+    let message = sent[0].event.id;
+    let edit = Command::EditMessage {
+        room,
+        message,
+        text: "another".parse().unwrap(),
+    };
+    w.run(user(1), Some("t2"), &edit).unwrap();
+    w.run(user(1), None, &Command::DeleteMessage { room, message })
+        .unwrap();
+    for (txn, command) in [("t1", &send), ("t2", &edit)] {
+        let Ok(Executed::Before(again)) = w.run(user(1), Some(txn), command) else {
+            panic!()
+        };
+        assert_eq!(again.body, None);
+    }
+}
+
+#[test]
 fn a_refusal_changes_nothing() {
     // [CM4]
     let mut w = World::new(2);
@@ -155,13 +193,7 @@ fn a_refusal_changes_nothing() {
 fn rooms_begin_as_their_kind_allows() {
     // [RM1] [RM2] [RM3]
     let mut w = World::new(3);
-    let table: [(
-        RoomKind,
-        Visibility,
-        Option<&str>,
-        &[u128],
-        Result<usize, RefusalCode>,
-    ); 8] = [
+    let table: [Row; 8] = [
         (RoomKind::Direct, Visibility::Private, None, &[2], Ok(3)),
         (
             RoomKind::Direct,
