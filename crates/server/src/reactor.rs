@@ -16,8 +16,8 @@ use std::{
 };
 
 pub use frames::Flow;
-use tidings_engine::{Answer, Hub, Inbox, Item, PeerId, Wire, hints};
-use tidings_protocol::{Presence, UserId};
+use tidings_engine::{Answer, Hello, Hub, Inbox, Item, PeerId, Wire, hints};
+use tidings_protocol::{CloseCode, DeviceId, Presence, UserId};
 use tokio::{
     sync::{Semaphore, watch},
     task::LocalSet,
@@ -177,6 +177,20 @@ impl Core {
                 hub.beat();
                 hub.flush_presence();
             });
+        }
+    }
+
+    /// Begins the session of one whose token was good. The device is looked at once more after the hub knows of it: one
+    /// that was signed out in between would have been missed by the news of it.
+    pub async fn greet(self: &Rc<Self>, id: PeerId, user: UserId, device: DeviceId, hello: Hello) {
+        self.act(|hub| hub.greet(id, user, device, hello));
+        match self.node.store.devices(user).await {
+            Ok(devices) if devices.iter().any(|row| row.id == device) => {}
+            Ok(_) => self.act(|hub| hub.close(id, CloseCode::DeviceRemoved)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot look whether a device is still signed in");
+                self.act(|hub| hub.close(id, CloseCode::Internal));
+            }
         }
     }
 

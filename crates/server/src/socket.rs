@@ -107,7 +107,7 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
         );
     }
     if let Some(deflate) = &deflate
-        && let Ok(extensions) = HeaderValue::from_str(&deflate.response())
+        && let Ok(extensions) = HeaderValue::from_str(deflate.response())
     {
         out.insert("sec-websocket-extensions", extensions);
     }

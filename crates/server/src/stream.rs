@@ -117,11 +117,13 @@ fn sse(principal: Principal, since: Option<String>) -> Response {
     // The first piece fits: the channel is empty.
     let _ = sender.try_send(Bytes::from(format!("retry: {RETRY_MS}\n\n")));
     let id = reactor::with_core(|core| {
-        core.act(|hub| {
-            let id = hub.connect(AnyWire::Stream(StreamWire::new(sender)));
-            hub.greet(id, principal.user, principal.device, hello(since));
-            id
-        })
+        let id = core.act(|hub| hub.connect(AnyWire::Stream(StreamWire::new(sender))));
+        let core = Rc::clone(core);
+        tokio::task::spawn_local(async move {
+            core.greet(id, principal.user, principal.device, hello(since))
+                .await;
+        });
+        id
     });
     let open = reactor::with_core(|core| core.node.metrics.connection(Connection::Sse));
     let mut response = Response::new(Body::new(StreamBody {
@@ -208,11 +210,13 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
     let wake = Rc::new(Notify::new());
     let fresh = since.is_none();
     let id = reactor::with_core(|core| {
-        core.act(|hub| {
-            let id = hub.connect(AnyWire::Poll(PollWire::new(Rc::clone(&wake))));
-            hub.greet(id, principal.user, principal.device, hello(since));
-            id
-        })
+        let id = core.act(|hub| hub.connect(AnyWire::Poll(PollWire::new(Rc::clone(&wake)))));
+        let core = Rc::clone(core);
+        tokio::task::spawn_local(async move {
+            core.greet(id, principal.user, principal.device, hello(since))
+                .await;
+        });
+        id
     });
     let _guard = Guard(id);
     let _open = reactor::with_core(|core| core.node.metrics.connection(Connection::Poll));

@@ -181,13 +181,16 @@ impl Core {
                 open,
                 user_seq,
             };
-            core.act(|hub| match principal {
-                Ok(principal) => hub.greet(id, principal.user, principal.device, hello),
-                Err(refusal) if refusal.code == RefusalCode::Unauthenticated => {
-                    hub.close(id, CloseCode::Unauthenticated);
+            match principal {
+                Ok(principal) => {
+                    core.greet(id, principal.user, principal.device, hello)
+                        .await
                 }
-                Err(_) => hub.close(id, CloseCode::Internal),
-            });
+                Err(refusal) if refusal.code == RefusalCode::Unauthenticated => {
+                    core.act(|hub| hub.close(id, CloseCode::Unauthenticated));
+                }
+                Err(_) => core.act(|hub| hub.close(id, CloseCode::Internal)),
+            }
         });
     }
 
@@ -239,7 +242,39 @@ impl Core {
         from_frame::command(actor, frame).map_err(Refusal::from)
     }
 
+    /// Follows and signals cost work, too, so they are paid from the same budget as commands.
+    fn is_within_limits(self: &Rc<Self>, id: PeerId, frame: &ClientFrame) -> bool {
+        let Some(user) = self.hub.borrow_mut().user_of(id) else {
+            return false;
+        };
+        if matches!(frame, ClientFrame::Ping {}) {
+            return true;
+        }
+        let Err(refusal) = auth::limits::command(&self.node, user) else {
+            return true;
+        };
+        let room = match frame {
+            ClientFrame::Open { room, .. } | ClientFrame::Close { room } => Some(*room),
+            // Signals may be dropped. [SG1]
+            _ => return false,
+        };
+        self.act(|hub| {
+            hub.send(
+                id,
+                &ServerFrame::Refused {
+                    txn: None,
+                    room,
+                    refusal,
+                },
+            )
+        });
+        false
+    }
+
     fn other(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+        if !self.is_within_limits(id, &frame) {
+            return;
+        }
         match frame {
             ClientFrame::Open { room, after } => self.act(|hub| {
                 if let Err(refusal) = hub.open(id, room, after) {
