@@ -3,6 +3,8 @@
 //! The same files are run by the TypeScript fold. `TIDINGS_WRITE_VECTORS=1 cargo test -p tidings-core --test vectors`
 //! writes them anew; without it a difference fails, so a change of meaning is seen in review.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
