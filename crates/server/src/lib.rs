@@ -18,4 +18,5 @@ pub mod problem;
 pub mod reactor;
 pub mod socket;
 pub mod stream;
+pub mod user;
 pub mod wire;

@@ -40,6 +40,9 @@ enum Command {
     Migrate(Settings),
     /// Look whether everything needed is there and well
     Doctor(Settings),
+    /// Add and list accounts, sign them out
+    #[command(subcommand)]
+    User(tidings_server::user::UserCommand),
     /// Print the settings in effect, secrets masked
     Settings(Settings),
     /// Measure this machine, each figure beside a bare loop of the same run
@@ -74,6 +77,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(settings) => serve(load(settings)?),
         Command::Migrate(settings) => migrate(&load(settings)?),
         Command::Doctor(settings) => tidings_server::doctor::run(&load(settings)?),
+        Command::User(command) => tidings_server::user::run(command, load),
         Command::Settings(settings) => print(&serde_json::to_string_pretty(&load(settings)?)?),
         Command::Bench(args) => tidings_bench::run(args),
         Command::Openapi => print(&tidings_server::http::docs::openapi().to_pretty_json()?),
