@@ -1,6 +1,8 @@
 //! `kill -9` under load, again and again; then the audit. `[P1]` `[P3]` `[P4]`
 
-use tidings_testkit::postgres::TestPostgres;
+use std::time::Duration;
+
+use tidings_testkit::{load::Load, postgres::TestPostgres};
 
 use crate::world::{Dice, PATIENCE, Sending, judge, load, node, run, say};
 
@@ -12,76 +14,65 @@ fn kills() -> u64 {
     }
 }
 
+/// Runs the load and kills in the middle of it; every second time only when all are served again, else at once.
+async fn rounds(name: &str, load: &Load, rounds: u64, mut kill: impl FnMut(u64)) {
+    let mut dice = Dice(rounds);
+    let mut longest = Duration::ZERO;
+    for round in 0..rounds {
+        // Somewhere in a batch: the load does not stop for the kill.
+        let on = load.advance(1 + dice.below(100), PATIENCE).await;
+        on.expect("the load goes on");
+        kill(round);
+        if round % 2 == 1 || round + 1 == rounds {
+            let took = load.recovered(PATIENCE).await;
+            longest = longest.max(took.expect("all are served again"));
+        }
+    }
+    say(&format!(
+        "{name}: {rounds} kills, served again after {longest:.1?} at the most"
+    ));
+}
+
 #[test]
 fn nothing_is_lost_when_the_server_on_sqlite_is_killed() {
     run(async {
+        let name = "kill -9 on SQLite";
         let mut server = node(None, None);
-        let nodes = [server.address()];
-        let load = load(&nodes, Sending::Pipelined).await;
-        let mut dice = Dice(1);
-        for _ in 0..kills() {
-            // Somewhere in a batch: the load does not stop for the kill.
-            load.advance(1 + dice.below(100), PATIENCE)
-                .await
-                .expect("the load goes on");
+        let load = load(&[server.address()], Sending::Pipelined).await;
+        rounds(name, &load, kills(), |_| {
             server.kill();
             server.restart();
-        }
-        let took = load
-            .recovered(PATIENCE)
-            .await
-            .expect("all are served again");
-        say(&format!(
-            "SQLite, {} kills: served again after {took:.1?}",
-            kills()
-        ));
-        judge("kill, SQLite", load, &[&server]).await;
+        })
+        .await;
+        judge(name, load, &[&server]).await;
     });
 }
 
 #[test]
 fn nothing_is_lost_when_the_server_on_postgresql_is_killed() {
     run(async {
+        let name = "kill -9 on PostgreSQL";
         let postgres = TestPostgres::new();
-        let database = postgres.fresh_database();
-        let mut server = node(Some(&database), None);
-        let nodes = [server.address()];
-        let load = load(&nodes, Sending::Pipelined).await;
-        let mut dice = Dice(2);
-        for _ in 0..kills() {
-            load.advance(1 + dice.below(100), PATIENCE)
-                .await
-                .expect("the load goes on");
+        let mut server = node(Some(&postgres.fresh_database()), None);
+        let load = load(&[server.address()], Sending::Pipelined).await;
+        rounds(name, &load, kills(), |_| {
             server.kill();
             server.restart();
-        }
-        let took = load
-            .recovered(PATIENCE)
-            .await
-            .expect("all are served again");
-        say(&format!(
-            "PostgreSQL, {} kills: served again after {took:.1?}",
-            kills()
-        ));
-        judge("kill, PostgreSQL", load, &[&server]).await;
+        })
+        .await;
+        judge(name, load, &[&server]).await;
     });
 }
 
 #[test]
 fn nothing_is_lost_when_postgresql_is_killed() {
     run(async {
+        let name = "kill -9 of PostgreSQL";
         let postgres = TestPostgres::new();
-        let database = postgres.fresh_database();
-        let mut server = node(Some(&database), None);
-        let nodes = [server.address()];
-        let load = load(&nodes, Sending::OneByOne).await;
-        let mut dice = Dice(3);
-        let rounds = kills().div_ceil(2);
-        for round in 0..rounds {
-            load.advance(1 + dice.below(100), PATIENCE)
-                .await
-                .expect("the load goes on");
-            // Both ways of ending without a checkpoint; each third time the server goes down with it.
+        let mut server = node(Some(&postgres.fresh_database()), None);
+        let load = load(&[server.address()], Sending::OneByOne).await;
+        rounds(name, &load, kills().div_ceil(2), |round| {
+            // Both ways of ending without a checkpoint; every third time the server goes down with it.
             match round % 2 {
                 0 => postgres.kill(),
                 _ => postgres.stop_immediately(),
@@ -94,14 +85,8 @@ fn nothing_is_lost_when_postgresql_is_killed() {
             if both {
                 server.restart();
             }
-        }
-        let took = load
-            .recovered(PATIENCE)
-            .await
-            .expect("all are served again");
-        say(&format!(
-            "PostgreSQL killed {rounds} times: served again after {took:.1?}"
-        ));
-        judge("kill of PostgreSQL", load, &[&server]).await;
+        })
+        .await;
+        judge(name, load, &[&server]).await;
     });
 }

@@ -290,9 +290,13 @@ impl Judged {
         let ops = || records.iter().flat_map(|record| &record.ops);
         let notes = || records.iter().flat_map(|record| &record.notes);
         format!(
-            "events {}, sent {}, acknowledged {}, sessions {}, seen {}, findings {}",
+            "events {}, sent {}, of these again {}, acknowledged {}, sessions {}, seen {}, findings {}",
             self.history.logs.values().map(Vec::len).sum::<usize>(),
             ops().count(),
+            notes()
+                .filter(|note| matches!(note, super::Note::Sent(_)))
+                .count()
+                .saturating_sub(ops().count()),
             ops().filter(|op| op.answered.is_some()).count(),
             notes()
                 .filter(|note| matches!(note, super::Note::Ready { .. }))
