@@ -27,7 +27,15 @@ fn the_auditors_find_nothing() {
 #[test]
 fn long_runs_with_many_nodes_find_nothing() {
     // [P2] [P4]
-    check(1..=5, &Options { steps: 8_000, nodes: 4, users: 6, rooms: 5 });
+    check(
+        1..=5,
+        &Options {
+            steps: 8_000,
+            nodes: 4,
+            users: 6,
+            rooms: 5,
+        },
+    );
 }
 
 #[test]
