@@ -68,6 +68,13 @@ impl Replay {
         self.live
     }
 
+    /// Whether the peer was sent everything that it may see up to `heads`, and nothing after them.
+    #[must_use]
+    pub fn is_level(&self, heads: &[Position]) -> bool {
+        let positions = &self.cursor.positions;
+        self.live && positions.iter().zip(heads).all(|(at, head)| at <= head)
+    }
+
     /// The peer fell behind: its next events come from the log.
     pub fn fell_behind(&mut self) {
         self.live = false;
@@ -143,7 +150,10 @@ mod tests {
         assert_eq!(replay.step(&heads), read(1, 0, 3));
         replay.page_sent(true);
         assert!(!replay.is_live());
+        assert!(!replay.is_level(&heads));
         assert_eq!(replay.step(&heads), Step::Live);
+        assert!(replay.is_level(&heads) && replay.is_level(&[Position(6), Position(3)]));
+        assert!(!replay.is_level(&[Position(6), Position(2)]));
         replay.fell_behind();
         assert_eq!(replay.step(&[Position(5), Position(4)]), read(1, 3, 4));
     }
