@@ -110,6 +110,8 @@ pub enum Effect {
         user: UserId,
         /// Whom.
         users: Vec<UserId>,
+        /// Which of the peer's questions this is.
+        asked: u32,
     },
 }
 

@@ -288,6 +288,9 @@ impl<W: Wire> Hub<W> {
             }
             peer.wire.send_at(&bytes.freeze(), all.replay.cursor());
         }
+        if let Some(all) = &mut peer.all {
+            all.keep_little();
+        }
     }
 }
 

@@ -39,6 +39,9 @@ impl<W: Wire> Hub<W> {
             }
         }
         if let Some(Membership { user, joined }) = segment.membership {
+            if !joined {
+                self.check_watching(user);
+            }
             for slot in self.user_peers(user) {
                 if self.peers[slot as usize].is_listed() {
                     if joined {

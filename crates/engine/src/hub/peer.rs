@@ -19,6 +19,9 @@ use crate::encoded::{Format, Logged};
 /// so commands in flight bound it; this is the last resort.
 const OWED_FRAMES_MAX: usize = 1_024;
 
+/// Bytes of events that wait for a peer that follows everything while its wire is full.
+const WAITING_BYTES_MAX: usize = 64 * 1024;
+
 /// A peer of a hub; the generation tells it from a later one in the same slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId {
@@ -93,6 +96,23 @@ pub(super) struct All {
     pub(super) page_complete: bool,
 }
 
+impl All {
+    /// Lets go of the end of a page that a full wire would keep in memory; it is read again when its turn comes. `[P5]`
+    pub(super) fn keep_little(&mut self) {
+        let mut bytes = 0;
+        let little = self.page.iter().take_while(|event| {
+            bytes += event.weight();
+            bytes <= WAITING_BYTES_MAX
+        });
+        let keep = little.count().max(1);
+        if keep < self.page.len() {
+            self.page.truncate(keep);
+            self.page.shrink_to_fit();
+            self.page_complete = false;
+        }
+    }
+}
+
 /// What to do about a peer's silence.
 pub(super) enum Beat {
     Well,
@@ -110,6 +130,8 @@ pub(super) struct Peer<W> {
     pub(super) all: Option<Box<All>>,
     pub(super) hello: Option<Box<Hello>>,
     pub(super) watching: Vec<UserId>,
+    /// Counts the questions whom it may watch: only the answer to the last one counts.
+    pub(super) asked: u32,
     owed: VecDeque<Bytes>,
     /// Rooms joined whose summary is being read.
     pub(super) coming: Vec<Coming>,
@@ -142,6 +164,7 @@ impl<W: Wire> Peer<W> {
             all: None,
             hello: None,
             watching: Vec::new(),
+            asked: 0,
             owed: VecDeque::new(),
             coming: Vec::new(),
             reading: Vec::new(),
@@ -183,6 +206,11 @@ impl<W: Wire> Peer<W> {
 
     /// Hands over what is owed, as far as the wire takes it.
     pub(super) fn pay(&mut self) {
+        if self.closing {
+            // Its end was handed over; nothing comes after that.
+            self.owed = VecDeque::new();
+            return;
+        }
         while !self.wire.is_full()
             && let Some(bytes) = self.owed.pop_front()
         {
@@ -209,9 +237,19 @@ impl<W: Wire> Peer<W> {
         Beat::Well
     }
 
-    /// Whether a `cursor` at these heads would be true and new for this peer: it owes nothing, it is not behind.
+    /// Whether a `cursor` at these heads would be true and new for this peer: it owes nothing, it is not behind, and no
+    /// room is on its way that a client coming back with the cursor would not hear of.
     pub(super) fn may_tell_cursor(&self, heads: &[Position]) -> bool {
         let sum = heads.iter().map(|p| p.0).sum::<u64>();
-        self.is_ready() && self.is_listed() && self.reading.is_empty() && self.told != sum
+        let level = match &self.all {
+            None => self.reading.is_empty() && !self.reading_user_log && self.coming.is_empty(),
+            // SSE and long poll carry the cursor with each event.
+            Some(all) => {
+                self.wire.format() != Format::Plain
+                    && all.page.is_empty()
+                    && all.replay.is_level(heads)
+            }
+        };
+        self.is_ready() && level && self.told != sum
     }
 }

@@ -62,21 +62,41 @@ impl<W: Wire> Hub<W> {
         users.sort_unstable();
         users.dedup();
         users.truncate(WATCHED_USERS_MAX);
-        let user = peer.user;
         let old = std::mem::take(&mut peer.watching);
         self.unwatch(id.slot, &old);
+        self.authorise(id.slot, users);
+    }
+
+    fn authorise(&mut self, slot: u32, users: Vec<UserId>) {
+        let peer = &mut self.peers[slot as usize];
+        peer.asked = peer.asked.wrapping_add(1);
         if !users.is_empty() {
             self.effects.push(Effect::Authorise {
-                peer: id,
-                user,
+                peer: peer.id,
+                user: peer.user,
                 users,
+                asked: peer.asked,
             });
         }
     }
 
+    /// Somebody left a room: those who watch them, and whom they watch, may share none any more. `[SG3]`
+    pub(super) fn check_watching(&mut self, user: UserId) {
+        let mut slots = self.user_peers(user);
+        slots.extend(self.watchers.get(&user).into_iter().flatten().copied());
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            let users = self.peers[slot as usize].watching.clone();
+            if !users.is_empty() {
+                self.authorise(slot, users);
+            }
+        }
+    }
+
     /// The answer to [`Effect::Authorise`]: whom the peer may watch, and how they are now.
-    pub fn watching(&mut self, id: PeerId, users: Vec<(UserId, Presence)>) {
-        let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
+    pub fn watching(&mut self, id: PeerId, asked: u32, users: Vec<(UserId, Presence)>) {
+        let Some(peer) = self.peer(id).filter(|p| p.welcomed && p.asked == asked) else {
             return;
         };
         let slot = peer.id.slot;

@@ -1,1 +1,10 @@
-//! The hub against wires that a test fills and drains by hand.
+//! The hub against wires that a test fills and drains by hand, and a store that it keeps behind or ahead.
+//!
+//! The parts: [`model`] is the store and the wires; [`rooms`] open and listed rooms; [`all`] those who follow
+//! everything; [`session`] beginnings, beats and ends; [`seeds`] long stories by seed.
+
+mod all;
+mod model;
+mod rooms;
+mod seeds;
+mod session;

@@ -115,13 +115,18 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
             let batch: Option<Arc<Batch>> = Batch::read(*shard, events);
             core.act(|hub| hub.filled(*shard, batch, more));
         }
-        Effect::Authorise { peer, user, users } => {
+        Effect::Authorise {
+            peer,
+            user,
+            users,
+            asked,
+        } => {
             let shared = store.sharing_room(*user, users).await?;
             let users = shared
                 .into_iter()
                 .map(|user| (user, core.node.presence.status(user)))
                 .collect();
-            core.act(|hub| hub.watching(*peer, users));
+            core.act(|hub| hub.watching(*peer, *asked, users));
         }
     }
     Ok(())

@@ -389,9 +389,12 @@ async fn perform(store: &Store, effect: Effect) -> Return {
             let more = events.len() == 50;
             Box::new(move |hub| hub.filled(shard, Batch::read(shard, events), more))
         }
-        Effect::Authorise { peer, users, .. } => Box::new(move |hub| {
+        Effect::Authorise {
+            peer, users, asked, ..
+        } => Box::new(move |hub| {
             hub.watching(
                 peer,
+                asked,
                 users
                     .into_iter()
                     .map(|user| (user, Presence::Offline))

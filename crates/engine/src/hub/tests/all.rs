@@ -1,0 +1,252 @@
+//! Those who follow everything: exactly what they may see, with the cursor after each piece. `[CU4]`
+
+use tidings_protocol::{Cursor, Follow, Position};
+
+use super::model::{ADA, EVE, Heard, LIN, Node, OTHER, ROOM, Session, seqs, types};
+use crate::{encoded::Format, hub::Hello};
+
+fn all(since: Option<&Cursor>) -> Hello {
+    Hello {
+        since: since.map(Cursor::to_string),
+        follow: Follow::All,
+        ..Hello::default()
+    }
+}
+
+/// The positions of the events of one shard.
+fn positions(heard: &[Heard], shard: u16) -> Vec<u64> {
+    heard
+        .iter()
+        .filter(|(f, _)| f["type"] == "event" && f["shard"] == shard && f["answer"] != true)
+        .map(|(f, _)| f["position"].as_u64().unwrap())
+        .collect()
+}
+
+fn story(node: &mut Node) {
+    for round in 0..10 {
+        node.say(ROOM, ADA, &format!("room {round}"));
+        node.write(OTHER, ADA, &format!("other {round}"));
+        node.write(ROOM, LIN, &format!("both {round}"));
+        node.deliver();
+        node.work();
+    }
+}
+
+#[test]
+fn every_cursor_leads_to_exactly_the_rest() {
+    // [CU4] [P4] Over rings, and over the store when the ring does not reach back.
+    for shards in [1, 3] {
+        let mut node = Node::new(shards);
+        let start = node.cursor();
+        let (live, _) = node.session(LIN, Format::Plain, all(None));
+        story(&mut node);
+        node.join(OTHER, LIN);
+        story(&mut node);
+        node.leave(ROOM, LIN);
+        story(&mut node);
+        let heard = live.take_heard();
+        for shard in 0..shards {
+            let expected = node.visible(LIN, shard);
+            let since = start.positions[usize::from(shard)].0;
+            let expected: Vec<u64> = expected.into_iter().filter(|p| *p > since).collect();
+            assert_eq!(positions(&heard, shard), expected);
+        }
+        for (index, (_, cursor)) in heard.iter().enumerate() {
+            let cursor = cursor.as_ref().expect("each piece has a cursor");
+            let again = node.greet(LIN, Format::Plain, all(Some(cursor)));
+            node.work();
+            let rest = again.take_heard();
+            assert_eq!(types(&[rest[0].0.clone()]), ["ready"]);
+            for shard in 0..shards {
+                assert_eq!(
+                    positions(&rest, shard),
+                    positions(&heard[index + 1..], shard)
+                );
+            }
+            node.hub.disconnect(again.id);
+        }
+    }
+}
+
+#[test]
+fn the_cursor_of_ready_is_the_one_that_was_given() {
+    // [CU4] A client that is cut off before the first event comes back with what `ready` told it.
+    let mut node = Node::new(2);
+    let start = node.cursor();
+    story(&mut node);
+    let (_, ready) = node.session(LIN, Format::Plain, all(Some(&start)));
+    assert_eq!(ready["cursor"], start.to_string());
+    let (_, ready) = node.session(LIN, Format::Plain, all(None));
+    assert_eq!(ready["cursor"], node.cursor().to_string());
+}
+
+#[test]
+fn a_cursor_of_another_life_is_answered_by_reset() {
+    // [CU3] [HS2]
+    let mut node = Node::new(2);
+    story(&mut node);
+    let now = node.cursor();
+    let mut ahead = now.clone();
+    ahead.positions[1] = Position(ahead.positions[1].0 + 1);
+    let mut foreign = now.clone();
+    foreign.epoch = tidings_protocol::Epoch(8);
+    let mut short = now.clone();
+    short.positions.pop();
+    let wrong = [
+        ahead.to_string(),
+        foreign.to_string(),
+        short.to_string(),
+        "nonsense".to_owned(),
+    ];
+    for since in wrong {
+        for follow in [Follow::All, Follow::Listed] {
+            let hello = Hello {
+                since: Some(since.clone()),
+                follow,
+                ..Hello::default()
+            };
+            let (_, first) = node.session(LIN, Format::Plain, hello);
+            assert_eq!(first["type"], "reset", "{since}");
+            assert_eq!(first["rooms"].as_array().unwrap().len(), 1);
+            assert_eq!(first["cursor"], now.to_string());
+        }
+    }
+    let (_, first) = node.session(LIN, Format::Plain, all(Some(&now)));
+    assert_eq!(first["type"], "ready");
+}
+
+#[test]
+fn a_slow_one_falls_back_to_the_log_and_misses_nothing() {
+    // [SB5] [P5]
+    for format in [Format::Plain, Format::Json] {
+        let mut node = Node::new(2);
+        let start = node.cursor();
+        let (slow, _) = node.session(LIN, format, all(None));
+        let mut heard = Vec::new();
+        for round in 0..40 {
+            slow.takes(round % 3);
+            for number in 0..30 {
+                node.write(ROOM, ADA, &format!("{round} {number}"));
+                node.write(OTHER, ADA, "not for lin");
+            }
+            node.deliver();
+            node.work();
+            heard.extend(slow.take_heard());
+            if round % 5 == 4 {
+                slow.takes(1 + round);
+                node.hub.drained(slow.id);
+                node.work();
+                heard.extend(slow.take_heard());
+            }
+        }
+        node.drain(&slow);
+        heard.extend(slow.take_heard());
+        for shard in 0..2 {
+            let since = start.positions[usize::from(shard)].0;
+            let expected = node.visible(LIN, shard);
+            let expected: Vec<u64> = expected.into_iter().filter(|p| *p > since).collect();
+            assert_eq!(positions(&heard, shard), expected, "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_a_slow_one_is_bounded() {
+    // [P5] A page of the longest messages does not stay in memory for a wire that takes nothing.
+    let mut node = Node::new(1);
+    let start = node.cursor();
+    let long = "x".repeat(16_000);
+    for _ in 0..300 {
+        node.write(ROOM, ADA, &long);
+    }
+    node.deliver();
+    // The ring has let go of the first by now: they are read from the store.
+    let slow = node.greet(LIN, Format::Json, all(Some(&start)));
+    slow.takes(3);
+    node.work();
+    assert!(slow.is_full());
+    let held = node.held_bytes(&slow);
+    assert!(held <= 128 * 1024, "{held}");
+    let mut got = slow.seqs(ROOM);
+    for _ in 0..300 {
+        slow.takes(1);
+        node.hub.drained(slow.id);
+        node.work();
+        got.extend(slow.seqs(ROOM));
+    }
+    assert_eq!(got, (4..=node.head(ROOM)).collect::<Vec<u64>>());
+}
+
+#[test]
+fn nothing_reaches_one_who_left_while_behind() {
+    // [P6] [SB8]
+    let mut node = Node::new(1);
+    let (slow, _) = node.session(LIN, Format::Plain, all(None));
+    slow.takes(0);
+    node.say(ROOM, ADA, "before");
+    let left = node.leave(ROOM, LIN);
+    node.deliver();
+    node.say(ROOM, ADA, "canary");
+    node.drain(&slow);
+    node.say(ROOM, ADA, "canary again");
+    let frames = slow.take();
+    assert_eq!(seqs(&frames, ROOM), [left.0 - 1, left.0]);
+    assert!(!format!("{frames:?}").contains("canary"));
+}
+
+#[test]
+fn a_state_that_is_ahead_of_the_hub_is_not_told_twice() {
+    // [CU4] [P6] The store knows more than this hub when the session begins; the hub hears of it later.
+    let mut node = Node::new(2);
+    let start = node.cursor();
+    node.write(ROOM, ADA, "ahead");
+    node.join(OTHER, LIN);
+    node.write(OTHER, ADA, "seen");
+    node.leave(ROOM, LIN);
+    node.write(ROOM, ADA, "canary");
+    let sessions: Vec<Session> = [None, Some(&start)]
+        .map(|since| node.greet(LIN, Format::Plain, all(since)))
+        .into();
+    node.work();
+    node.deliver();
+    node.work();
+    node.say(OTHER, ADA, "live");
+    node.say(ROOM, ADA, "canary");
+    let [fresh, since] = &sessions[..] else {
+        panic!("two sessions")
+    };
+    let frames = fresh.take();
+    assert_eq!(seqs(&frames, OTHER), [node.head(OTHER)]);
+    assert_eq!(seqs(&frames, ROOM), Vec::<u64>::new());
+    let heard = since.take_heard();
+    for shard in 0..2 {
+        let expected = node.visible(LIN, shard);
+        let from = start.positions[usize::from(shard)].0;
+        let expected: Vec<u64> = expected.into_iter().filter(|p| *p > from).collect();
+        assert_eq!(positions(&heard, shard), expected);
+    }
+    assert!(!format!("{heard:?}{frames:?}").contains("canary"));
+}
+
+#[test]
+fn a_creator_hears_of_the_room_from_its_first_event() {
+    // [SB7] [CU4] Live and replayed alike.
+    let mut node = Node::new(2);
+    let start = node.cursor();
+    let (live, _) = node.session(EVE, Format::Plain, all(None));
+    let room = tidings_protocol::RoomId::from_bits(205);
+    let created = tidings_protocol::content::Known::RoomCreated {
+        room_kind: tidings_protocol::RoomKind::Group,
+        visibility: tidings_protocol::Visibility::Private,
+        name: None,
+        between: None,
+    };
+    node.commit(room, EVE, created);
+    node.join(room, EVE);
+    node.deliver();
+    node.say(room, EVE, "alone");
+    assert_eq!(live.seqs(room), [1, 2, 3]);
+    let again = node.greet(EVE, Format::Plain, all(Some(&start)));
+    node.work();
+    assert_eq!(again.seqs(room), [1, 2, 3]);
+}

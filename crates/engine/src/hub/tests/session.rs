@@ -1,0 +1,398 @@
+//! Beginnings, beats, signals and ends of sessions.
+
+use serde_json::{Value, json};
+use tidings_protocol::{
+    CloseCode, DeviceId, Follow, Presence, Refusal, RefusalCode, Seq, ServerFrame, TxnId,
+    content::Known,
+};
+
+use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, device, seqs, types};
+use crate::{appender::Answer, encoded::Format, hub::Hello};
+
+fn since(node: &Node) -> Hello {
+    Hello {
+        since: Some(node.cursor().to_string()),
+        ..Hello::default()
+    }
+}
+
+#[test]
+fn ready_tells_what_moved_since() {
+    // [HS2] [HS3]
+    let mut node = Node::new(2);
+    let hello = since(&node);
+    let (_, ready) = node.session(ADA, Format::Json, hello.clone());
+    assert_eq!(ready["type"], "ready");
+    assert_eq!(ready["rooms"], json!([]));
+    node.say(OTHER, ADA, "moved");
+    let (_, ready) = node.session(ADA, Format::Json, hello.clone());
+    assert_eq!(ready["rooms"].as_array().unwrap().len(), 1);
+    assert_eq!(ready["rooms"][0]["id"], json!(OTHER));
+    node.leave(ROOM, LIN);
+    node.deliver();
+    let (_, ready) = node.session(LIN, Format::Json, hello);
+    assert_eq!(
+        (&ready["rooms"], &ready["left"]),
+        (&json!([]), &json!([ROOM]))
+    );
+}
+
+#[test]
+fn what_happens_while_the_state_is_read_is_told_after_it() {
+    // [HS2] [SB2] [EV3]
+    let mut node = Node::new(1);
+    let lin = node.greet(LIN, Format::Json, Hello::default());
+    let effects = node.hub.take_effects();
+    let read = node.read(&effects[0]);
+    let head = node.say(ROOM, ADA, "meanwhile");
+    node.give(&effects[0], read);
+    node.work();
+    let frames = lin.take();
+    assert_eq!(types(&frames), ["ready", "rooms"]);
+    assert_eq!(frames[0]["rooms"][0]["head"], head.0 - 1);
+    assert_eq!(frames[1]["rooms"][0]["head"], head.0);
+}
+
+#[test]
+fn a_state_that_is_ahead_of_the_hub_is_told_once() {
+    // [HS2] [EV3] The store knows more than this hub; what the hub hears later is not news to the session.
+    let mut node = Node::new(1);
+    node.write(ROOM, ADA, "ahead");
+    let head = node.write(ROOM, ADA, "ahead, too");
+    let open = tidings_protocol::OpenRoom {
+        room: ROOM,
+        after: Some(Seq(2)),
+    };
+    let hello = Hello {
+        open: vec![open],
+        ..Hello::default()
+    };
+    let (opened, listed) = (
+        node.greet(LIN, Format::Json, hello),
+        node.greet(LIN, Format::Json, Hello::default()),
+    );
+    node.work();
+    assert_eq!(listed.take()[0]["rooms"][0]["head"], head.0);
+    node.deliver();
+    node.work();
+    assert_eq!(listed.take(), Vec::<Value>::new());
+    assert_eq!(opened.seqs(ROOM), (3..=head.0).collect::<Vec<u64>>());
+    node.say(ROOM, ADA, "live");
+    assert_eq!(opened.seqs(ROOM), [head.0 + 1]);
+}
+
+#[test]
+fn a_membership_that_changes_meanwhile_is_read_again() {
+    // [P6] [SB8]
+    for follow in [Follow::Listed, Follow::All] {
+        let mut node = Node::new(1);
+        let hello = Hello {
+            follow,
+            ..Hello::default()
+        };
+        let lin = node.greet(LIN, Format::Json, hello);
+        let effects = node.hub.take_effects();
+        let read = node.read(&effects[0]);
+        node.leave(ROOM, LIN);
+        node.join(OTHER, LIN);
+        node.deliver();
+        node.give(&effects[0], read);
+        assert_eq!(lin.take(), Vec::<Value>::new(), "not with the old state");
+        node.work();
+        let frames = lin.take();
+        assert_eq!(frames[0]["rooms"].as_array().unwrap().len(), 1);
+        assert_eq!(frames[0]["rooms"][0]["id"], json!(OTHER));
+        node.say(ROOM, ADA, "canary");
+        node.say(OTHER, ADA, "seen");
+        node.work();
+        let frames = lin.take();
+        assert!(!format!("{frames:?}").contains("canary"));
+        assert!(format!("{frames:?}").contains("seen"));
+    }
+}
+
+#[test]
+fn the_user_log_follows_from_where_the_client_is() {
+    // [HS4]
+    let mut node = Node::new(1);
+    let move_marker = |node: &mut Node, to: u64| {
+        let moved = Known::MarkerMoved {
+            room: ROOM,
+            seq: Seq(to),
+            count: 0,
+        };
+        node.commit(LIN, LIN, moved);
+        node.deliver();
+    };
+    let live = node.listed(LIN);
+    (1..=3).for_each(|to| move_marker(&mut node, to));
+    assert_eq!(live.seqs(LIN), [1, 2, 3]);
+    let from = |seq| Hello {
+        user_seq: Some(Seq(seq)),
+        ..Hello::default()
+    };
+    let session = node.greet(LIN, Format::Json, from(1));
+    node.work();
+    assert_eq!(session.seqs(LIN), [2, 3]);
+    (4..=700).for_each(|to| move_marker(&mut node, to));
+    assert_eq!(session.seqs(LIN), (4..=700).collect::<Vec<u64>>());
+    let far = node.greet(LIN, Format::Json, from(1));
+    node.work();
+    assert_eq!(far.seqs(LIN), (201..=700).collect::<Vec<u64>>());
+    // A slow wire gets it later.
+    live.take();
+    live.takes(0);
+    (701..=710).for_each(|to| move_marker(&mut node, to));
+    node.drain(&live);
+    assert_eq!(live.seqs(LIN), (701..=710).collect::<Vec<u64>>());
+    let other = node.listed(ADA);
+    move_marker(&mut node, 711);
+    assert_eq!(other.take(), Vec::<Value>::new());
+}
+
+/// Beats until something is true; how many that took.
+fn beats(node: &mut Node, upto: u32, mut is_it: impl FnMut() -> bool) -> Option<u32> {
+    (1..=upto).find(|_| {
+        node.hub.beat();
+        is_it()
+    })
+}
+
+#[test]
+fn silence_is_pinged_and_then_the_end() {
+    // [HB1] [HB2] One missed ping is forgiven.
+    let mut node = Node::new(1);
+    let lin = node.listed(LIN);
+    for _ in 0..3 {
+        let pinged = beats(&mut node, 60, || lin.pings() == 1).unwrap();
+        assert!((18..=20).contains(&pinged), "{pinged}");
+        node.hub.heard(lin.id);
+        lin.forget_pings();
+    }
+    let dead = beats(&mut node, 60, || lin.closed().is_some()).unwrap();
+    assert!((38..=40).contains(&dead), "{dead}");
+    assert_eq!((lin.pings(), lin.closed()), (2, Some(CloseCode::Silent)));
+    // It is over: nothing more is sent, and nothing ends twice.
+    node.say(ROOM, ADA, "too late");
+    node.work();
+    beats(&mut node, 60, || false);
+    assert!(node.hub.disconnect(lin.id).is_some());
+}
+
+#[test]
+fn a_connection_that_does_not_say_hello_is_ended() {
+    // [HS1]
+    let mut node = Node::new(1);
+    let silent = node.connect(Format::Json);
+    let ended = beats(&mut node, 60, || silent.closed().is_some()).unwrap();
+    assert!((10..=12).contains(&ended), "{ended}");
+    assert_eq!(silent.closed(), Some(CloseCode::HelloExpected));
+    assert_eq!(node.hub.disconnect(silent.id), None);
+}
+
+#[test]
+fn those_who_cannot_speak_are_shown_a_sign_of_life() {
+    // [SE3]
+    let mut node = Node::new(1);
+    let hello = Hello {
+        follow: Follow::All,
+        ..Hello::default()
+    };
+    let (stream, _) = node.session(LIN, Format::Plain, hello);
+    beats(&mut node, 200, || false);
+    assert!((9..=11).contains(&stream.pings()), "{}", stream.pings());
+    assert_eq!(stream.closed(), None);
+}
+
+#[test]
+fn a_drain_says_so_to_everybody_and_ends() {
+    // [CL2]
+    let mut node = Node::new(1);
+    let (lin, full) = (node.opened(LIN), node.opened(LIN));
+    full.takes(0);
+    let fresh = node.connect(Format::Json);
+    node.hub.drain(250);
+    assert_eq!(
+        lin.take(),
+        [json!({ "type": "reconnect", "jitter_ms": 250 })]
+    );
+    for session in [&lin, &full, &fresh] {
+        assert_eq!(session.closed(), Some(CloseCode::Restarting));
+    }
+    // A wire that has room again after its end is left in peace.
+    node.drain(&full);
+    node.say(ROOM, ADA, "too late");
+    node.work();
+    assert_eq!(full.take(), Vec::<Value>::new());
+}
+
+#[test]
+fn what_is_owed_to_a_full_wire_is_bounded() {
+    // [P5] [CL1]
+    let mut node = Node::new(1);
+    let lin = node.opened(LIN);
+    lin.takes(0);
+    let refuse = |node: &mut Node, number: u32| {
+        let txn: TxnId = number.to_string().parse().unwrap();
+        let answer = Answer::Refused(Refusal::new(RefusalCode::Forbidden));
+        node.hub.answer(lin.id, &txn, answer);
+    };
+    (0..1_024).for_each(|number| refuse(&mut node, number));
+    assert_eq!(lin.closed(), None);
+    lin.takes(1_000);
+    node.hub.drained(lin.id);
+    let answers = lin.take();
+    assert_eq!(answers.len(), 1_000);
+    let txns = answers
+        .iter()
+        .map(|f| f["txn"].as_str().unwrap().to_owned());
+    assert_eq!(
+        txns.collect::<Vec<_>>(),
+        (0..1_000).map(|n| n.to_string()).collect::<Vec<_>>()
+    );
+    (0..2_000).for_each(|number| refuse(&mut node, number));
+    assert_eq!(lin.closed(), Some(CloseCode::RateLimited));
+}
+
+#[test]
+fn answers_go_before_what_was_missed() {
+    // What is owed is sent first, in its order, and events after it are in theirs.
+    let mut node = Node::new(1);
+    let lin = node.opened(LIN);
+    lin.takes(0);
+    node.say(ROOM, ADA, "missed");
+    node.hub.send(lin.id, &ServerFrame::Pong {});
+    lin.takes(1);
+    node.hub.drained(lin.id);
+    assert_eq!(types(&lin.take()), ["pong"]);
+    node.say(ROOM, ADA, "missed, too");
+    node.drain(&lin);
+    assert_eq!(lin.seqs(ROOM), [4, 5]);
+}
+
+#[test]
+fn a_removed_device_is_ended_and_no_other() {
+    // [CL1]
+    let mut node = Node::new(1);
+    let (lin, ada) = (node.opened(LIN), node.opened(ADA));
+    let kept = node.connect(Format::Json);
+    node.hub
+        .greet(kept.id, LIN, DeviceId::from_bits(99), Hello::default());
+    node.work();
+    let removed = Known::DeviceRemoved {
+        device: device(LIN),
+    };
+    node.commit(LIN, LIN, removed);
+    node.write(ROOM, ADA, "canary");
+    node.deliver();
+    assert_eq!(lin.closed(), Some(CloseCode::DeviceRemoved));
+    assert_eq!((ada.closed(), kept.closed()), (None, None));
+    node.say(ROOM, ADA, "canary");
+    node.work();
+    assert!(!format!("{:?}", lin.take()).contains("after"));
+}
+
+#[test]
+fn typing_reaches_others_with_the_room_open() {
+    // [SG1] [SG2]
+    let mut node = Node::new(1);
+    let (typist, lin, full, listed) = (
+        node.opened(ADA),
+        node.opened(LIN),
+        node.opened(LIN),
+        node.listed(LIN),
+    );
+    full.takes(0);
+    node.hub.typing(ROOM, ADA, true);
+    assert_eq!(
+        lin.take(),
+        [json!({ "type": "typing", "room": ROOM, "user": ADA, "on": true })]
+    );
+    for session in [&typist, &listed] {
+        assert_eq!(session.take(), Vec::<Value>::new());
+    }
+    // Dropped for a wire that is full, and not made up for.
+    node.drain(&full);
+    assert_eq!(full.take(), Vec::<Value>::new());
+    node.leave(ROOM, LIN);
+    node.deliver();
+    lin.take();
+    node.hub.typing(ROOM, ADA, true);
+    assert_eq!(lin.take(), Vec::<Value>::new());
+}
+
+#[test]
+fn presence_is_told_to_those_who_may_watch() {
+    // [SG3]
+    let mut node = Node::new(1);
+    node.present = vec![(LIN, Presence::Offline)];
+    let ada = node.listed(ADA);
+    node.hub.watch(ada.id, vec![LIN, EVE]);
+    node.work();
+    let told = |user, status: &str| json!({ "type": "presence", "users": [{ "user": user, "status": status }] });
+    assert_eq!(ada.take(), [told(LIN, "offline")]);
+    node.hub.presence(EVE, Presence::Online);
+    node.hub.presence(LIN, Presence::Away);
+    node.hub.presence(LIN, Presence::Online);
+    node.hub.flush_presence();
+    assert_eq!(
+        ada.take(),
+        [told(LIN, "online")],
+        "the latest, and nobody else's"
+    );
+    // A list that is replaced while the other is being looked up does not come back.
+    node.hub.watch(ada.id, vec![LIN]);
+    let effects = node.hub.take_effects();
+    node.hub.watch(ada.id, Vec::new());
+    for effect in effects {
+        let read = node.read(&effect);
+        node.give(&effect, read);
+    }
+    ada.take();
+    node.hub.presence(LIN, Presence::Away);
+    node.hub.flush_presence();
+    assert_eq!(ada.take(), Vec::<Value>::new());
+}
+
+#[test]
+fn who_shares_no_room_any_more_is_not_heard_of() {
+    // [SG3] [P6] Whichever of the two left.
+    for leaver in [ADA, LIN] {
+        let mut node = Node::new(1);
+        node.present = vec![(LIN, Presence::Online)];
+        let ada = node.listed(ADA);
+        node.hub.watch(ada.id, vec![LIN]);
+        node.work();
+        node.leave(ROOM, leaver);
+        node.present.clear();
+        node.deliver();
+        node.work();
+        ada.take();
+        node.hub.presence(LIN, Presence::Away);
+        node.hub.flush_presence();
+        assert_eq!(ada.take(), Vec::<Value>::new());
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_gets_nothing_and_its_place_is_anothers() {
+    let mut node = Node::new(1);
+    let gone = node.listed(LIN);
+    node.hub.open(gone.id, ROOM, Some(Seq(0))).unwrap();
+    let reading = node.greet(LIN, Format::Json, Hello::default());
+    let effects = node.hub.take_effects();
+    node.hub.disconnect(gone.id);
+    node.hub.disconnect(reading.id);
+    let next = node.opened(ADA);
+    assert_ne!(next.id, gone.id);
+    gone.take();
+    for effect in &effects {
+        let read = node.read(effect);
+        node.give(effect, read);
+    }
+    node.hub.drained(gone.id);
+    node.hub.close_room(gone.id, ROOM);
+    node.say(ROOM, ADA, "for the next");
+    assert_eq!(gone.take(), Vec::<Value>::new());
+    assert_eq!(seqs(&next.take(), ROOM).len(), 1);
+}
