@@ -10,10 +10,17 @@ export const PASSWORD = 'correct horse battery';
 const LOG_PAGE = 200;
 
 export class Person {
-  constructor(name, page) {
+  /** `touch` for somebody with a finger instead of a mouse. */
+  constructor(name, page, touch = false) {
     this.name = name;
-    this.username = name.toLowerCase().replace(/[^a-z]+/g, '.');
+    this.username = name.toLowerCase().normalize('NFD').replace(/[^a-z]/g, '');
     this.page = page;
+    this.touch = touch;
+  }
+
+  /** Presses a control, with the finger or the mouse. */
+  press(control) {
+    return this.touch ? control.tap() : control.click();
   }
 
   at(id) {
@@ -25,7 +32,7 @@ export class Person {
     await this.at('display-name').fill(this.name);
     await this.at('username').fill(this.username);
     await this.at('password').fill(PASSWORD);
-    await this.at('submit').click();
+    await this.press(this.at('submit'));
     await this.live();
   }
 
@@ -44,26 +51,26 @@ export class Person {
   }
 
   async createChannel(name) {
-    await this.at('new-room').click();
-    await this.at('new-channel').click();
+    await this.press(this.at('new-room'));
+    await this.press(this.at('new-channel'));
     await this.at('room-name').fill(name);
-    await this.at('create-room').click();
+    await this.press(this.at('create-room'));
     await this.isIn(name);
   }
 
   async joinChannel(name) {
-    await this.at('new-room').click();
-    await this.at('new-browse').click();
-    await this.at('public-room').filter({ hasText: name }).click();
+    await this.press(this.at('new-room'));
+    await this.press(this.at('new-browse'));
+    await this.press(this.at('public-room').filter({ hasText: name }));
     await this.isIn(name);
   }
 
   /** A direct talk with somebody who is found by the beginning of the name. */
   async talkTo({ name, username }) {
-    await this.at('new-room').click();
-    await this.at('new-direct').click();
+    await this.press(this.at('new-room'));
+    await this.press(this.at('new-direct'));
     await this.at('people-search').fill(username.slice(0, 3));
-    await this.page.locator(`[data-testid="person"][data-username="${username}"]`).click();
+    await this.press(this.page.locator(`[data-testid="person"][data-username="${username}"]`));
     await this.isIn(name);
   }
 
@@ -79,15 +86,17 @@ export class Person {
   }
 
   async open(title) {
-    await this.listed(title).click();
+    await this.press(this.listed(title));
     await this.isIn(title);
   }
 
-  /** Writes a line and presses Enter. That it appears, pending or not, is all that is waited for. */
-  async say(text) {
+  /** Writes a line and sends it. That it appears, pending or not, is all that is waited for. */
+  async say(text, shown = text) {
     await this.at('composer').fill(text);
-    await this.at('composer').press('Enter');
-    await this.bubble(text).waitFor();
+    // On a phone Enter is a new line.
+    if (this.touch) await this.press(this.at('send'));
+    else await this.at('composer').press('Enter');
+    await this.bubble(shown).waitFor();
   }
 
   /** The message, waiting or confirmed. */
@@ -115,6 +124,23 @@ export class Person {
     await message.locator(action).first().click();
   }
 
+  /** Holds a finger on a message until its actions are there. */
+  async hold(text) {
+    const bubble = this.message(text).getByTestId('text');
+    await bubble.scrollIntoViewIfNeeded();
+    const { x, y, width, height } = await bubble.boundingBox();
+    const touchPoints = [{ x: x + width / 2, y: y + height / 2 }];
+    const session = await this.page.context().newCDPSession(this.page);
+    await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
+    await this.dialog('Message').waitFor();
+    await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    await session.detach();
+  }
+
+  dialog(title) {
+    return this.page.getByRole('dialog', { name: title, exact: true });
+  }
+
   async edit(text, changed) {
     await this.act(text, '[data-testid="edit"]');
     await until('the text is in the composer', async () => (await this.written()) === text);
@@ -125,7 +151,7 @@ export class Person {
 
   async delete(text) {
     await this.act(text, '[data-testid="delete"]');
-    await this.at('confirm-delete').click();
+    await this.press(this.at('confirm-delete'));
     await this.message(text).waitFor({ state: 'detached' });
   }
 

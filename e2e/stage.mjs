@@ -24,7 +24,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 const STORY_MS_MAX = 110_000;
-const DESKTOP = { viewport: { width: 1280, height: 800 } };
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
 /** One story as a test: sets the stage, plays, and clears it whatever happened. */
 export function story(name, play) {
@@ -83,7 +83,7 @@ export class Stage {
     for (const path of scripts) await context.addInitScript({ path });
     context.on('console', (message) => this.#hear(name, message));
     context.on('weberror', (error) => this.errors.push(`${name}: ${error.error().stack}`));
-    const person = new Person(name, await context.newPage());
+    const person = new Person(name, await context.newPage(), options.hasTouch);
     this.#people.push(person);
     return person;
   }
@@ -105,12 +105,12 @@ export class Stage {
     if (this.errors.length) throw new Error(`the page complained:\n${this.errors.join('\n')}`);
   }
 
-  /** Pictures of all pages, when `TIDINGS_E2E_SHOTS` names a folder for them. */
-  async shoot(name) {
+  /** Pictures of these people's pages, when `TIDINGS_E2E_SHOTS` names a folder for them. */
+  async shoot(name, people = this.#people) {
     const folder = process.env.TIDINGS_E2E_SHOTS;
     if (!folder) return;
     await mkdir(folder, { recursive: true });
-    for (const { username, page } of this.#people) {
+    for (const { username, page } of people) {
       if (!page.isClosed()) await page.screenshot({ path: join(folder, `${name}-${username}.png`) });
     }
   }
