@@ -8,8 +8,18 @@ use crate::world::{PATIENCE, Sending, judge, load, node, run, say};
 
 /// How long a frozen part stays frozen: longer than clients wait for a sign of life.
 const FROZEN: Duration = Duration::from_secs(6);
+/// The same, longer than PostgreSQL lets a transaction idle: whatever the node had locked is free again meanwhile.
+const FROZEN_LONG: Duration = Duration::from_secs(12);
 /// What the load does before a fault, and during one that leaves somebody to serve it.
 const MESSAGES: u64 = 100;
+
+/// How often the faults are gone through.
+fn rounds() -> usize {
+    match std::env::var("TIDINGS_TEST_FAULT_ROUNDS") {
+        Ok(text) => text.parse().expect("TIDINGS_TEST_FAULT_ROUNDS is a number"),
+        Err(_) => 1,
+    }
+}
 
 struct Cluster {
     name: &'static str,
@@ -60,10 +70,12 @@ impl Cluster {
                     .expect("the others serve");
                 self.nodes[index].restart();
             }
-            Fault::NodeFrozen(index) => {
+            Fault::NodeFrozen(index, time) => {
                 self.nodes[index].freeze();
-                tokio::time::sleep(FROZEN).await;
+                tokio::time::sleep(time).await;
+                let others = load.advance(MESSAGES, PATIENCE).await;
                 self.nodes[index].thaw();
+                others.expect("the others serve");
             }
             Fault::RedisStopped => {
                 self.redis().stop();
@@ -104,7 +116,7 @@ impl Cluster {
 enum Fault {
     NodeKilled(usize),
     NodeDrained(usize),
-    NodeFrozen(usize),
+    NodeFrozen(usize, Duration),
     RedisStopped,
     RedisFrozen,
     PostgresRestarted,
@@ -115,8 +127,10 @@ fn survives(name: &'static str, redis: bool, faults: &[Fault]) {
     run(async {
         let mut cluster = Cluster::start(name, redis);
         let load = load(&cluster.addresses(), Sending::OneByOne).await;
-        for fault in faults {
-            cluster.fault(&load, *fault).await;
+        for _ in 0..rounds() {
+            for fault in faults {
+                cluster.fault(&load, *fault).await;
+            }
         }
         let nodes: Vec<&TestServer> = cluster.nodes.iter().collect();
         judge(name, load, &nodes).await;
@@ -131,7 +145,7 @@ fn three_nodes_with_redis_survive_every_fault() {
         &[
             Fault::NodeKilled(0),
             Fault::RedisStopped,
-            Fault::NodeFrozen(1),
+            Fault::NodeFrozen(1, FROZEN),
             Fault::PostgresRestarted,
             Fault::RedisFrozen,
             Fault::NodeDrained(2),
@@ -148,7 +162,7 @@ fn three_nodes_without_redis_survive_every_fault() {
         false,
         &[
             Fault::NodeKilled(2),
-            Fault::NodeFrozen(0),
+            Fault::NodeFrozen(0, FROZEN_LONG),
             Fault::PostgresCrashed,
             Fault::NodeDrained(1),
             Fault::PostgresRestarted,

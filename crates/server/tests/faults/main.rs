@@ -4,7 +4,7 @@
 //! `tidings_testkit::history`; the tests here only say which fault comes when.
 //!
 //! `TIDINGS_TEST_KILLS=100 cargo test -p tidings-server --test faults kill -- --nocapture` kills more often than the
-//! usual ten times and prints the figures.
+//! usual ten times and prints the figures; `TIDINGS_TEST_FAULT_ROUNDS=10` and `cluster` do the same for three nodes.
 
 mod cluster;
 mod kill;
