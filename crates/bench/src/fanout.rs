@@ -228,8 +228,9 @@ pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
         bare.run(warm)?;
         for _ in 0..args.rounds {
             let (round, cpu) = ours.run(one, false)?;
+            let same = one.coalesced_as(&round);
             our_side.add(round, &cpu);
-            let (round, cpu) = bare.run(one)?;
+            let (round, cpu) = bare.run(same)?;
             bare_side.add(round, &cpu);
         }
     } else {
@@ -242,8 +243,9 @@ pub(crate) fn run(args: &FanoutArgs) -> anyhow::Result<()> {
         ours.pool.close_all();
         let mut bare = Bare::begin(args.sockets, &frame)?;
         bare.run(warm)?;
+        let same = one.coalesced_as(&our_side.round);
         for _ in 0..args.rounds {
-            let (round, cpu) = bare.run(one)?;
+            let (round, cpu) = bare.run(same)?;
             bare_side.add(round, &cpu);
         }
     }
@@ -275,7 +277,7 @@ fn tell(
         "events/s",
         "deliveries/s",
         "a CPU second",
-        "frames/read",
+        "frames/write",
         "p50 ms",
         "p99 ms",
     ]);
@@ -288,7 +290,7 @@ fn tell(
             digits(side.round.per_second(side.round.events)),
             digits(side.round.per_second(side.round.deliveries())),
             digits(1e6 / side.cpu_us()),
-            digits(side.round.frames_per_read()),
+            digits(side.round.frames_per_write()),
             digits(p50),
             digits(p99),
         ]);
@@ -324,7 +326,7 @@ fn tell(
             "deliveries_per_second",
             side.round.per_second(side.round.deliveries()),
         );
-        put("frames_per_read", side.round.frames_per_read());
+        put("frames_per_write", side.round.frames_per_write());
         put("p50_ms", p50);
         put("p99_ms", p99);
         if known {

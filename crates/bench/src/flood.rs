@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{bail, ensure};
 
-use crate::{conn::Happening, figures::Latencies, frames, pool::Pool};
+use crate::{conn::Happening, figures::Latencies, frames, machine, pool::Pool};
 
 /// How long to wait for a delivery before giving up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +28,18 @@ pub(crate) struct Plan {
     pub(crate) spin: bool,
 }
 
+impl Plan {
+    /// The same for a bare loop, with as many frames in one write as there were in that round: a loop that writes all
+    /// that is under way at once gets so many together.
+    pub(crate) fn coalesced_as(self, round: &Round) -> Plan {
+        let together = round.frames_per_write().round().max(1.0) as usize;
+        Plan {
+            in_flight: together.min(self.in_flight),
+            ..self
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Round {
@@ -35,8 +47,8 @@ pub(crate) struct Round {
     pub(crate) elapsed: Duration,
     /// From sending to each delivery.
     pub(crate) latencies: Latencies,
-    /// Times that a socket had something to read; frames that came together count once.
-    pub(crate) reads: usize,
+    /// Segments that left meanwhile, on the whole machine: as many as there were writes, and a few more.
+    pub(crate) writes: u64,
 }
 
 impl Round {
@@ -44,7 +56,7 @@ impl Round {
         self.events += other.events;
         self.elapsed += other.elapsed;
         self.latencies.extend(other.latencies);
-        self.reads += other.reads;
+        self.writes += other.writes;
     }
 
     pub(crate) fn deliveries(&self) -> usize {
@@ -55,8 +67,9 @@ impl Round {
         count as f64 / self.elapsed.as_secs_f64()
     }
 
-    pub(crate) fn frames_per_read(&self) -> f64 {
-        self.deliveries() as f64 / self.reads.max(1) as f64
+    /// About how many frames left together.
+    pub(crate) fn frames_per_write(&self) -> f64 {
+        self.deliveries() as f64 / self.writes.max(1) as f64
     }
 }
 
@@ -76,6 +89,7 @@ pub(crate) fn drive(
     };
     let mut done = 0;
     let mut trouble = None;
+    let segments = machine::segments()?;
     let began = Instant::now();
     while done < plan.events {
         let due = match plan.rate {
@@ -97,7 +111,6 @@ pub(crate) fn drive(
         };
         let timeout = if plan.spin { Duration::ZERO } else { timeout };
         let before = round.deliveries();
-        let mut last = usize::MAX;
         pool.turn(Some(timeout), &mut |id, _, what| match what {
             Happening::Text(text) if frames::is_event(text) => {
                 let Some(index) = id.checked_sub(receivers.start).filter(|i| *i < got.len()) else {
@@ -105,8 +118,6 @@ pub(crate) fn drive(
                 };
                 let event = got[index];
                 got[index] += 1;
-                round.reads += usize::from(last != id);
-                last = id;
                 match (left.get_mut(event), sent.get(event)) {
                     (Some(left), Some(at)) => {
                         *left -= 1;
@@ -134,6 +145,7 @@ pub(crate) fn drive(
         );
     }
     round.elapsed = began.elapsed();
+    round.writes = machine::segments()? - segments;
     Ok(round)
 }
 
@@ -171,7 +183,12 @@ mod tests {
         .unwrap();
         assert_eq!((round.events, round.deliveries()), (10, 30));
         assert!(most <= 4);
-        assert!(round.reads <= 30 && round.frames_per_read() >= 1.0);
+        assert!(round.writes > 0);
+        let round = Round {
+            writes: 10,
+            ..round
+        };
+        assert_eq!(plan.coalesced_as(&round).in_flight, 3);
     }
 
     #[test]

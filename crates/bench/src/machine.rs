@@ -115,6 +115,13 @@ pub(crate) fn kernel() -> anyhow::Result<Kernel> {
     })
 }
 
+/// Segments with data that the whole machine sent over TCP so far. Over loopback one `send` of less than 64 KiB is one.
+pub(crate) fn segments() -> anyhow::Result<u64> {
+    let netstat = read("/proc/net/netstat")?;
+    column(&netstat, "TcpExt:", "TCPOrigDataSent")
+        .context("no TCPOrigDataSent in /proc/net/netstat")
+}
+
 /// What the whole machine did since a moment, to tell how much of it was not ours.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -210,6 +217,16 @@ fn kib_field(text: &str, name: &str) -> Option<u64> {
     Some(first_number(line)? * 1024)
 }
 
+/// A value of a table in which a line of names stands above a line of values.
+fn column(text: &str, table: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(table));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let mut both = names
+        .split_ascii_whitespace()
+        .zip(values.split_ascii_whitespace());
+    both.find(|(found, _)| *found == name)?.1.parse().ok()
+}
+
 fn tcp_pages(sockstat: &str) -> Option<u64> {
     let line = sockstat
         .lines()
@@ -273,6 +290,15 @@ mod tests {
         assert_eq!(long.total(), Duration::from_secs(3));
         assert_eq!(long.since(&long), Cpu::default());
         assert_eq!(short.plus(&short).user, Duration::from_millis(20));
+    }
+
+    #[test]
+    fn columns_are_found_by_the_line_above() {
+        let text = "TcpExt: A B\nTcpExt: 1 2\nIpExt: B\nIpExt: 3\n";
+        assert_eq!(column(text, "TcpExt:", "B"), Some(2));
+        assert_eq!(column(text, "IpExt:", "B"), Some(3));
+        assert_eq!(column(text, "TcpExt:", "C"), None);
+        assert!(segments().is_ok());
     }
 
     #[test]

@@ -152,6 +152,8 @@ struct Away {
 
 fn away(args: &ResumeArgs, server: &Server, world: &mut World) -> anyhow::Result<Away> {
     let (traveller, writer) = (0, 1);
+    // A connection that was idle for so long has been closed by the server.
+    world.reconnect(server.address())?;
     let mut rooms = Vec::with_capacity(args.away_rooms);
     for _ in 0..args.away_rooms {
         rooms.push(world.room(writer, &[traveller, writer])?);
@@ -283,7 +285,6 @@ pub(crate) fn run(args: &ResumeArgs) -> anyhow::Result<()> {
     let mut restarted = Storms::default();
     let start = server.restart()?;
     if start.is_some() {
-        world.moved(server.address())?;
         pool = Pool::new(server.address())?;
         cursors = storm(&server, &world, &mut pool, &cursors, &mut restarted)?;
         leave(&mut pool)?;

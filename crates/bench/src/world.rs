@@ -46,8 +46,8 @@ impl World {
         Ok(World { http, accounts })
     }
 
-    /// The server is elsewhere now.
-    pub(crate) fn moved(&mut self, address: SocketAddr) -> anyhow::Result<()> {
+    /// Connects again: the server may be elsewhere now, or have closed a connection that was idle.
+    pub(crate) fn reconnect(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         self.http = Http::connect(address)?;
         Ok(())
     }
