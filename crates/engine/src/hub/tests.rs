@@ -4,6 +4,7 @@
 //! everything; [`session`] beginnings, beats and ends; [`seeds`] long stories by seed.
 
 mod all;
+mod cursors;
 mod model;
 mod rooms;
 mod seeds;
