@@ -72,6 +72,7 @@ impl Cluster {
             }
             Fault::NodeFrozen(index, time) => {
                 self.nodes[index].freeze();
+                // tidy: allow sleep — being frozen for that long is the fault.
                 tokio::time::sleep(time).await;
                 let others = load.advance(MESSAGES, PATIENCE).await;
                 self.nodes[index].thaw();
@@ -86,6 +87,7 @@ impl Cluster {
             }
             Fault::RedisFrozen => {
                 self.redis().freeze();
+                // tidy: allow sleep — being frozen for that long is the fault.
                 tokio::time::sleep(FROZEN).await;
                 self.redis().thaw();
             }
