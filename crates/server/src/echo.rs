@@ -77,23 +77,24 @@ async fn answer(
     if let Some(deflate) = &deflate {
         response = response.header("sec-websocket-extensions", deflate.response());
     }
-    let compressed = deflate.is_some();
+    let window = deflate.map(|deflate| deflate.window_bits());
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         if let Ok(upgraded) = upgrade.await
             && let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>()
         {
             // The suite cuts connections on purpose.
-            let _ = echo(parts.io.into_inner(), &parts.read_buf, compressed).await;
+            let _ = echo(parts.io.into_inner(), &parts.read_buf, window).await;
         }
     });
     response.body(Empty::new())
 }
 
-async fn echo(mut stream: TcpStream, early: &[u8], compressed: bool) -> std::io::Result<()> {
+async fn echo(mut stream: TcpStream, early: &[u8], window: Option<u8>) -> std::io::Result<()> {
+    let compressed = window.is_some();
     let mut decoder = Decoder::new(Role::Server, compressed);
     let mut scratch = Scratch::new();
-    let mut deflater = Deflater::new(1);
+    let mut deflater = Deflater::with_window(1, window.unwrap_or(15));
     let mut buffer = vec![0u8; 64 * 1024];
     let mut input = early.to_vec();
     loop {

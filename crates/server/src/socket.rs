@@ -86,7 +86,9 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
             .into_response();
         }
     };
-    let format = match (binary, deflate.is_some()) {
+    // Broadcasts are compressed once, with the full window; who keeps us to less gets them as they are.
+    let compressed = deflate.is_some_and(|deflate| deflate.window_bits() == 15);
+    let format = match (binary, compressed) {
         (false, false) => Format::Json,
         (false, true) => Format::JsonDeflate,
         (true, false) => Format::Msgpack,
@@ -107,7 +109,7 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
         );
     }
     if let Some(deflate) = &deflate
-        && let Ok(extensions) = HeaderValue::from_str(deflate.response())
+        && let Ok(extensions) = HeaderValue::from_str(&deflate.response())
     {
         out.insert("sec-websocket-extensions", extensions);
     }
@@ -117,7 +119,13 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
             .await
             .map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>())
         {
-            Ok(Ok(parts)) => begin(parts.io.into_inner(), parts.read_buf, format, token),
+            Ok(Ok(parts)) => begin(
+                parts.io.into_inner(),
+                parts.read_buf,
+                format,
+                deflate.is_some(),
+                token,
+            ),
             Ok(Err(_)) => tracing::error!("an upgraded connection is not a socket"),
             Err(error) => tracing::debug!(%error, "an upgrade did not come to pass"),
         }
@@ -160,15 +168,14 @@ fn choose(headers: &HeaderMap) -> Option<(Option<&'static str>, bool)> {
     })
 }
 
-fn begin(stream: TcpStream, early: Bytes, format: Format, token: Option<Box<str>>) {
+fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, token: Option<Box<str>>) {
     // Without a bound the kernel would take megabytes for a reader that does not read.
     if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
         tracing::debug!(%error, "cannot bound a send buffer");
     }
     let stream = Rc::new(stream);
     let wire = SocketWire::new(Rc::clone(&stream), format, token);
-    let deflate = matches!(format, Format::JsonDeflate | Format::MsgpackDeflate);
-    let mut decoder = Decoder::new(Role::Server, deflate);
+    let mut decoder = Decoder::new(Role::Server, inflate);
     reactor::with_core(|core| {
         let id = core.act(|hub| {
             let id = hub.connect(AnyWire::Socket(wire));

@@ -33,6 +33,15 @@ impl Deflater {
         }
     }
 
+    /// The same with a smaller window, for one reader: `bits` 9 to 15, others count as the nearest.
+    pub fn with_window(level: u32, bits: u8) -> Self {
+        let level = Compression::new(level.min(9));
+        Self {
+            state: Compress::new_with_window_bits(level, false, bits.clamp(9, 15)),
+            out: Vec::new(),
+        }
+    }
+
     /// A text message as one frame of a server: compressed when that makes it smaller.
     pub fn text(&mut self, payload: &str) -> Bytes {
         self.frame(Opcode::Text, payload.as_bytes(), encode::whole)

@@ -14,19 +14,25 @@ pub const DEFLATE_OFFER: &str =
 /// permessage-deflate as it was agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deflate {
-    /// The client asked for `server_max_window_bits=15`, which has to be confirmed.
-    confirm_window: bool,
+    /// The window that the client asked us to keep to, which has to be confirmed: 9 to 15.
+    window: Option<u8>,
 }
 
 impl Deflate {
     /// The `Sec-WebSocket-Extensions` that a server answers with.
-    pub fn response(self) -> &'static str {
-        if self.confirm_window {
-            "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
-             server_max_window_bits=15"
-        } else {
-            "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+    pub fn response(self) -> String {
+        let mut response = DEFLATE_OFFER.to_owned();
+        if let Some(bits) = self.window {
+            response.push_str("; server_max_window_bits=");
+            response.push_str(&bits.to_string());
         }
+        response
+    }
+
+    /// The base-two logarithm of the window that our compressor may use: 9 to 15. A broadcast is compressed once, with
+    /// 15; who asked for less is sent messages as they are, which the extension always allows (RFC 7692 §6).
+    pub fn window_bits(self) -> u8 {
+        self.window.unwrap_or(15)
     }
 }
 
@@ -34,7 +40,7 @@ impl Deflate {
 /// `None` to go on without compression. `values` are the `Sec-WebSocket-Extensions` headers.
 ///
 /// Declined are offers with an unknown parameter, one given twice, a value that is missing, out of
-/// place or not from 8 to 15, and offers that limit our window: one compressed frame goes to all.
+/// place or not from 8 to 15, and a window of 8 for us, which no zlib can keep to.
 ///
 /// # Errors
 /// [`HandshakeError::Extensions`] when a header breaks the grammar (RFC 6455 §9.1 fails it then).
@@ -130,13 +136,8 @@ impl Parameters {
     /// Our answer to an offer. `client_max_window_bits` is only a hint; our inflater takes any.
     fn honour(self) -> Option<Deflate> {
         match self.server_max_window_bits {
-            None => Some(Deflate {
-                confirm_window: false,
-            }),
-            Some(15) => Some(Deflate {
-                confirm_window: true,
-            }),
-            Some(_) => None,
+            Some(8) => None,
+            window => Some(Deflate { window }),
         }
     }
 }

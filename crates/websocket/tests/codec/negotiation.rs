@@ -8,7 +8,7 @@ const AGREED: &str = "permessage-deflate; server_no_context_takeover; client_no_
 const AGREED_15: &str = "permessage-deflate; server_no_context_takeover; \
                          client_no_context_takeover; server_max_window_bits=15";
 
-fn answer(values: &[&str]) -> Result<Option<&'static str>, HandshakeError> {
+fn answer(values: &[&str]) -> Result<Option<String>, HandshakeError> {
     let values = values.iter().map(|value| value.as_bytes());
     Ok(negotiate_deflate(values)?.map(|deflate| deflate.response()))
 }
@@ -34,14 +34,35 @@ fn offers_that_are_taken() {
         "x-webkit-deflate-frame, permessage-deflate",
         "unknown; a=b; c=\"d\"; e, permessage-deflate",
     ] {
-        assert_eq!(answer(&[offer]), Ok(Some(AGREED)), "{offer}");
+        assert_eq!(answer(&[offer]), Ok(Some(AGREED.to_owned())), "{offer}");
     }
     for offer in [
         "permessage-deflate; server_max_window_bits=15",
         "permessage-deflate; server_max_window_bits=\"15\"; client_max_window_bits",
     ] {
-        assert_eq!(answer(&[offer]), Ok(Some(AGREED_15)), "{offer}");
+        assert_eq!(answer(&[offer]), Ok(Some(AGREED_15.to_owned())), "{offer}");
     }
+}
+
+#[test]
+fn a_smaller_window_is_kept_to() {
+    for bits in 9..=15 {
+        let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+        let agreed = negotiate_deflate([offer.as_bytes()]).unwrap().unwrap();
+        assert_eq!(agreed.window_bits(), bits);
+        assert_eq!(
+            agreed.response(),
+            format!("{AGREED}; server_max_window_bits={bits}")
+        );
+        assert_eq!(confirm_deflate([agreed.response().as_bytes()]), Ok(true));
+    }
+    assert_eq!(
+        negotiate_deflate([AGREED.as_bytes()])
+            .unwrap()
+            .unwrap()
+            .window_bits(),
+        15
+    );
 }
 
 #[test]
@@ -68,9 +89,8 @@ fn offers_that_are_declined() {
         "permessage-deflate; client_max_window_bits=16",
         "permessage-deflate; client_max_window_bits=08",
         "permessage-deflate; client_max_window_bits=ten",
-        // Sound, but one compressed frame goes to all readers.
+        // Sound, but no zlib keeps to it.
         "permessage-deflate; server_max_window_bits=8",
-        "permessage-deflate; server_max_window_bits=14",
     ] {
         assert_eq!(answer(&[offer]), Ok(None), "{offer}");
     }
@@ -81,12 +101,12 @@ fn offers_that_are_declined() {
 fn the_first_offer_that_fits_is_taken() {
     let table: [(&[&str], &str); 4] = [
         (
-            &["permessage-deflate; server_max_window_bits=10, permessage-deflate"],
+            &["permessage-deflate; server_max_window_bits=8, permessage-deflate"],
             AGREED,
         ),
         (
             &[
-                "permessage-deflate; server_max_window_bits=10",
+                "permessage-deflate; server_max_window_bits=8",
                 "permessage-deflate; server_max_window_bits=15",
             ],
             AGREED_15,
@@ -104,7 +124,7 @@ fn the_first_offer_that_fits_is_taken() {
         ),
     ];
     for (values, want) in table {
-        assert_eq!(answer(values), Ok(Some(want)), "{values:?}");
+        assert_eq!(answer(values), Ok(Some(want.to_owned())), "{values:?}");
     }
 }
 
