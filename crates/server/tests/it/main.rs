@@ -1,7 +1,10 @@
 //! Tests of the doors as their users see them: requests in, answers out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod accounts;
 mod documents;
+mod drain;
 mod limits;
 mod messages;
 mod operations;
@@ -10,5 +13,6 @@ mod rooms;
 mod server;
 mod socket;
 mod strangers;
+mod stream;
 mod trace;
 mod world;
