@@ -79,7 +79,7 @@ story('the server dies while both type, and nothing is lost or doubled', async (
   });
   await ada.say('written in the dark');
   assert.deepEqual(await ada.pending(), [...adaWaits, 'written in the dark']);
-  await ada.page.unrouteAll();
+  await ada.page.unrouteAll({ behavior: 'wait' });
 
   // It comes back on the same port and data. Ada waits, Ben presses.
   await stage.mend(async () => {
