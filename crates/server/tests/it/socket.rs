@@ -3,7 +3,7 @@
 //! The parts: [`commands`] and their answers, [`follow`]ing rooms, [`signals`].
 
 mod commands;
-mod follow;
+pub(crate) mod follow;
 mod signals;
 
 use serde_json::{Value, json};

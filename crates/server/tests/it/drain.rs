@@ -1,0 +1,162 @@
+//! Stopping: everybody is told, nothing that was acknowledged is lost, and the program ends well. `[CL2]`
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use crate::world::{
+    Answer, Dial, World,
+    rest::request,
+    socket::{End, is_event, send_frame, seqs},
+    stream::poll_path,
+    txn,
+};
+
+#[tokio::test]
+async fn everybody_is_told_to_come_back() {
+    // [CL1] [CL2] [SE1] [LP1]
+    let mut world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let mut sockets = [world.listed(&ada).await, world.open(&lin, &room).await];
+    let mut fresh = Dial::default().connect(&world).await.unwrap();
+    let (mut stream, _) = world.stream(&lin, None).await;
+    let (_, cursor) = world.poll(&lin, None).await;
+    let mut poll = world
+        .ask("GET", &poll_path(Some(&cursor)), Some(&lin), None)
+        .await;
+    // The poll has begun to wait once something else of it was answered on the same core; a message would end it.
+    world.say(&ada, &room, "before").await;
+    let answer = Answer::read(&mut poll).await.expect(200);
+    let cursor = answer["cursor"].as_str().unwrap().to_owned();
+    let mut poll = world
+        .ask("GET", &poll_path(Some(&cursor)), Some(&lin), None)
+        .await;
+    world.terminate();
+    for socket in &mut sockets {
+        let frame = socket.expect("reconnect").await;
+        assert_eq!(frame["jitter_ms"], 250);
+        assert_eq!(
+            socket.step("the close").await.unwrap_err(),
+            End::Close(4000, "restarting".to_owned())
+        );
+    }
+    assert_eq!(fresh.ended().await, Some(4000));
+    while let Some(piece) = stream.next().await {
+        assert!(piece.frame["type"] == "event" || piece.frame["type"] == "reconnect");
+    }
+    // Whether it waited already or was only on its way: come back, with the same token and cursor.
+    let answer = Answer::read(&mut poll).await;
+    assert!(
+        matches!(answer.status, 200 | 503),
+        "{} {}",
+        answer.status,
+        answer.text()
+    );
+    let status = world.ended().await;
+    assert!(status.success(), "{status}");
+    world.start().await;
+    let last = stream.last_id.clone().unwrap();
+    let event = world.say(&ada, &room, "after").await;
+    let (mut stream, _) = world.stream(&lin, Some(&last)).await;
+    assert_eq!(stream.frame().await["id"], event["id"]);
+    let (frames, _) = world.poll(&lin, Some(&cursor)).await;
+    assert_eq!(frames[0]["id"], event["id"]);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_afterwards() {
+    // [P1] [P3] [CM7] Many write while the server stops; each answer is either the truth or "again, with the same txn".
+    let mut world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let mut writer = world.open(&ada, &room).await;
+    let mut commands: Vec<Value> = Vec::new();
+    for number in 0..100 {
+        let mut frame = send_frame(&room, &format!("socket {number}"));
+        frame["txn"] = txn().into();
+        commands.push(frame);
+    }
+    let mut rest = Vec::new();
+    for number in 0..20 {
+        let body = json!({ "txn": format!("rest-{number}"), "text": format!("rest {number}") });
+        let path = format!("/rooms/{room}/messages");
+        let stream = world.ask("POST", &path, Some(&lin), Some(&body)).await;
+        rest.push((body, stream));
+    }
+    let mut bytes = Vec::new();
+    for command in &commands {
+        bytes.extend(writer.encode(command));
+    }
+    writer.raw(&bytes).await;
+    world.terminate();
+    let mut answered = Vec::new();
+    loop {
+        match writer.step("the end").await {
+            Ok(frame) if is_event(&frame) => answered.push(frame),
+            Ok(frame) if frame["type"] == "refused" => {
+                assert_eq!(frame["refusal"]["code"], "unavailable", "{frame}");
+            }
+            Ok(_) => {}
+            Err(end) => {
+                assert_eq!(end, End::Close(4000, "restarting".to_owned()));
+                break;
+            }
+        }
+    }
+    // Requests under way are answered.
+    for (_, stream) in &mut rest {
+        let answer = Answer::read(stream).await;
+        match answer.status {
+            201 => answered.push(answer.json()),
+            503 => assert_eq!(answer.json()["code"], "unavailable"),
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    assert!(world.ended().await.success());
+    world.start().await;
+    let log = world.log_of(&ada, &room).await;
+    for event in &answered {
+        let place = usize::try_from(event["seq"].as_u64().unwrap()).unwrap() - 1;
+        assert_eq!(log[place]["id"], event["id"]);
+        assert_eq!(log[place]["content"], event["content"]);
+    }
+    // Everything again, with the same txn: each is there once.
+    let mut again = world.open(&ada, &room).await;
+    for command in commands {
+        assert_eq!(again.command(command).await["type"], "event");
+    }
+    for (body, _) in &rest {
+        let path = format!("/rooms/{room}/messages");
+        world
+            .call("POST", &path, Some(&lin), Some(body))
+            .await
+            .expect(201);
+    }
+    let log = world.log_of(&ada, &room).await;
+    let mut texts: Vec<&str> = log
+        .iter()
+        .filter_map(|e| e["content"]["text"].as_str())
+        .collect();
+    assert_eq!(texts.len(), 120);
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), 120);
+    assert_eq!(
+        seqs(&log, &room).len(),
+        0,
+        "the log over REST has no frames"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_go_does_not_hold_it_up_for_ever() {
+    // [CL2] One never reads, one never closes, one sends half a request.
+    let mut world = World::new().await;
+    let (room, [ada]) = world.with_room("designers", ["ada"]).await;
+    let _deaf = world.open(&ada, &room).await;
+    let (_stream, _) = world.stream(&ada, None).await;
+    let mut half = world.tcp().await;
+    let whole = request(world.address(), "GET", "/api/v1/me", &[], None);
+    half.write_all(&whole[..20]).await.unwrap();
+    world.terminate();
+    let status = world.ended().await;
+    assert!(status.success(), "{status}");
+}
