@@ -44,13 +44,13 @@ export async function look(person, screen, shoot = () => {}) {
 
 /**
  * Waits until nothing moves or changes its colour any more. A colour that is inherited may begin to
- * change only when the one above it has ended, so one quiet frame has to follow.
+ * change only when the one above it has ended, so quiet frames have to follow.
  */
 function still(page) {
   return page.evaluate(async () => {
-    const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    for (let quiet = 0; quiet < 2; ) {
-      await painted();
+    const frame = () => new Promise((painted) => requestAnimationFrame(painted));
+    for (let quiet = 0; quiet < 3; ) {
+      await frame();
       const moving = document.getAnimations();
       quiet = moving.length ? 0 : quiet + 1;
       await Promise.allSettled(moving.map(({ finished }) => finished));
