@@ -134,6 +134,9 @@ fn survives(name: &'static str, redis: bool, faults: &[Fault]) {
                 cluster.fault(&load, *fault).await;
             }
         }
+        for node in &cluster.nodes {
+            assert_eq!(node.log().contains("hints arrive"), redis, "{}", node.log());
+        }
         let nodes: Vec<&TestServer> = cluster.nodes.iter().collect();
         judge(name, load, &nodes).await;
     });
