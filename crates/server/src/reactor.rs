@@ -236,10 +236,10 @@ impl Core {
         }
     }
 
-    /// An SSE body took a piece: if its wire was full, there is room again.
-    pub fn took(self: &Rc<Self>, id: PeerId) {
+    /// An SSE body took a piece of so many bytes: if its wire was full, there is room again.
+    pub fn took(self: &Rc<Self>, id: PeerId, bytes: usize) {
         let was_full = match self.hub.borrow_mut().wire(id) {
-            Some(AnyWire::Stream(wire)) => wire.took(),
+            Some(AnyWire::Stream(wire)) => wire.took(bytes),
             _ => false,
         };
         if was_full {
@@ -252,15 +252,15 @@ impl Core {
     #[must_use]
     pub fn poll_state(&self, id: PeerId) -> PollState {
         match self.hub.borrow_mut().wire(id) {
-            Some(AnyWire::Poll(wire)) if wire.closed => PollState::Ended,
-            Some(AnyWire::Poll(wire)) => match wire.frames.first() {
-                None => PollState::Waiting,
-                Some(first) => PollState::Begun {
+            Some(AnyWire::Poll(wire)) => match (wire.closed, wire.frames.first()) {
+                (Some(code), _) => PollState::Ended(code),
+                (None, None) => PollState::Waiting,
+                (None, Some(first)) => PollState::Begun {
                     reset: first.starts_with(b"{\"type\":\"reset\""),
                     events: wire.events(),
                 },
             },
-            _ => PollState::Ended,
+            _ => PollState::Ended(CloseCode::Restarting),
         }
     }
 
@@ -301,9 +301,15 @@ impl Core {
         }
     }
 
-    async fn say_goodbye(self: &Rc<Self>) {
+    /// Tells every session to come back elsewhere, and ends it. `[CL2]`
+    fn tell_to_come_back(self: &Rc<Self>) {
         let jitter = self.node.config.drain_jitter_ms;
         self.act(|hub| hub.drain(jitter));
+    }
+
+    async fn say_goodbye(self: &Rc<Self>) {
+        // Once more: an upgrade that was under way has become a session meanwhile.
+        self.tell_to_come_back();
         let until = tokio::time::Instant::now() + DRAIN_WAIT;
         while !self.hub.borrow().is_empty() && tokio::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(20)).await;

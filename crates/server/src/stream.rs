@@ -20,7 +20,9 @@ use http::{HeaderMap, HeaderValue, header};
 use http_body::Frame;
 use serde::Deserialize;
 use tidings_engine::{Hello, PeerId};
-use tidings_protocol::{Follow, Refusal, RefusalCode, limits::POLL_WAIT_MS_MAX};
+use tidings_protocol::{
+    CloseCode, Follow, Refusal, RefusalCode, close::ComeBack, limits::POLL_WAIT_MS_MAX,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
@@ -172,9 +174,9 @@ impl http_body::Body for StreamBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let next = self.receiver.poll_recv(context);
-        if let Poll::Ready(Some(_)) = &next {
-            let id = self.peer.0;
-            reactor::with_core(|core| core.took(id));
+        if let Poll::Ready(Some(piece)) = &next {
+            let (id, bytes) = (self.peer.0, piece.len());
+            reactor::with_core(|core| core.took(id, bytes));
         }
         next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
@@ -227,7 +229,7 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
         match look {
             // `ready` without a cursor, or `reset`: the state is the answer.
             PollState::Begun { reset, events } if fresh || reset || events > 0 || late => break,
-            PollState::Ended => return Err(RefusalCode::Unauthenticated.into()),
+            PollState::Ended(code) => return Err(refusal_of(code)),
             _ if late => return Err(RefusalCode::Unavailable.into()),
             _ => {}
         }
@@ -240,6 +242,15 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
     }
     reactor::with_core(|core| core.take_poll(id, fresh))
         .ok_or_else(|| RefusalCode::Unavailable.into())
+}
+
+/// What an answer says when the session was ended instead. Only a token that is worth nothing sends a client away.
+fn refusal_of(code: CloseCode) -> Refusal {
+    match code.come_back() {
+        ComeBack::Never => RefusalCode::Unauthenticated.into(),
+        ComeBack::Later => RefusalCode::Internal.into(),
+        ComeBack::Now => Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000),
+    }
 }
 
 /// How often a long poll that has not begun looks whether it has.
@@ -258,7 +269,7 @@ pub enum PollState {
         events: usize,
     },
     /// The session was ended from this side.
-    Ended,
+    Ended(CloseCode),
 }
 
 /// Puts the frames of an answer together.

@@ -3,7 +3,7 @@
 //! Owns: handing bytes to the kernel at once, keeping only what it does not take, and ending a connection.
 //! Never: queues. A wire that could not hand over everything is full, and the hub waits. `[P5]`
 
-use std::{cell::Cell, io, rc::Rc, time::Duration};
+use std::{io, rc::Rc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tidings_engine::{Format, PeerId, Wire};
@@ -17,6 +17,8 @@ use crate::reactor;
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Pieces an SSE body holds until hyper takes them.
 pub const STREAM_PIECES_MAX: usize = 16;
+/// Bytes of the same. With what hyper buffers, a stalled stream stays below 256 KiB.
+const STREAM_BYTES_MAX: usize = 64 * 1024;
 /// Events of one long-poll answer. `[LP2]`
 pub const POLL_EVENTS_MAX: usize = 500;
 /// Bytes of one long-poll answer.
@@ -60,7 +62,7 @@ impl Wire for AnyWire {
     fn is_full(&self) -> bool {
         match self {
             AnyWire::Socket(wire) => wire.pending.is_some() || wire.broken,
-            AnyWire::Stream(wire) => wire.full.get(),
+            AnyWire::Stream(wire) => wire.full,
             AnyWire::Poll(wire) => wire.events >= POLL_EVENTS_MAX || wire.bytes >= POLL_BYTES_MAX,
         }
     }
@@ -82,7 +84,7 @@ impl Wire for AnyWire {
             AnyWire::Socket(wire) => wire.close(code),
             AnyWire::Stream(wire) => wire.sender = None,
             AnyWire::Poll(wire) => {
-                wire.closed = true;
+                wire.closed = Some(code);
                 wire.wake.notify_one();
             }
         }
@@ -226,7 +228,9 @@ async fn drain(stream: Rc<TcpStream>, id: PeerId) {
 #[derive(Debug)]
 pub struct StreamWire {
     sender: Option<mpsc::Sender<Bytes>>,
-    full: Cell<bool>,
+    full: bool,
+    /// Bytes on their way.
+    waiting: usize,
     cursor: Option<Cursor>,
 }
 
@@ -236,7 +240,8 @@ impl StreamWire {
     pub fn new(sender: mpsc::Sender<Bytes>) -> StreamWire {
         StreamWire {
             sender: Some(sender),
-            full: Cell::new(false),
+            full: false,
+            waiting: 0,
             cursor: None,
         }
     }
@@ -262,17 +267,20 @@ impl StreamWire {
 
     fn piece(&mut self, piece: Bytes) {
         let Some(sender) = &self.sender else { return };
+        let bytes = piece.len();
         if sender.try_send(piece).is_err() {
             // The body is gone, or was handed more than it holds, which `full` rules out.
             self.sender = None;
             return;
         }
-        self.full.set(sender.capacity() == 0);
+        self.waiting += bytes;
+        self.full = sender.capacity() == 0 || self.waiting >= STREAM_BYTES_MAX;
     }
 
-    /// The body took something: there is room again.
-    pub fn took(&self) -> bool {
-        self.full.replace(false)
+    /// The body took a piece of so many bytes. Returns whether the wire was full and has room again.
+    pub fn took(&mut self, bytes: usize) -> bool {
+        self.waiting = self.waiting.saturating_sub(bytes);
+        self.waiting < STREAM_BYTES_MAX && std::mem::take(&mut self.full)
     }
 }
 
@@ -283,8 +291,8 @@ pub struct PollWire {
     pub frames: Vec<Bytes>,
     events: usize,
     bytes: usize,
-    /// The session was ended from this side.
-    pub closed: bool,
+    /// The session was ended from this side, and why.
+    pub closed: Option<CloseCode>,
     wake: Rc<tokio::sync::Notify>,
 }
 
@@ -296,7 +304,7 @@ impl PollWire {
             frames: Vec::new(),
             events: 0,
             bytes: 0,
-            closed: false,
+            closed: None,
             wake,
         }
     }

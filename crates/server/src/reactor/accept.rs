@@ -62,6 +62,8 @@ pub(super) async fn accept(
     }
     drop(listener);
     drop(alive);
+    // Streams and polls are requests, too: they end when their sessions are told to.
+    core.tell_to_come_back();
     if tokio::time::timeout(REQUESTS_WAIT, ended.recv())
         .await
         .is_err()

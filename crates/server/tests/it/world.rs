@@ -43,6 +43,11 @@ pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T
     }
 }
 
+/// The moment when a wait that begins now has failed.
+fn deadline() -> tokio::time::Instant {
+    tokio::time::Instant::now() + DEADLINE
+}
+
 /// A client's id for a command that no other has.
 pub(crate) fn txn() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);

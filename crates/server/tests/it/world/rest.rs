@@ -47,6 +47,13 @@ impl Answer {
 
     /// Reads the head of an answer from a connection. What follows it stays in `rest`.
     pub(crate) async fn head(stream: &mut TcpStream, rest: &mut Vec<u8>) -> Answer {
+        Answer::try_head(stream, rest)
+            .await
+            .expect("the connection ended without an answer")
+    }
+
+    /// The same; none when the connection ends before anything came.
+    async fn try_head(stream: &mut TcpStream, rest: &mut Vec<u8>) -> Option<Answer> {
         let end = loop {
             if let Some(at) = rest.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
@@ -54,24 +61,31 @@ impl Answer {
             let n = in_time("the head of an answer", stream.read_buf(rest))
                 .await
                 .unwrap_or(0);
-            assert!(
-                n > 0,
-                "the connection ended: {}",
-                String::from_utf8_lossy(rest)
-            );
+            if n == 0 {
+                let half = String::from_utf8_lossy(rest);
+                assert!(half.is_empty(), "half an answer: {half}");
+                return None;
+            }
         };
         let head = String::from_utf8(rest.drain(..end).collect()).unwrap();
         let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        let status = lines.next()?.split(' ').nth(1)?;
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Answer {
-            status: status.parse().unwrap(),
+        Some(Answer {
+            status: status.parse().ok()?,
             headers,
             body: Vec::new(),
-        }
+        })
+    }
+
+    /// Reads a whole answer; none when the connection ends before anything came.
+    pub(crate) async fn try_read(stream: &mut TcpStream) -> Option<Answer> {
+        let mut rest = Vec::new();
+        let answer = Answer::try_head(stream, &mut rest).await?;
+        Some(answer.with_body(stream, rest).await)
     }
 
     /// Reads a whole answer from a connection.

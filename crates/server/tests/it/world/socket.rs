@@ -195,9 +195,9 @@ impl Socket {
     }
 
     /// Reads once. What it was waiting for is said when it waits in vain.
-    pub(crate) async fn read(&mut self, what: &str) {
+    async fn read(&mut self, what: &str, until: tokio::time::Instant) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        let read = tokio::time::timeout(super::DEADLINE, self.tcp.read(&mut buffer)).await;
+        let read = tokio::time::timeout_at(until, self.tcp.read(&mut buffer)).await;
         match read {
             Ok(Ok(0) | Err(_)) => self.end = self.end.take().or(Some(End::Cut)),
             Ok(Ok(n)) => self.take(&mut buffer[..n]),
@@ -218,6 +218,8 @@ impl Socket {
 
     /// The next frame, or how the connection ended.
     pub(crate) async fn step(&mut self, what: &str) -> Result<Value, End> {
+        // Pings keep the connection alive, so each read alone would never be late.
+        let until = super::deadline();
         loop {
             if let Some(frame) = self.waiting.pop_front() {
                 self.seen.push(frame.clone());
@@ -226,7 +228,7 @@ impl Socket {
             if let Some(end) = &self.end {
                 return Err(end.clone());
             }
-            self.read(what).await;
+            self.read(what, until).await;
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use super::{
-    Answer, User, World, in_time,
+    Answer, User, World,
     rest::{Chunks, request},
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// The next event; none when the stream has ended as it should.
     pub(crate) async fn next(&mut self) -> Option<Piece> {
+        let until = super::deadline();
         loop {
             while let Some(at) = self.text.windows(2).position(|w| w == b"\n\n") {
                 let block: Vec<u8> = self.text.drain(..at + 2).collect();
@@ -48,9 +49,10 @@ impl Stream {
                 assert!(self.text.is_empty(), "half an event: {:?}", self.text);
                 return None;
             }
-            let what = format!("an event of a stream that had {:#?}", self.seen);
-            let n = in_time(&what, self.tcp.read_buf(&mut self.rest))
-                .await
+            // Comments keep the connection alive, so each read alone would never be late.
+            let read = tokio::time::timeout_at(until, self.tcp.read_buf(&mut self.rest)).await;
+            let n = read
+                .unwrap_or_else(|_| panic!("no event after {:#?}", self.seen))
                 .unwrap();
             self.ended = self.chunks.take(&mut self.rest, &mut self.text);
             assert!(
