@@ -170,7 +170,9 @@ async fn one_cursor_goes_through_every_way_and_misses_nothing() {
                 let (mut socket, first) = world.session(&lin, hello).await;
                 assert_eq!(first["type"], "ready");
                 let frames = socket
-                    .until("the last", |f| f["content"]["text"] == texts.to_string())
+                    .until("the last", |f| {
+                        f["content"]["text"] == texts.to_string().as_str()
+                    })
                     .await;
                 // Over a socket a cursor comes now and then, so the one from before is used again: CU2 allows it.
                 frames
@@ -181,7 +183,7 @@ async fn one_cursor_goes_through_every_way_and_misses_nothing() {
                 // Cut off in the middle, sometimes before anything came.
                 let upto = if round % 2 == 0 { texts } else { before + 3 };
                 let frames = stream
-                    .until(|f| f["content"]["text"] == upto.to_string())
+                    .until(|f| f["content"]["text"] == upto.to_string().as_str())
                     .await;
                 cursor = stream.last_id.clone().unwrap();
                 frames
@@ -207,7 +209,7 @@ async fn one_cursor_goes_through_every_way_and_misses_nothing() {
     loop {
         if got
             .values()
-            .any(|e| e["content"]["text"] == texts.to_string())
+            .any(|e| e["content"]["text"] == texts.to_string().as_str())
         {
             break;
         }

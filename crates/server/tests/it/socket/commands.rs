@@ -15,7 +15,10 @@ fn code(answer: &Value) -> &str {
 }
 
 /// What makes two answers the same event.
-fn identity(event: &Value) -> (Value, Value, Value, Value) {
+/// What tells one event from another: log, seq, id, content.
+type Identity = (Value, Value, Value, Value);
+
+fn identity(event: &Value) -> Identity {
     assert_eq!(event["type"], "event", "{event}");
     (
         event["id"].clone(),
@@ -220,7 +223,7 @@ async fn a_command_happens_once_however_often_it_is_given() {
     }
     let head = world.log_of(&ada, &room).await.len();
     let second = world.device(&ada).await;
-    let same = async |socket: &mut Socket, given: &[(Value, (Value, Value, Value, Value))]| {
+    let same = async |socket: &mut Socket, given: &[(Value, Identity)]| {
         for (command, event) in given {
             let answer = socket.command(command.clone()).await;
             assert_eq!(identity(&answer), *event, "{command}");

@@ -285,11 +285,11 @@ async fn coming_and_going_many_times_leaves_the_truth() {
             .find("the other room", |f| f["room"]["id"] == other.as_str())
             .await;
         session.settled().await;
-        let frames = session
+        let mut frames = session
             .seen
             .iter()
             .filter(|f| f["room"] == room.as_str() || f["room"]["id"] == room.as_str());
-        let last = frames.last();
+        let last = frames.next_back();
         assert!(last.is_none_or(|f| f["type"] == "left"), "{last:?}");
         session
             .send(&json!({ "type": "open", "room": room, "after": 0 }))
