@@ -15,21 +15,22 @@ use crate::world::{
 async fn everybody_is_told_to_come_back() {
     // [CL1] [CL2] [SE1] [LP1]
     let mut world = World::new().await;
-    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let (room, [ada, lin, eve]) = world.with_room("designers", ["ada", "lin", "eve"]).await;
+    let (_, cursor) = world.poll(&eve, None).await;
     let mut sockets = [world.listed(&ada).await, world.open(&lin, &room).await];
     let mut fresh = Dial::default().connect(&world).await.unwrap();
     let (mut stream, _) = world.stream(&lin, None).await;
-    let (_, cursor) = world.poll(&lin, None).await;
+    // Somebody whose poll waits is there: that tells when it does.
+    let watch = json!({ "type": "watch", "users": [eve.id] });
+    let eve_is = |status: &'static str| {
+        move |f: &Value| f["type"] == "presence" && f["users"][0]["status"] == status
+    };
+    sockets[0].send(&watch).await;
+    sockets[0].find("that she is away", eve_is("offline")).await;
     let mut poll = world
-        .ask("GET", &poll_path(Some(&cursor)), Some(&lin), None)
+        .ask("GET", &poll_path(Some(&cursor)), Some(&eve), None)
         .await;
-    // The poll has begun to wait once something else of it was answered on the same core; a message would end it.
-    world.say(&ada, &room, "before").await;
-    let answer = Answer::read(&mut poll).await.expect(200);
-    let cursor = answer["cursor"].as_str().unwrap().to_owned();
-    let mut poll = world
-        .ask("GET", &poll_path(Some(&cursor)), Some(&lin), None)
-        .await;
+    sockets[0].find("that she is there", eve_is("online")).await;
     world.terminate();
     for socket in &mut sockets {
         let frame = socket.expect("reconnect").await;
@@ -44,14 +45,10 @@ async fn everybody_is_told_to_come_back() {
     while let Some(piece) = stream.next().await {
         assert!(piece.frame["type"] == "event" || piece.frame["type"] == "reconnect");
     }
-    // Whether it waited already or was only on its way: come back, with the same token and cursor.
+    // Come back, with the same token and cursor.
     let answer = Answer::read(&mut poll).await;
-    assert!(
-        matches!(answer.status, 200 | 503),
-        "{} {}",
-        answer.status,
-        answer.text()
-    );
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 0);
     let status = world.ended().await;
     assert!(status.success(), "{status}");
     world.start().await;
@@ -59,7 +56,7 @@ async fn everybody_is_told_to_come_back() {
     let event = world.say(&ada, &room, "after").await;
     let (mut stream, _) = world.stream(&lin, Some(&last)).await;
     assert_eq!(stream.frame().await["id"], event["id"]);
-    let (frames, _) = world.poll(&lin, Some(&cursor)).await;
+    let (frames, _) = world.poll(&eve, Some(&cursor)).await;
     assert_eq!(frames[0]["id"], event["id"]);
 }
 

@@ -5,12 +5,16 @@
 mod accounts;
 mod documents;
 mod drain;
+mod hostile;
 mod limits;
 mod messages;
 mod operations;
 mod origins;
+mod resume;
+mod rights;
 mod rooms;
 mod server;
+mod slow;
 mod socket;
 mod strangers;
 mod stream;

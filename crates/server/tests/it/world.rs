@@ -153,6 +153,13 @@ impl World {
         self.running().child.id().expect("the program runs")
     }
 
+    /// Memory of the program in KiB, as the kernel counts it.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Asks the program to stop, and does not wait.
     pub(crate) fn terminate(&self) {
         let status = std::process::Command::new("sh")
