@@ -20,6 +20,8 @@ const KEEP_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Deflater {
     state: Compress,
+    level: u32,
+    bits: u8,
     /// Always filled up to its length, so that nothing is zeroed again for a message.
     out: Vec<u8>,
 }
@@ -27,17 +29,16 @@ pub struct Deflater {
 impl Deflater {
     /// A compressor of `level` 0 (none) to 9 (smallest); higher counts as 9.
     pub fn new(level: u32) -> Self {
-        Self {
-            state: Compress::new(Compression::new(level.min(9)), false),
-            out: Vec::new(),
-        }
+        Self::with_window(level, 15)
     }
 
     /// The same with a smaller window, for one reader: `bits` 9 to 15, others count as the nearest.
     pub fn with_window(level: u32, bits: u8) -> Self {
-        let level = Compression::new(level.min(9));
+        let (level, bits) = (level.min(9), bits.clamp(9, 15));
         Self {
-            state: Compress::new_with_window_bits(level, false, bits.clamp(9, 15)),
+            state: fresh(level, bits),
+            level,
+            bits,
             out: Vec::new(),
         }
     }
@@ -81,7 +82,12 @@ impl Deflater {
             && self.state.total_in() == payload.len() as u64
             && written < room
             && self.out[..written].ends_with(&TAIL);
-        finished.then(|| &self.out[..written - TAIL.len()])
+        if !finished {
+            // A state that still holds output is not reused: zlib-rs 0.6.8 panics after such a reset.
+            self.state = fresh(self.level, self.bits);
+            return None;
+        }
+        Some(&self.out[..written - TAIL.len()])
     }
 
     fn frame<R>(
@@ -104,4 +110,8 @@ impl Deflater {
         }
         result
     }
+}
+
+fn fresh(level: u32, bits: u8) -> Compress {
+    Compress::new_with_window_bits(Compression::new(level), false, bits)
 }
