@@ -30,10 +30,6 @@ use crate::{
     wire::{AnyWire, SocketWire},
 };
 
-/// Bytes the kernel may hold for one socket that does not read (the kernel doubles it). With the one partial write that
-/// a wire keeps, a stalled socket stays below 256 KiB.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
-
 /// `GET /api/v1/socket`.
 pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Response {
     if node.is_draining() {
@@ -169,10 +165,6 @@ fn choose(headers: &HeaderMap) -> Option<(Option<&'static str>, bool)> {
 }
 
 fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, token: Option<Box<str>>) {
-    // Without a bound the kernel would take megabytes for a reader that does not read.
-    if let Err(error) = socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
-        tracing::debug!(%error, "cannot bound a send buffer");
-    }
     let stream = Rc::new(stream);
     let wire = SocketWire::new(Rc::clone(&stream), format, token);
     let mut decoder = Decoder::new(Role::Server, inflate);

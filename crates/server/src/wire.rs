@@ -18,7 +18,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Pieces an SSE body holds until hyper takes them.
 pub const STREAM_PIECES_MAX: usize = 16;
 /// Bytes of the same. With what hyper buffers, a stalled stream stays below 256 KiB.
-const STREAM_BYTES_MAX: usize = 64 * 1024;
+const STREAM_BYTES_MAX: usize = 16 * 1024;
 /// Events of one long-poll answer. `[LP2]`
 pub const POLL_EVENTS_MAX: usize = 500;
 /// Bytes of one long-poll answer.

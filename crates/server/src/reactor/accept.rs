@@ -21,6 +21,11 @@ use crate::{
 
 /// How long a client has to send the head of a request.
 const HEADER_WAIT: Duration = Duration::from_secs(10);
+/// Bytes the kernel may hold for one connection that does not read (the kernel doubles it). With the one partial write
+/// that a socket's wire keeps, or the few pieces of a stream, one that is stalled stays below 256 KiB.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes that hyper may hold for one connection: the longest head of a request, and what a stream's reader has not taken.
+const HTTP_BUFFER_BYTES: usize = 32 * 1024;
 /// How long the loop rests when the process is out of files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long requests under way have to end when the node drains.
@@ -42,8 +47,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                // Small frames must not wait for each other.
-                let _ = stream.set_nodelay(true);
+                prepare(&stream);
                 let open = core.node.metrics.connection(Connection::Http);
                 serve(
                     open,
@@ -72,6 +76,15 @@ pub(super) async fn accept(
     }
 }
 
+fn prepare(stream: &TcpStream) {
+    // Small frames must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    // Without a bound the kernel would take megabytes for a reader that does not read.
+    if let Err(error) = socket2::SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES) {
+        tracing::debug!(%error, "cannot bound a send buffer");
+    }
+}
+
 fn serve(
     open: ConnectionOpen,
     mut drain: watch::Receiver<bool>,
@@ -96,7 +109,7 @@ fn serve(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_WAIT)
-        .max_buf_size(64 * 1024)
+        .max_buf_size(HTTP_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::task::spawn_local(async move {

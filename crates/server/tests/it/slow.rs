@@ -58,10 +58,12 @@ async fn readers_that_stop_cost_little_and_miss_nothing() {
     let (room, [ada, lin]) = world.with_room("busy", ["ada", "lin"]).await;
     let mut writer = world.open(&ada, &room).await;
     let mut normal = world.open(&lin, &room).await;
-    let head = shout(&mut writer, &room, 100).await;
-    normal
-        .until("the head", |f| is_event(f) && f["seq"] == head)
-        .await;
+    // Until the rings are full, so that what is measured is the readers'.
+    let warming = async {
+        shout(&mut writer, &room, 600).await;
+        writer.say(&room, "warm").await["seq"].as_u64().unwrap()
+    };
+    let (head, _) = tokio::join!(warming, normal.expect_text("warm"));
     // Half of them follow the room, half everything; all in the small receive window of a client far away.
     let mut stalled = Vec::new();
     for number in 0..STALLED {
@@ -82,10 +84,12 @@ async fn readers_that_stop_cost_little_and_miss_nothing() {
     }
     let (rss, kernel) = (world.rss_kib(), kernel_kib());
     // Far more than all buffers between them hold, within what is replayed.
-    let last = shout(&mut writer, &room, 400).await;
-    let frames = normal
-        .until("the last", |f| is_event(f) && f["seq"] == last)
-        .await;
+    let shouting = async {
+        shout(&mut writer, &room, 400).await;
+        writer.say(&room, "over").await["seq"].as_u64().unwrap()
+    };
+    let is_over = |f: &Value| f["content"]["text"] == "over";
+    let (last, frames) = tokio::join!(shouting, normal.until("the last", is_over));
     assert_eq!(
         seqs(&frames, &room),
         (head + 1..=last).collect::<Vec<u64>>()
@@ -125,6 +129,40 @@ fn complete(frames: &[Value], room: &str, from: u64, last: u64) {
         }
     }
     assert_eq!(next, last + 1);
+}
+
+#[tokio::test]
+async fn streams_that_are_not_read_cost_little_and_miss_nothing() {
+    // [SE1] [CU4]
+    let world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("busy", ["ada", "lin"]).await;
+    let mut writer = world.open(&ada, &room).await;
+    // Until the rings are full, so that what is measured is the readers'.
+    let head = shout(&mut writer, &room, 600).await;
+    let bearer = format!("Bearer {}", lin.token);
+    let mut stalled = Vec::new();
+    for _ in 0..STALLED / 2 {
+        let tcp = world.narrow_tcp(16 * 1024).await;
+        let headers = [("authorization", bearer.as_str())];
+        let mut stream = world.stream_on(tcp, &headers).await.unwrap();
+        assert_eq!(stream.frame().await["type"], "ready");
+        stalled.push(stream);
+    }
+    let (rss, kernel) = (world.rss_kib(), kernel_kib());
+    let last = shout(&mut writer, &room, 800).await;
+    let grown = (world.rss_kib().saturating_sub(rss)) + kernel_kib().saturating_sub(kernel);
+    let each = grown / stalled.len() as u64;
+    assert!(
+        each <= STALLED_KIB_MAX,
+        "{each} KiB for each stalled stream"
+    );
+    for stream in stalled.iter_mut().take(10) {
+        let frames = stream.until(|f| f["seq"] == last).await;
+        assert_eq!(
+            seqs(&frames, &room),
+            (head + 1..=last).collect::<Vec<u64>>()
+        );
+    }
 }
 
 #[tokio::test]

@@ -178,6 +178,15 @@ impl World {
         stream
     }
 
+    /// A bare connection for which the kernel holds no more than so many bytes while nobody reads.
+    pub(crate) async fn narrow_tcp(&self, bytes: u32) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
+        in_time("a connection", socket.connect(self.address()))
+            .await
+            .unwrap()
+    }
+
     /// One request under `/api/v1` on a connection of its own.
     pub(crate) async fn call(
         &self,

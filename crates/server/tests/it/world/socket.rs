@@ -46,13 +46,7 @@ impl Dial<'_> {
     pub(crate) async fn connect(self, world: &World) -> Result<Socket, Answer> {
         let tcp = match self.receive_buffer {
             None => world.tcp().await,
-            Some(bytes) => {
-                let socket = tokio::net::TcpSocket::new_v4().unwrap();
-                socket.set_recv_buffer_size(bytes).unwrap();
-                in_time("a connection", socket.connect(world.address()))
-                    .await
-                    .unwrap()
-            }
+            Some(bytes) => world.narrow_tcp(bytes).await,
         };
         self.upgrade(world, tcp).await
     }

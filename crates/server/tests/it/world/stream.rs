@@ -118,8 +118,17 @@ impl World {
 
     /// The same with any headers.
     pub(crate) async fn stream_with(&self, headers: &[(&str, &str)]) -> Result<Stream, Answer> {
+        let tcp = self.tcp().await;
+        self.stream_on(tcp, headers).await
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) async fn stream_on(
+        &self,
+        mut tcp: TcpStream,
+        headers: &[(&str, &str)],
+    ) -> Result<Stream, Answer> {
         use tokio::io::AsyncWriteExt;
-        let mut tcp = self.tcp().await;
         let request = request(self.address(), "GET", "/api/v1/events", headers, None);
         tcp.write_all(&request).await.unwrap();
         let mut rest = Vec::new();
