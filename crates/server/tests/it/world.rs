@@ -86,11 +86,16 @@ impl World {
         World::with(&[]).await
     }
 
-    /// The same with more settings, as on the command line.
+    /// The same with settings as on the command line; they go over the generous ones.
     pub(crate) async fn with(settings: &[&str]) -> World {
         let folder = tempfile::tempdir().unwrap();
+        let is_given = |generous: &&&str| {
+            let (name, _) = generous.split_once('=').expect("a setting has a value");
+            !settings.iter().any(|given| given.starts_with(name))
+        };
         let settings = GENEROUS
             .iter()
+            .filter(is_given)
             .chain(settings)
             .map(|s| (*s).to_owned())
             .collect();

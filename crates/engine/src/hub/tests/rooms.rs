@@ -1,7 +1,11 @@
 //! Rooms open and listed: slow wires, holes, erasures, those who come and go.
 
 use serde_json::{Value, json};
-use tidings_protocol::{RefusalCode, Seq, content::Known, limits::OPEN_REPLAY_EVENTS_MAX};
+use tidings_protocol::{
+    RefusalCode, RoomId, Seq,
+    content::Known,
+    limits::{OPEN_REPLAY_EVENTS_MAX, OPEN_ROOMS_MAX},
+};
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, seqs, txn, types};
 use crate::{appender::Answer, encoded::Format, hub::Hello};
@@ -386,6 +390,35 @@ fn answers_come_once_in_their_place_or_marked() {
     let frames = lin.take();
     assert_eq!((frames.len(), &frames[0]["answer"]), (2, &json!(true)));
     assert_eq!(seqs(&frames, ROOM), [seq.0]);
+}
+
+#[test]
+fn rooms_open_at_once_are_bounded() {
+    // [P5] [LI1]
+    let mut node = Node::new(1);
+    let rooms: Vec<RoomId> = (0..=OPEN_ROOMS_MAX as u128)
+        .map(|n| RoomId::from_bits(1_000 + n))
+        .collect();
+    for room in &rooms {
+        let created = Known::RoomCreated {
+            room_kind: tidings_protocol::RoomKind::Group,
+            visibility: tidings_protocol::Visibility::Private,
+            name: None,
+            between: None,
+        };
+        node.commit(*room, EVE, created);
+    }
+    node.deliver();
+    let eve = node.listed(EVE);
+    for room in &rooms[1..] {
+        node.open(&eve, *room, None);
+    }
+    let refusal = node.hub.open(eve.id, rooms[0], None).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::LimitReached);
+    // One that is open may be opened again, and one that was closed makes room.
+    node.open(&eve, rooms[1], None);
+    node.hub.close_room(eve.id, rooms[1]);
+    node.open(&eve, rooms[0], None);
 }
 
 #[test]

@@ -51,3 +51,30 @@ async fn a_hello_in_single_bytes_is_a_hello() {
     }
     assert_eq!(socket.next().await["type"], "ready");
 }
+
+#[tokio::test]
+async fn what_comes_with_the_handshake_is_read() {
+    // A client in a hurry: its hello and a part of the next frame stand right behind the handshake.
+    let mut scene = Scene::new().await;
+    let mut socket = Dial::default().connect(&scene.world).await.unwrap();
+    let hello = json!({ "type": "hello", "token": scene.lin.token });
+    let mut early = socket.encode(&hello);
+    let ping = socket.encode(&json!({ "type": "ping" }));
+    early.extend(&ping[..3]);
+    let dial = Dial {
+        early: &early,
+        ..Dial::default()
+    };
+    let mut hurried = dial.connect(&scene.world).await.unwrap();
+    assert_eq!(hurried.next().await["type"], "ready");
+    hurried.raw(&ping[3..]).await;
+    hurried.expect("pong").await;
+    // The same that breaks the rules.
+    let dial = Dial {
+        early: b"hello there",
+        ..Dial::default()
+    };
+    let mut rude = dial.connect(&scene.world).await.unwrap();
+    assert_eq!(rude.ended().await, Some(1002));
+    scene.goes_on("after all").await;
+}

@@ -374,6 +374,37 @@ async fn too_many_commands_at_once_are_refused() {
 }
 
 #[tokio::test]
+async fn a_user_has_one_budget_for_every_door() {
+    // [CM4] RELIABILITY 4.30 Ten at once, whichever device or door; far fewer in the time that the test takes.
+    let world = World::with(&["--commands-per-second=1"]).await;
+    let [ada, lin] = world.users(["ada", "lin"]).await;
+    let room = world.group("designers", &ada, &[&lin]).await;
+    let second = world.device(&ada).await;
+    let mut sockets = [world.listed(&ada).await, world.listed(&second).await];
+    let mut limited = None;
+    for number in 0..200 {
+        let socket = &mut sockets[number % 2];
+        let answer = socket.command(send_frame(&room, &number.to_string())).await;
+        if answer["type"] == "refused" {
+            limited = Some(answer);
+            break;
+        }
+    }
+    let limited = limited.expect("a budget has an end");
+    assert_eq!(code(&limited), "rate_limited");
+    assert!(limited["refusal"]["retry_after_ms"].as_u64().unwrap() > 0);
+    let mut refused = false;
+    for _ in 0..10 {
+        let answer = world.call("GET", "/me", Some(&second), None).await;
+        refused |= answer.status == 429;
+    }
+    assert!(refused, "REST has a budget of its own");
+    // It is nobody else's trouble, and the session goes on.
+    world.say(&lin, &room, "unhurried").await;
+    sockets[0].settled().await;
+}
+
+#[tokio::test]
 async fn a_deleted_message_is_erased_in_every_replay() {
     // [EV2] [EV8]
     let world = World::new().await;

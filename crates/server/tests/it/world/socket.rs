@@ -39,6 +39,8 @@ pub(crate) struct Dial<'a> {
     pub(crate) protocols: Option<&'a str>,
     /// Bytes that the kernel may hold for a client that does not read.
     pub(crate) receive_buffer: Option<u32>,
+    /// What the client sends together with its handshake, before the answer.
+    pub(crate) early: &'a [u8],
 }
 
 impl Dial<'_> {
@@ -69,7 +71,8 @@ impl Dial<'_> {
             headers.push(("sec-websocket-extensions", handshake::DEFLATE_OFFER));
         }
         headers.extend_from_slice(self.headers);
-        let request = request(world.address(), "GET", "/api/v1/socket", &headers, None);
+        let mut request = request(world.address(), "GET", "/api/v1/socket", &headers, None);
+        request.extend_from_slice(self.early);
         tcp.write_all(&request).await.unwrap();
         let mut rest = Vec::new();
         let answer = Answer::head(&mut tcp, &mut rest).await;
