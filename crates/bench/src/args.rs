@@ -123,6 +123,9 @@ pub(crate) struct SendArgs {
     /// Users who share the connections
     #[arg(long, default_value_t = 8)]
     pub(crate) users: usize,
+    /// Sends a second of the paced phase; half of what full load came to when left out
+    #[arg(long)]
+    pub(crate) rate: Option<f64>,
     /// Rows of one bare transaction
     #[arg(long, default_value_t = 64)]
     pub(crate) batch: usize,

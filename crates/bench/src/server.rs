@@ -97,18 +97,29 @@ pub(crate) struct Server {
     pid: Option<u32>,
     args: ServerArgs,
     cores: Option<usize>,
+    environment: &'static [(&'static str, &'static str)],
     folder: Option<TempDir>,
 }
 
 impl Server {
     /// Starts a server, or takes the one given. `cores` stands for what the command line leaves out.
     pub(crate) fn start(args: &ServerArgs, cores: Option<usize>) -> anyhow::Result<Server> {
+        Server::start_in(args, cores, &[])
+    }
+
+    /// The same, with more in the environment of a server that is started.
+    pub(crate) fn start_in(
+        args: &ServerArgs,
+        cores: Option<usize>,
+        environment: &'static [(&'static str, &'static str)],
+    ) -> anyhow::Result<Server> {
         let mut server = Server {
             process: None,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             pid: args.pid,
             args: args.clone(),
             cores: args.cores.or(cores),
+            environment,
             folder: None,
         };
         match &args.url {
@@ -141,6 +152,7 @@ impl Server {
                 command.env_remove(name);
             }
         }
+        command.envs(self.environment.iter().copied());
         if let Some(url) = &self.args.database {
             command.args(["--database", url]);
         }
