@@ -220,3 +220,30 @@ fn a_client_compresses_and_masks() {
     let want = vec![text(&payload), Got::Binary(payload.into_bytes())];
     assert_eq!(serve_with(true, WIDE, &bytes), (want, Ok(())));
 }
+
+/// Bytes that no compressor makes smaller (xorshift64), the same in every run.
+fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        bytes.push((seed >> 32) as u8);
+    }
+    bytes
+}
+
+#[test]
+fn a_message_after_one_that_did_not_get_smaller() {
+    for level in [1, 6, 9] {
+        let mut deflater = Deflater::new(level);
+        for round in 1..=64_usize {
+            let hard = noise(round * 1_021, round as u64);
+            assert_eq!(deflater.binary(&hard), tidings_websocket::binary(&hard));
+            let easy = "to be or not to be ".repeat(round);
+            let frame = deflater.text(&easy);
+            assert_eq!(frame[0], 0xC1, "level {level}, round {round}");
+            assert_eq!(inflate(&frame), (vec![text(&easy)], Ok(())));
+        }
+    }
+}
