@@ -122,6 +122,8 @@ struct ShardEntry {
     ring: VecDeque<Arc<Logged>>,
     ring_bytes: usize,
     filling: bool,
+    /// There was a hole again while it was being filled: what is being read may not reach as far.
+    fill_again: bool,
 }
 
 /// The sessions of one user on this core.
@@ -257,9 +259,16 @@ impl<W: Wire> Hub<W> {
         self.deliver_segments(batch);
     }
 
+    /// News of a shard did not reach this hub: it is read from the store.
+    pub fn missed(&mut self, shard: ShardId) {
+        self.fill(shard);
+    }
+
     fn fill(&mut self, shard: ShardId) {
         let entry = &mut self.shards[usize::from(shard.0)];
-        if !entry.filling {
+        if entry.filling {
+            entry.fill_again = true;
+        } else {
             entry.filling = true;
             self.effects.push(Effect::Fill {
                 shard,
@@ -270,11 +279,13 @@ impl<W: Wire> Hub<W> {
 
     /// The answer to [`Effect::Fill`]: what came after, in order. Asks again while pages are full.
     pub fn filled(&mut self, shard: ShardId, batch: Option<Arc<Batch>>, more: bool) {
-        self.shards[usize::from(shard.0)].filling = false;
+        let entry = &mut self.shards[usize::from(shard.0)];
+        entry.filling = false;
+        let again = std::mem::take(&mut entry.fill_again);
         if let Some(batch) = batch {
             self.batch(&batch);
         }
-        if more {
+        if more || again {
             self.fill(shard);
         }
     }

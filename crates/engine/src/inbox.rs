@@ -3,10 +3,13 @@
 //! Owns: the one place where threads hand over to a core, with a limit. Never: grows without a bound `[P5]`:
 //! when a core does not keep up, batches are dropped here, and the core reads the store instead.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
-use tidings_protocol::{Presence, RoomId, TxnId, UserId};
+use tidings_protocol::{Presence, RoomId, ShardId, TxnId, UserId};
 use tokio::sync::Notify;
 
 use crate::{appender::Answer, batch::Batch, hub::PeerId};
@@ -51,18 +54,45 @@ pub enum Item {
 #[derive(Debug, Default)]
 struct Queue {
     items: VecDeque<Item>,
+    missed: BTreeSet<ShardId>,
     batches: usize,
     signals: usize,
 }
 
-/// The inbox of one core.
+/// What one core takes from its inbox.
 #[derive(Debug, Default)]
+pub struct Taken {
+    /// In the order they came.
+    pub items: VecDeque<Item>,
+    /// Shards of which later batches were dropped, since too many waited: to be read from the store.
+    pub missed: BTreeSet<ShardId>,
+}
+
+/// The inbox of one core.
+#[derive(Debug)]
 pub struct Inbox {
     queue: Mutex<Queue>,
     wake: Notify,
+    batches_max: usize,
+}
+
+impl Default for Inbox {
+    fn default() -> Inbox {
+        Inbox::holding(INBOX_BATCHES_MAX)
+    }
 }
 
 impl Inbox {
+    /// An inbox in which at most so many batches wait.
+    #[must_use]
+    pub fn holding(batches_max: usize) -> Inbox {
+        Inbox {
+            queue: Mutex::default(),
+            wake: Notify::new(),
+            batches_max,
+        }
+    }
+
     /// Hands a batch and the answers that go with it to the core, waking it once.
     pub fn deliver(&self, batch: Option<&Arc<Batch>>, answers: Vec<Item>) {
         if batch.is_none() && answers.is_empty() {
@@ -70,11 +100,13 @@ impl Inbox {
         }
         {
             let mut queue = self.queue.lock();
-            if let Some(batch) = batch
-                && queue.batches < INBOX_BATCHES_MAX
-            {
-                queue.batches += 1;
-                queue.items.push_back(Item::Batch(Arc::clone(batch)));
+            if let Some(batch) = batch {
+                if queue.batches < self.batches_max {
+                    queue.batches += 1;
+                    queue.items.push_back(Item::Batch(Arc::clone(batch)));
+                } else {
+                    queue.missed.insert(batch.shard);
+                }
             }
             // Answers are bounded by the commands in flight of the core's own peers.
             queue.items.extend(answers);
@@ -97,11 +129,12 @@ impl Inbox {
 
     /// Takes everything that waits.
     #[must_use]
-    pub fn take(&self) -> VecDeque<Item> {
-        let mut queue = self.queue.lock();
-        queue.batches = 0;
-        queue.signals = 0;
-        std::mem::take(&mut queue.items)
+    pub fn take(&self) -> Taken {
+        let queue = std::mem::take(&mut *self.queue.lock());
+        Taken {
+            items: queue.items,
+            missed: queue.missed,
+        }
     }
 
     /// Waits until something is there.

@@ -141,9 +141,9 @@ impl Core {
     async fn take_items(self: Rc<Self>) {
         loop {
             self.inbox.wait().await;
-            let items = self.inbox.take();
+            let taken = self.inbox.take();
             self.act(|hub| {
-                for item in items {
+                for item in taken.items {
                     match item {
                         Item::Batch(batch) => {
                             if self.index == 0 {
@@ -162,6 +162,9 @@ impl Core {
                         Item::Typing { room, user, on } => hub.typing(room, user, on),
                         Item::Presence { user, status } => hub.presence(user, status),
                     }
+                }
+                for shard in taken.missed {
+                    hub.missed(shard);
                 }
             });
         }

@@ -222,8 +222,10 @@ impl<W: Wire> Hub<W> {
                 continue;
             }
             let Some(all) = &mut peer.all else { continue };
-            all.changed
-                .insert(event.event().shard.0, event.event().position);
+            // What the peer began with may be ahead of this event: the later change stays.
+            let position = event.event().position;
+            let changed = all.changed.entry(event.event().shard.0).or_insert(position);
+            *changed = (*changed).max(position);
             if joined {
                 self.follow_all(slot, room);
             } else {

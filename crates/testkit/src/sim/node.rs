@@ -266,7 +266,12 @@ impl Node {
 
     fn pull(&mut self) {
         for core in &mut self.cores {
-            core.items.extend(core.inbox.take());
+            let taken = core.inbox.take();
+            core.items.extend(taken.items);
+            taken
+                .missed
+                .into_iter()
+                .for_each(|shard| core.hub.missed(shard));
         }
     }
 

@@ -229,6 +229,30 @@ fn a_state_that_is_ahead_of_the_hub_is_not_told_twice() {
 }
 
 #[test]
+fn an_earlier_change_does_not_hide_a_later_one() {
+    // [CU4] The state a peer begins with is ahead of the hub: it knows of a leaving that the hub has yet to pass.
+    let mut node = Node::new(1);
+    node.join(OTHER, LIN);
+    let since = node.cursor();
+    for number in 0..4 {
+        node.write(ROOM, ADA, &format!("before leaving {number}"));
+    }
+    node.leave(ROOM, LIN);
+    let peer = node.greet(LIN, Format::Plain, all(Some(&since)));
+    peer.takes(1);
+    let effects = node.hub.take_effects();
+    let read = node.read(&effects[0]);
+    node.give(&effects[0], read);
+    node.deliver_some(0, 5);
+    node.drain(&peer);
+    node.deliver();
+    node.work();
+    let first = since.positions[0].0 + 1;
+    let expected: Vec<u64> = (first..first + 5).collect();
+    assert_eq!(positions(&peer.take_heard(), 0), expected);
+}
+
+#[test]
 fn a_creator_hears_of_the_room_from_its_first_event() {
     // [SB7] [CU4] Live and replayed alike.
     let mut node = Node::new(2);

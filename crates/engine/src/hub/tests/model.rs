@@ -359,9 +359,13 @@ impl Node {
 
     /// Tells the hub of a stretch of a shard: one batch.
     pub(crate) fn deliver_only(&mut self, shard: u16, first: u64, last: u64) {
+        self.hub.batch(&self.batch(shard, first, last));
+    }
+
+    /// A stretch of a shard as one batch.
+    pub(crate) fn batch(&self, shard: u16, first: u64, last: u64) -> Arc<Batch> {
         let events = &self.published[usize::from(shard)][first as usize - 1..last as usize];
-        let batch = Batch::read(ShardId(shard), events.to_vec());
-        self.hub.batch(&batch.expect("not empty"));
+        Batch::read(ShardId(shard), events.to_vec()).expect("not empty")
     }
 
     /// Tells the hub of all that it does not know: one batch a shard.

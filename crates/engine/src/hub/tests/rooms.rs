@@ -8,7 +8,12 @@ use tidings_protocol::{
 };
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, seqs, txn, types};
-use crate::{appender::Answer, encoded::Format, hub::Hello};
+use crate::{
+    appender::Answer,
+    encoded::Format,
+    hub::Hello,
+    inbox::{Inbox, Item},
+};
 
 #[test]
 fn an_open_room_is_told_event_by_event_and_a_txn_to_its_actor() {
@@ -134,6 +139,55 @@ fn holes_are_read_and_repeats_passed_over() {
     node.deliver_only(0, first + 3, first + 39);
     node.work();
     assert_eq!(lin.take(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_hole_that_opens_while_another_is_read_is_read_too() {
+    // [P4] What is being read was looked at before the later news came.
+    let mut node = Node::new(1);
+    let peer = node.opened(LIN);
+    for number in 0..3 {
+        node.write(ROOM, ADA, &format!("{number}"));
+    }
+    let head = node.hub.heads()[0].0;
+    node.deliver_only(0, head + 2, head + 3);
+    let effects = node.hub.take_effects();
+    let read = node.read(&effects[0]);
+    node.write(ROOM, ADA, "later");
+    node.deliver_only(0, head + 4, head + 4);
+    node.give(&effects[0], read);
+    node.work();
+    assert_eq!(peer.seqs(ROOM), [4, 5, 6, 7]);
+}
+
+#[test]
+fn news_that_was_dropped_on_the_way_is_read_without_waiting_for_more() {
+    // [P4] [P5] A full inbox says which shards it dropped news of.
+    let mut node = Node::new(1);
+    let peer = node.opened(LIN);
+    let inbox = Inbox::holding(2);
+    let head = node.hub.heads()[0].0;
+    for number in 1..=5 {
+        node.write(ROOM, ADA, &format!("{number}"));
+        let batch = node.batch(0, head + number, head + number);
+        inbox.deliver(Some(&batch), Vec::new());
+    }
+    let taken = inbox.take();
+    assert_eq!(taken.items.len(), 2);
+    for item in taken.items {
+        let Item::Batch(batch) = item else {
+            panic!("{item:?}")
+        };
+        node.hub.batch(&batch);
+    }
+    assert_eq!(peer.seqs(ROOM), [4, 5]);
+    for shard in taken.missed {
+        node.hub.missed(shard);
+    }
+    node.work();
+    assert_eq!(peer.seqs(ROOM), [6, 7, 8]);
+    let after = inbox.take();
+    assert!(after.items.is_empty() && after.missed.is_empty());
 }
 
 #[test]
