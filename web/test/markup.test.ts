@@ -36,6 +36,20 @@ describe('what stands inside a line', () => {
     ]);
   });
 
+  it('keeps the brackets that an address opened, and no others', () => {
+    expect(links('https://a.example/w_(x))).')).toEqual(['https://a.example/w_(x)']);
+    expect(links('https://a.example/w_(x)_(y)')).toEqual(['https://a.example/w_(x)_(y)']);
+    expect(links('https://a.example/)(')).toEqual(['https://a.example/)(']);
+    expect(links('https://a.example/(b.)')).toEqual(['https://a.example/(b.)']);
+  });
+
+  it('links to no address longer than any real one', () => {
+    const address = (length: number) => `https://a.example/${'b'.repeat(length - 18)}`;
+    expect(links(address(2_048))).toEqual([address(2_048)]);
+    expect(kinds(address(2_049))).toEqual([`text:${address(2_049)}`]);
+    expect(links(`${address(2_048)}).`)).toEqual([address(2_048)]);
+  });
+
   it('never links to anything else', () => {
     for (const text of [
       'javascript:alert(1)',
@@ -81,6 +95,58 @@ describe('blocks', () => {
     for (const piece of ['`', '**', '_a', '*a', '```\n', 'https://', '(((', '👍', '\n']) {
       expect(() => blocks(piece.repeat(most / piece.length))).not.toThrow();
     }
+  });
+});
+
+describe('a text made to be slow', () => {
+  // Far longer than a message may be: what takes the square of it would not end today.
+  const LONG = 2_000_000;
+  const cases: [string, string][] = [
+    ['an address with a tail of brackets', `http://a${')'.repeat(LONG)}`],
+    ['an address with a tail of signs and brackets', `http://a${'.)'.repeat(LONG / 2)}`],
+    ['an address of opening brackets', `http://a${'('.repeat(LONG)}`],
+    ['spaces that end in a word', `a${' '.repeat(LONG)}b`],
+    ['lines that end in a word', `a${'\n'.repeat(LONG)}b`],
+    ['lines that begin with fences', '```\n'.repeat(LONG / 4)],
+    ['fences with a language', '```a\n'.repeat(LONG / 5)],
+    ['code that nobody closed', `\`${'a'.repeat(LONG)}`],
+    ['code that nobody closed, on each line', '`a\n'.repeat(LONG / 3)],
+    ['bold that nobody closed', '**a '.repeat(LONG / 4)],
+    ['bold that cannot close', `**${'a '.repeat(LONG / 2)}`],
+    ['italic that nobody closed', ' _a'.repeat(LONG / 3)],
+    ['italic that cannot close', ` *${' a'.repeat(LONG / 2)} *`],
+    ['addresses that are none', 'https://'.repeat(LONG / 8)],
+    ['letters and stars', 'a*'.repeat(LONG / 2)],
+  ];
+  for (const [name, text] of cases) {
+    it(`is read in one go: ${name}`, () => {
+      const last = blocks(`${text}\nend`).at(-1);
+      const end = last?.kind === 'lines' ? last.spans.at(-1)?.text : last?.text;
+      expect(end?.slice(-4)).toMatch(/end$/);
+    });
+  }
+});
+
+describe('a text made of very many parts', () => {
+  const parts = (text: string) =>
+    blocks(text)
+      .flatMap((block) => (block.kind === 'code' ? [block] : block.spans))
+      .filter(({ kind }) => kind !== 'text').length;
+
+  it('has only as many elements as a page can bear, and is shown whole', () => {
+    for (const piece of ['`a` ', '**b** ', '_c_ ', 'http://d ', '```\ne\n```\n', '```\nf\n```\n`g`\n']) {
+      const text = piece.repeat(3_000);
+      expect([500, 501], piece).toContain(parts(text));
+      const last = blocks(text).at(-1);
+      expect(last?.kind, piece).toBe('lines');
+      const end = last?.kind === 'lines' ? last.spans.at(-1) : undefined;
+      expect(end?.kind, piece).toBe('text');
+      expect(end?.text.endsWith(piece.trimEnd()), piece).toBe(true);
+    }
+  });
+
+  it('is otherwise as it was', () => {
+    expect(parts('`a` '.repeat(100))).toBe(100);
   });
 });
 

@@ -18,36 +18,53 @@ const FENCE = '```';
 const INSIDE =
   /`([^`\n]+)`|\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*|(?<![\p{L}\p{N}_*])[_*](?=\S)([^_*\n]+?)(?<=\S)[_*](?![\p{L}\p{N}_*])|(https?:\/\/[^\s<>"`]+)/giu;
 
+/** Signs of the sentence that an address does not end with. */
+const TAIL = '.,;:!?\'*_~]}';
+/** Characters of an address that can be pressed; a longer one is text. */
+const ADDRESS_MAX = 2_048;
+/** Parts of a message that have a look of their own; each is an element. What follows is plain. */
+const PARTS_MAX = 500;
+
 export function blocks(text: string): Block[] {
   const found: Block[] = [];
   const all = text.split('\n');
   let from = 0;
   let open: number | null = null;
+  let left = PARTS_MAX;
   for (const [at, line] of all.entries()) {
+    if (left <= 0) break;
     if (open === null) {
       if (line.startsWith(FENCE) && !line.slice(FENCE.length).includes('`')) open = at;
     } else if (line.trimEnd() === FENCE) {
-      lines(all.slice(from, open), found);
+      left -= lines(all.slice(from, open), found, left);
       const code = all.slice(open + 1, at).join('\n');
+      left -= 1;
       if (code.trim()) found.push({ kind: 'code', text: code });
       from = at + 1;
       open = null;
     }
   }
   // A fence that nobody closed is what it looks like.
-  lines(all.slice(from), found);
+  lines(all.slice(from), found, left);
   return found;
 }
 
-function lines(some: readonly string[], found: Block[]): void {
-  const text = some.join('\n').replace(/^\n+|\s+$/g, '');
-  if (text) found.push({ kind: 'lines', spans: spans(text) });
+/** Adds lines with at most `most` parts that are more than text; gives how many there are. */
+function lines(some: readonly string[], found: Block[], most: number): number {
+  // Never /\s+$/: it starts again at each of a long run of spaces.
+  const text = some.join('\n').replace(/^\n+/, '').trimEnd();
+  if (!text) return 0;
+  const read = spans(text, most);
+  found.push({ kind: 'lines', spans: read });
+  return read.filter(({ kind }) => kind !== 'text').length;
 }
 
-export function spans(text: string): Span[] {
+export function spans(text: string, most = PARTS_MAX): Span[] {
   const found: Span[] = [];
   let from = 0;
+  let parts = 0;
   for (const match of text.matchAll(INSIDE)) {
+    if (parts >= most) break;
     const [whole, code, strong, em, link] = match;
     let length = whole.length;
     let span: Span | null = null;
@@ -57,12 +74,13 @@ export function spans(text: string): Span[] {
     else if (link !== undefined) {
       const address = withoutTail(link);
       length = address.length;
-      const href = safe(address);
+      const href = length <= ADDRESS_MAX ? safe(address) : null;
       if (href) span = { kind: 'link', text: address, href };
     }
     if (!span) continue;
     if (match.index > from) found.push({ kind: 'text', text: text.slice(from, match.index) });
     found.push(span);
+    parts += 1;
     from = match.index + length;
   }
   if (from < text.length) found.push({ kind: 'text', text: text.slice(from) });
@@ -72,12 +90,14 @@ export function spans(text: string): Span[] {
 /** The sentence's own signs after an address do not belong to it; a bracket that it opened does. */
 function withoutTail(address: string): string {
   let end = address.length;
+  // Closing brackets that nothing in the address opened; counted once, or a run of them costs its square.
+  let unopened = 0;
+  for (const sign of address) unopened += sign === ')' ? 1 : sign === '(' ? -1 : 0;
   for (; end > 0; end--) {
     const last = address.charAt(end - 1);
-    if (/[.,;:!?'*_~\]}]/.test(last)) continue;
-    if (last !== ')') break;
-    const body = address.slice(0, end);
-    if (body.split('(').length >= body.split(')').length) break;
+    if (TAIL.includes(last)) continue;
+    if (last !== ')' || unopened <= 0) break;
+    unopened -= 1;
   }
   return address.slice(0, end);
 }
