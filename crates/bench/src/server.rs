@@ -144,6 +144,7 @@ impl Server {
             .arg(folder.path())
             // Limits that protect a real server would be measured instead of it.
             .args(["--commands-per-second", "4000000000"])
+            .args(["--sessions-per-user", "4000000000"])
             .args(["--sign-ins-per-minute", "4000000000"])
             .args(["--drain-jitter-ms", "0"])
             .stderr(File::options().create(true).append(true).open(&log)?);

@@ -60,9 +60,10 @@ enum News {
         user: UserId,
         on: bool,
     },
-    Presence {
-        users: Vec<Change>,
-    },
+    /// Everybody who is on the node.
+    Presence { users: Vec<Change> },
+    /// One of them came, went or looked away.
+    PresenceOf { user: Change },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,8 +144,13 @@ impl Hinter {
         let _ = self.sender.try_send(News::Typing { room, user, on });
     }
 
+    /// Tells the other nodes how one user is here.
+    pub fn presence_of(&self, user: Change) {
+        let _ = self.sender.try_send(News::PresenceOf { user });
+    }
+
     /// Tells the other nodes who is here.
-    pub fn presence(&self, users: Vec<Change>) {
+    fn presence(&self, users: Vec<Change>) {
         let _ = self.sender.try_send(News::Presence { users });
     }
 }
@@ -303,6 +309,10 @@ async fn take(hint: Hint, feed: &Arc<Feed>, presence: &PresenceBook) {
             }
         }
         News::Presence { users } => tell(feed, presence.node(hint.node, now_ms(), users)),
+        News::PresenceOf { user } => {
+            let change = presence.node_user(hint.node, now_ms(), user);
+            tell(feed, change.into_iter().collect());
+        }
     }
 }
 

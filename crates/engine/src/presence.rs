@@ -84,6 +84,21 @@ impl PresenceBook {
         self.book.lock().status(user)
     }
 
+    /// How a user is by the sessions of this node alone.
+    #[must_use]
+    pub fn status_here(&self, user: UserId) -> Presence {
+        let book = self.book.lock();
+        book.here.get(&user).copied().unwrap_or_default().status()
+    }
+
+    /// How many sessions a user has on this node.
+    #[must_use]
+    pub fn sessions_here(&self, user: UserId) -> u32 {
+        let book = self.book.lock();
+        let sessions = book.here.get(&user).copied().unwrap_or_default();
+        sessions.online + sessions.away
+    }
+
     /// How many users are online or away on this node.
     #[must_use]
     pub fn count_here(&self) -> usize {
@@ -123,6 +138,21 @@ impl PresenceBook {
             .collect()
     }
 
+    /// Takes another node's news of one user. Returns whether the user changed by it.
+    pub fn node_user(&self, node: u64, now_ms: u64, (user, status): Change) -> Option<Change> {
+        let mut book = self.book.lock();
+        let before = book.status(user);
+        let (heard, users) = book.elsewhere.entry(node).or_default();
+        *heard = now_ms;
+        if status == Presence::Offline {
+            users.remove(&user);
+        } else {
+            users.insert(user, status);
+        }
+        let after = book.status(user);
+        (before != after).then_some((user, after))
+    }
+
     /// Forgets nodes that fell silent. Returns who changed by it.
     pub fn forget_silent(&self, now_ms: u64) -> Vec<Change> {
         let silent: Vec<u64> = {
@@ -145,6 +175,23 @@ impl PresenceBook {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn news_of_one_user_leaves_the_others_of_that_node() {
+        // [SG3]
+        let book = PresenceBook::default();
+        let [ada, lin] = [1, 2].map(UserId::from_bits);
+        let online = |user| (user, Presence::Online);
+        assert_eq!(book.node_user(7, 0, online(ada)), Some(online(ada)));
+        assert_eq!(book.node_user(7, 1, online(lin)), Some(online(lin)));
+        book.session(ada, Presence::Offline, Presence::Away);
+        assert_eq!(book.status_here(ada), Presence::Away);
+        assert_eq!((book.sessions_here(ada), book.sessions_here(lin)), (1, 0));
+        let gone = (ada, Presence::Offline);
+        assert_eq!(book.node_user(7, 2, gone), Some((ada, Presence::Away)));
+        assert_eq!(book.status(lin), Presence::Online);
+        assert_eq!(book.node(7, 3, vec![]), vec![(lin, Presence::Offline)]);
+    }
 
     #[test]
     fn a_user_is_as_present_as_their_most_present_session() {

@@ -27,6 +27,8 @@ pub const TXN_BYTES_MAX: usize = 64;
 pub const CLIENT_FRAME_BYTES_MAX: usize = 6 * MESSAGE_TEXT_BYTES_MAX + 4 * 1024;
 /// Fragments of one WebSocket message. No client needs more; each costs a loop turn.
 pub const FRAME_FRAGMENTS_MAX: usize = 64;
+/// Characters of a refusal's sentence. It may quote what was sent, and must not cost more than that did.
+pub const REFUSAL_MESSAGE_LEN_MAX: usize = 300;
 /// Bytes of one REST body.
 pub const BODY_BYTES_MAX: usize = CLIENT_FRAME_BYTES_MAX;
 

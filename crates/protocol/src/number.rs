@@ -3,7 +3,7 @@
 //! Owns: the newtypes, so that a place in a log is never mistaken for a place in a shard.
 //! Never: counts anything itself. All values stay below 2^53, so they cross to JavaScript as numbers.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// The largest `Seq` or `Position`: 2^53 − 1, what a JavaScript number holds exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -11,7 +11,7 @@ pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $inner:ty) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(pub $inner);
@@ -38,6 +38,17 @@ macro_rules! number {
                 self.0.fmt(f)
             }
         }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let number = <$inner>::deserialize(deserializer)?;
+                // Else the one after it might not be a number any more.
+                if u64::from(number) > NUMBER_MAX {
+                    return Err(D::Error::custom(format_args!("a number is at most {NUMBER_MAX}")));
+                }
+                Ok($name(number))
+            }
+        }
     };
 }
 
@@ -57,3 +68,25 @@ number!(
     /// The incarnation of all logs; it changes after a restore from a backup.
     Epoch, u64
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_from_outside_stay_where_javascript_counts_exactly() {
+        for (text, number) in [("0", Some(0)), ("9007199254740991", Some(NUMBER_MAX))] {
+            assert_eq!(serde_json::from_str::<Seq>(text).ok().map(Seq::get), number);
+        }
+        for text in [
+            "9007199254740992",
+            "18446744073709551615",
+            "-1",
+            "1.5",
+            "\"1\"",
+        ] {
+            assert!(serde_json::from_str::<Seq>(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<Position>(text).is_err(), "{text}");
+        }
+    }
+}

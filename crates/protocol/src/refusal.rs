@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::REFUSAL_MESSAGE_LEN_MAX;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $message:literal;)*) => {
         /// The stable code of a refusal, the same over REST and the socket.
@@ -101,12 +103,18 @@ impl Refusal {
         }
     }
 
-    /// A refusal with a sentence that knows more.
+    /// A refusal with a sentence that knows more; a long one is cut, since it may quote what was sent.
     #[must_use]
     pub fn with_message(code: RefusalCode, message: impl Into<String>) -> Refusal {
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(REFUSAL_MESSAGE_LEN_MAX) {
+            message.truncate(end);
+            message.push('…');
+            message.shrink_to_fit();
+        }
         Refusal {
             code,
-            message: message.into(),
+            message,
             retry_after_ms: None,
         }
     }
@@ -138,6 +146,15 @@ impl From<crate::NameError> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_sentence_is_cut_between_characters() {
+        let refusal = Refusal::with_message(RefusalCode::BadRequest, "ä".repeat(100_000));
+        assert_eq!(refusal.message.chars().count(), REFUSAL_MESSAGE_LEN_MAX + 1);
+        assert!(refusal.message.ends_with("ä…") && refusal.message.capacity() < 2_000);
+        let short = Refusal::with_message(RefusalCode::BadRequest, "ä".repeat(300));
+        assert_eq!(short.message, "ä".repeat(300));
+    }
 
     #[test]
     fn codes_stand_on_the_wire_as_named() {

@@ -68,6 +68,8 @@ pub struct Config {
     pub sign_ins_per_minute: u32,
     /// Commands a second of one user, in the long run.
     pub commands_per_second: u32,
+    /// Sessions (sockets, streams, polls) that one user may have on this node.
+    pub sessions_per_user: u32,
     /// Log lines as `text` or `json`.
     pub log: LogFormat,
     /// Milliseconds over which clients spread when the server drains.
@@ -118,6 +120,9 @@ pub struct Settings {
     /// Commands a second of one user, in the long run
     #[arg(long, env = "TIDINGS_COMMANDS_PER_SECOND")]
     pub commands_per_second: Option<u32>,
+    /// Sessions (sockets, streams, polls) that one user may have on this node
+    #[arg(long, env = "TIDINGS_SESSIONS_PER_USER")]
+    pub sessions_per_user: Option<u32>,
     /// Log lines for people or machines
     #[arg(long, env = "TIDINGS_LOG", value_enum)]
     pub log: Option<LogFormat>,
@@ -168,6 +173,10 @@ impl Config {
                 .commands_per_second
                 .or(under.commands_per_second)
                 .unwrap_or(50),
+            sessions_per_user: over
+                .sessions_per_user
+                .or(under.sessions_per_user)
+                .unwrap_or(500),
             log: over.log.or(under.log).unwrap_or(LogFormat::Text),
             drain_jitter_ms: over
                 .drain_jitter_ms

@@ -20,6 +20,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Connections that wait to be accepted on one core.
 const BACKLOG: i32 = 4_096;
+/// Bytes of a core's stack; what parses the frames of strangers stops long before.
+const CORE_STACK_BYTES: usize = 4 * 1024 * 1024;
 
 /// Real-time chat: a server, an app and an API in one program.
 #[derive(Debug, Parser)]
@@ -176,7 +178,9 @@ fn serve(config: Config) -> anyhow::Result<()> {
     for (index, (listener, inbox)) in listeners.into_iter().zip(inboxes).enumerate() {
         let (node, drained) = (Arc::clone(&node), drained.clone());
         let index = u16::try_from(index).context("too many cores")?;
-        let thread = std::thread::Builder::new().name(format!("core-{index}"));
+        let thread = std::thread::Builder::new()
+            .name(format!("core-{index}"))
+            .stack_size(CORE_STACK_BYTES);
         threads.push(thread.spawn(move || reactor::run(node, index, inbox, listener, drained))?);
     }
     print(&format!("listening on http://{address}"))?;

@@ -7,6 +7,7 @@
 mod accept;
 mod effects;
 mod frames;
+mod steady;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub use frames::Flow;
+pub use steady::Steady;
 use tidings_engine::{Answer, Hello, Hub, Inbox, Item, PeerId, Wire, hints};
 use tidings_protocol::{CloseCode, DeviceId, Presence, UserId};
 use tokio::{
@@ -299,7 +301,7 @@ impl Core {
         if let Some(change) = self.node.presence.session(user, from, to) {
             hints::tell(&self.node.feed, vec![change]);
             if let Some(hinter) = &self.node.hinter {
-                hinter.presence(self.node.presence.here());
+                hinter.presence_of((user, self.node.presence.status_here(user)));
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     metrics::{Connection, ConnectionOpen},
     node::Node,
     problem::Problem,
-    reactor::{self, Core, Flow},
+    reactor::{self, Core, Flow, Steady},
     wire::{AnyWire, SocketWire},
 };
 
@@ -113,10 +113,10 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
     tokio::task::spawn_local(async move {
         match upgrade
             .await
-            .map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>())
+            .map(|upgraded| upgraded.downcast::<TokioIo<Steady<TcpStream>>>())
         {
             Ok(Ok(parts)) => begin(
-                parts.io.into_inner(),
+                parts.io.into_inner().into_inner(),
                 parts.read_buf,
                 format,
                 deflate.is_some(),

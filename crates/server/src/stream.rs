@@ -66,6 +66,7 @@ pub enum Live {
     responses(
         (status = 200, description = "`text/event-stream` of frames, or with `live=poll` one answer", body = tidings_protocol::rest::Poll),
         (status = 401, description = "No valid token", body = crate::problem::ProblemBody),
+        (status = 429, description = "Too many sessions, or begun too fast", body = crate::problem::ProblemBody),
     ),
     security(("bearer" = []), ("cookie" = []))
 )]
@@ -95,6 +96,9 @@ pub async fn events(
         .and_then(|value| value.to_str().ok())
         .filter(|value| !value.is_empty());
     let since = last.map(str::to_owned).or(query.since);
+    if let Err(refusal) = auth::limits::session(&node, principal.user, since.is_none()) {
+        return problem(refusal);
+    }
     match query.live {
         Some(Live::Poll) => poll(principal, since).await,
         _ => sse(principal, since),
@@ -184,10 +188,14 @@ impl http_body::Body for StreamBody {
 
 /// One answer of a long poll. The hub lives on this thread alone, so the waiting is done by a task of it.
 async fn poll(principal: Principal, since: Option<String>) -> Response {
-    let (sender, receiver) = oneshot::channel();
+    let (mut sender, receiver) = oneshot::channel();
     tokio::task::spawn_local(async move {
         // When the client has gone away nobody hears the answer, and it will ask again.
-        let _ = sender.send(answer(principal, since).await);
+        let answer = tokio::select! {
+            answer = answer(principal, since) => answer,
+            () = sender.closed() => return,
+        };
+        let _ = sender.send(answer);
     });
     match receiver.await {
         Ok(Ok(body)) => {
@@ -233,12 +241,8 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
             _ if late => return Err(RefusalCode::Unavailable.into()),
             _ => {}
         }
-        // The welcome itself does not wake; a short look at it is bounded by the store's read.
-        let _ = tokio::time::timeout_at(
-            until.min(tokio::time::Instant::now() + LOOK_EVERY),
-            wake.notified(),
-        )
-        .await;
+        // Every frame wakes, and the end of the session. Late is no fault.
+        let _ = tokio::time::timeout_at(until, wake.notified()).await;
     }
     reactor::with_core(|core| core.take_poll(id, fresh))
         .ok_or_else(|| RefusalCode::Unavailable.into())
@@ -252,9 +256,6 @@ fn refusal_of(code: CloseCode) -> Refusal {
         ComeBack::Now => Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000),
     }
 }
-
-/// How often a long poll that has not begun looks whether it has.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// How far a long poll has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

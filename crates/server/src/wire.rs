@@ -47,7 +47,7 @@ impl Wire for AnyWire {
         match self {
             AnyWire::Socket(wire) => wire.send(bytes),
             AnyWire::Stream(wire) => wire.send(bytes, None),
-            AnyWire::Poll(wire) => wire.frames.push(bytes.clone()),
+            AnyWire::Poll(wire) => wire.send(bytes),
         }
     }
 
@@ -318,6 +318,10 @@ impl PollWire {
     fn event(&mut self, bytes: &Bytes) {
         self.events += 1;
         self.bytes += bytes.len();
+        self.send(bytes);
+    }
+
+    fn send(&mut self, bytes: &Bytes) {
         self.frames.push(bytes.clone());
         self.wake.notify_one();
     }

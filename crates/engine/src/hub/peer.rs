@@ -18,6 +18,8 @@ use crate::encoded::{Format, Logged};
 /// Frames owed to a peer whose wire is full: answers and notices, never events. The reader of a full peer is paused,
 /// so commands in flight bound it; this is the last resort.
 const OWED_FRAMES_MAX: usize = 1_024;
+/// Bytes of the same.
+const OWED_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of events that wait for a peer that follows everything while its wire is full.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
@@ -133,6 +135,7 @@ pub(super) struct Peer<W> {
     /// Counts the questions whom it may watch: only the answer to the last one counts.
     pub(super) asked: u32,
     owed: VecDeque<Bytes>,
+    owed_bytes: usize,
     /// Rooms joined whose summary is being read.
     pub(super) coming: Vec<Coming>,
     /// Rooms of which a page is being read.
@@ -166,6 +169,7 @@ impl<W: Wire> Peer<W> {
             watching: Vec::new(),
             asked: 0,
             owed: VecDeque::new(),
+            owed_bytes: 0,
             coming: Vec::new(),
             reading: Vec::new(),
             reading_user_log: false,
@@ -196,10 +200,15 @@ impl<W: Wire> Peer<W> {
         }
         if self.owed.is_empty() && !self.wire.is_full() {
             self.wire.send(&bytes);
-        } else if self.owed.len() < OWED_FRAMES_MAX {
+        } else if self.owed.len() < OWED_FRAMES_MAX
+            && self.owed_bytes + bytes.len() <= OWED_BYTES_MAX
+        {
+            self.owed_bytes += bytes.len();
             self.owed.push_back(bytes);
         } else {
             self.closing = true;
+            self.owed = VecDeque::new();
+            self.owed_bytes = 0;
             self.wire.close(CloseCode::RateLimited);
         }
     }
@@ -209,11 +218,13 @@ impl<W: Wire> Peer<W> {
         if self.closing {
             // Its end was handed over; nothing comes after that.
             self.owed = VecDeque::new();
+            self.owed_bytes = 0;
             return;
         }
         while !self.wire.is_full()
             && let Some(bytes) = self.owed.pop_front()
         {
+            self.owed_bytes -= bytes.len();
             self.wire.send(&bytes);
         }
         if self.owed.is_empty() && self.owed.capacity() > 0 {

@@ -25,6 +25,14 @@ use crate::{auth::ClientAddress, config::Config, node::Node};
 const BUCKETS: u64 = 1 << 20;
 /// Checks after which unused keys are forgotten.
 const PRUNE_EVERY: u32 = 1 << 14;
+/// Networks that may try one name at full rate before it is refused to all.
+const NETWORKS_PER_NAME: u32 = 10;
+/// Milliseconds until one with too many sessions may try again.
+const SESSION_WAIT_MS: u64 = 10_000;
+/// What a session costs that begins with everything: every room is read. The unit is one command.
+const FRESH_SESSION_COST: u32 = 5;
+/// What one costs that goes on from a cursor: what moved is read.
+const RESUMED_SESSION_COST: u32 = 2;
 /// Seconds of the long-run rate that a user may spend at once: opening the app asks for many things.
 const BURST_S: u32 = 4;
 
@@ -71,12 +79,22 @@ impl Keyed {
     }
 
     fn check(&self, key: impl Hash) -> Result<Budget, Refusal> {
+        self.check_many(key, 1)
+    }
+
+    /// The same for something that costs more; never more than may be spent at once.
+    fn check_many(&self, key: impl Hash, cost: u32) -> Result<Budget, Refusal> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
             self.limiter.retain_recent();
         }
         let bucket = u32::try_from(self.hasher.hash_one(key) % BUCKETS)
             .expect("there are fewer buckets than a u32 counts");
-        match self.limiter.check_key(&bucket) {
+        let cost = at_least_one(cost.min(self.burst));
+        let result = self
+            .limiter
+            .check_key_n(&bucket, cost)
+            .expect("the cost is at most the burst");
+        match result {
             Ok(state) => Ok(Budget {
                 limit: self.burst,
                 remaining: state.remaining_burst_capacity(),
@@ -102,6 +120,7 @@ fn at_least_one(number: u32) -> NonZeroU32 {
 /// The budgets of one node.
 pub struct Limits {
     addresses: Keyed,
+    /// More than an address may: one stranger cannot lock the owner of a name out.
     names: Keyed,
     users: Keyed,
 }
@@ -115,7 +134,9 @@ impl Limits {
         let burst = at_least_one(config.commands_per_second.saturating_mul(BURST_S));
         Limits {
             addresses: Keyed::new(tries),
-            names: Keyed::new(tries),
+            names: Keyed::new(Quota::per_minute(at_least_one(
+                config.sign_ins_per_minute.saturating_mul(NETWORKS_PER_NAME),
+            ))),
             users: Keyed::new(Quota::per_second(rate).allow_burst(burst)),
         }
     }
@@ -125,10 +146,25 @@ impl Limits {
     /// # Errors
     /// `rate_limited`, with the time to wait.
     pub fn sign_in(&self, address: Option<ClientAddress>, name: &str) -> Result<(), Refusal> {
-        self.addresses.check(address.map(ClientAddress::network))?;
+        let network = address.map(ClientAddress::network);
+        self.addresses.check(network)?;
         // As the name would be folded, so that another spelling is no other budget.
-        self.names.check(name.trim().to_ascii_lowercase())?;
+        let name = name.trim().to_ascii_lowercase();
+        self.names.check(name)?;
         Ok(())
+    }
+
+    /// Counts the beginning of a session of a user, over whichever wire.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    fn begin(&self, user: UserId, is_fresh: bool) -> Result<(), Refusal> {
+        let cost = if is_fresh {
+            FRESH_SESSION_COST
+        } else {
+            RESUMED_SESSION_COST
+        };
+        self.users.check_many(user, cost).map(drop)
     }
 
     /// Counts one request or command of a user: the same budget for REST and the socket.
@@ -146,6 +182,19 @@ impl Limits {
 /// `rate_limited`, with the time to wait.
 pub fn command(node: &Node, user: UserId) -> Result<(), Refusal> {
     node.limits.spend(user).map(drop)
+}
+
+/// Counts the beginning of a session, and looks how many its user has on this node.
+///
+/// # Errors
+/// `rate_limited`, with the time to wait.
+pub fn session(node: &Node, user: UserId, is_fresh: bool) -> Result<(), Refusal> {
+    if node.presence.sessions_here(user) >= node.config.sessions_per_user {
+        let sentence = "You have too many connections here. Close some, then try again.";
+        return Err(Refusal::with_message(RefusalCode::RateLimited, sentence)
+            .retry_after_ms(SESSION_WAIT_MS));
+    }
+    node.limits.begin(user, is_fresh)
 }
 
 impl std::fmt::Debug for Limits {
@@ -187,15 +236,22 @@ mod tests {
     #[test]
     fn many_addresses_trying_one_name_are_stopped_in_any_spelling() {
         let limits = limits(3, 1);
-        for (address, name) in [
-            ("192.0.2.1:1", "ada"),
-            ("192.0.2.2:1", "Ada"),
-            ("192.0.2.3:1", " ADA "),
-        ] {
-            limits.sign_in(from(address), name).unwrap();
+        let spellings = ["ada", "Ada", " ADA "].into_iter().cycle();
+        for (number, name) in (0..3 * NETWORKS_PER_NAME).zip(spellings) {
+            let address = format!("192.0.2.{number}:1");
+            limits.sign_in(from(&address), name).unwrap();
         }
-        assert!(limits.sign_in(from("192.0.2.4:1"), "ada").is_err());
-        limits.sign_in(from("192.0.2.4:1"), "bob").unwrap();
+        assert!(limits.sign_in(from("192.0.2.99:1"), "ada").is_err());
+        limits.sign_in(from("192.0.2.99:1"), "bob").unwrap();
+    }
+
+    #[test]
+    fn one_who_guesses_does_not_lock_the_owner_out() {
+        let limits = limits(3, 1);
+        for _ in 0..100 {
+            let _ = limits.sign_in(from("192.0.2.1:1"), "ada");
+        }
+        limits.sign_in(from("192.0.2.2:1"), "ada").unwrap();
     }
 
     #[test]
@@ -207,6 +263,21 @@ mod tests {
         assert!(first.remaining >= 19 && first.reset_s() <= 1);
         while limits.spend(user).is_ok() {}
         limits.spend(UserId::from_bits(2)).unwrap();
+    }
+
+    #[test]
+    fn a_session_costs_more_than_a_command_and_a_fresh_one_most() {
+        let limits = limits(1, 5);
+        let sessions = |number, fresh| {
+            let user = UserId::from_bits(number);
+            (0..20)
+                .filter(|_| limits.begin(user, fresh).is_ok())
+                .count()
+        };
+        assert_eq!((sessions(1, true), sessions(2, false)), (4, 10));
+        let poor = self::limits(1, 1);
+        assert!(poor.begin(UserId::from_bits(3), true).is_ok());
+        assert!(poor.begin(UserId::from_bits(3), true).is_err());
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Owns: the addresses of both documents and of the page. Never: loads anything from another host.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     body::Bytes,
@@ -77,7 +80,12 @@ fn serve(file: &str) -> Result<Response, Problem> {
         RefusalCode::Internal
     })?;
     let found = found.ok_or(RefusalCode::NotFound)?;
-    let mut response = found.bytes.into_owned().into_response();
+    // The files are part of the program: a reader who takes them slowly holds no copy.
+    let bytes = match found.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    let mut response = bytes.into_response();
     let headers = response.headers_mut();
     if let Ok(kind) = HeaderValue::from_str(&found.content_type) {
         headers.insert(header::CONTENT_TYPE, kind);

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::Core;
+use super::{Core, steady::Steady};
 use crate::{
     auth::ClientAddress,
     http,
@@ -110,7 +110,7 @@ fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_WAIT)
         .max_buf_size(HTTP_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Steady::new(stream)), service)
         .with_upgrades();
     tokio::task::spawn_local(async move {
         let _alive = (alive, open);

@@ -4,6 +4,7 @@
 
 use std::{io, rc::Rc};
 
+use serde::de::DeserializeOwned;
 use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
@@ -15,13 +16,18 @@ use tidings_sync::Verdict;
 use tidings_websocket::{Decoder, Limits, Message};
 use tokio::net::TcpStream;
 
-use super::{Core, Scratch};
+use super::Core;
 use crate::{auth, wire::AnyWire};
+
+/// Bytes of a read that are taken in at once: compressed, they hold four megabytes of frames at most.
+const TAKE_IN_BYTES: usize = 4 * 1024;
+/// Levels of a frame in MessagePack. The deepest that means something has five; a thousand would need a core's stack.
+const MSGPACK_DEPTH_MAX: usize = 32;
 
 /// What one message of a client turned out to be.
 pub(super) enum Incoming {
     Frame(Box<ClientFrame>),
-    Unreadable(Option<TxnId>, String),
+    Unreadable(Option<TxnId>, Refusal),
     Ping(bytes::Bytes),
     Bad(CloseCode),
     Closed,
@@ -51,48 +57,53 @@ impl Core {
             Some(wire) => wire.format(),
             None => return Flow::End,
         };
-        let mut incoming = {
-            let mut scratch = self.scratch.borrow_mut();
-            let Scratch {
-                bytes,
-                codec,
-                incoming,
-            } = &mut *scratch;
-            let n = match stream.try_read(bytes) {
-                Ok(0) => return Flow::End,
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Flow::Go,
-                Err(_) => return Flow::End,
-            };
-            decode(&mut bytes[..n], format, decoder, codec, incoming);
-            std::mem::take(incoming)
+        let mut bytes = std::mem::take(&mut self.scratch.borrow_mut().bytes);
+        let flow = match stream.try_read(&mut bytes) {
+            Ok(0) => Flow::End,
+            Ok(n) => {
+                self.hub.borrow_mut().heard(id);
+                self.take_in(id, &mut bytes[..n], format, decoder);
+                Flow::Go
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Flow::Go,
+            Err(_) => Flow::End,
         };
-        self.hub.borrow_mut().heard(id);
-        for message in incoming.drain(..) {
-            self.message(id, message);
-        }
         // The buffer goes back, so that the next read does not allocate.
-        self.scratch.borrow_mut().incoming = incoming;
-        Flow::Go
+        self.scratch.borrow_mut().bytes = bytes;
+        flow
     }
 
     /// The same for bytes that came with the handshake.
     pub fn read_early(self: &Rc<Self>, id: PeerId, early: &[u8], decoder: &mut Decoder) {
-        let Some(format) = self.hub.borrow_mut().wire(id).map(|wire| wire.format()) else {
-            return;
-        };
-        let mut incoming = Vec::new();
-        let mut early = early.to_vec();
-        decode(
-            &mut early,
-            format,
-            decoder,
-            &mut self.scratch.borrow_mut().codec,
-            &mut incoming,
-        );
-        for message in incoming {
-            self.message(id, message);
+        let format = self.hub.borrow_mut().wire(id).map(|wire| wire.format());
+        if let Some(format) = format {
+            self.take_in(id, &mut early.to_vec(), format, decoder);
         }
+    }
+
+    /// Does what the frames in these bytes say: a few bytes at a time, since what is compressed may be a thousand times
+    /// as long, and none of it is kept. `[P5]`
+    fn take_in(
+        self: &Rc<Self>,
+        id: PeerId,
+        bytes: &mut [u8],
+        format: Format,
+        decoder: &mut Decoder,
+    ) {
+        let mut incoming = std::mem::take(&mut self.scratch.borrow_mut().incoming);
+        for bytes in bytes.chunks_mut(TAKE_IN_BYTES) {
+            {
+                let codec = &mut self.scratch.borrow_mut().codec;
+                decode(bytes, format, decoder, codec, &mut incoming);
+            }
+            for message in incoming.drain(..) {
+                self.message(id, message);
+            }
+            if self.is_ending(id) {
+                break;
+            }
+        }
+        self.scratch.borrow_mut().incoming = incoming;
     }
 
     fn message(self: &Rc<Self>, id: PeerId, message: Incoming) {
@@ -102,19 +113,7 @@ impl Core {
         }
         match message {
             Incoming::Frame(frame) => self.frame(id, *frame),
-            Incoming::Unreadable(txn, detail) => {
-                let refusal = Refusal::with_message(RefusalCode::BadRequest, detail);
-                self.act(|hub| {
-                    hub.send(
-                        id,
-                        &ServerFrame::Refused {
-                            txn,
-                            room: None,
-                            refusal,
-                        },
-                    )
-                });
-            }
+            Incoming::Unreadable(txn, refusal) => self.unreadable(id, txn, refusal),
             Incoming::Ping(payload) => self.act(|hub| {
                 if let Some(wire @ AnyWire::Socket(_)) = hub.wire(id)
                     && !wire.is_full()
@@ -125,6 +124,31 @@ impl Core {
             Incoming::Bad(code) => self.act(|hub| hub.close(id, code)),
             Incoming::Closed => self.act(|hub| hub.close(id, CloseCode::Normal)),
         }
+    }
+
+    /// A frame that cannot be read is refused from the same budget as a command; before `hello` it ends the session,
+    /// since nobody pays for it. `[FR2]` `[HS1]`
+    fn unreadable(self: &Rc<Self>, id: PeerId, txn: Option<TxnId>, refusal: Refusal) {
+        let welcomed = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.gate.is_welcomed(),
+            _ => return,
+        };
+        let user = self.hub.borrow_mut().user_of(id);
+        let Some(user) = user.filter(|_| welcomed) else {
+            return self.act(|hub| hub.close(id, CloseCode::HelloExpected));
+        };
+        let refusal =
+            auth::limits::command(&self.node, user).map_or_else(|limited| limited, |()| refusal);
+        self.act(|hub| {
+            hub.send(
+                id,
+                &ServerFrame::Refused {
+                    txn,
+                    room: None,
+                    refusal,
+                },
+            )
+        });
     }
 
     fn frame(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
@@ -175,6 +199,10 @@ impl Core {
                 Some(token) => auth::authenticate_token(&core.node, token).await,
                 None => Err(RefusalCode::Unauthenticated.into()),
             };
+            let principal = principal.and_then(|principal| {
+                auth::limits::session(&core.node, principal.user, since.is_none())?;
+                Ok(principal)
+            });
             let hello = Hello {
                 since,
                 follow,
@@ -188,6 +216,9 @@ impl Core {
                 }
                 Err(refusal) if refusal.code == RefusalCode::Unauthenticated => {
                     core.act(|hub| hub.close(id, CloseCode::Unauthenticated));
+                }
+                Err(refusal) if refusal.code == RefusalCode::RateLimited => {
+                    core.act(|hub| hub.close(id, CloseCode::RateLimited));
                 }
                 Err(_) => core.act(|hub| hub.close(id, CloseCode::Internal)),
             }
@@ -351,14 +382,20 @@ fn json(text: &str) -> Incoming {
     }
 }
 
+fn from_msgpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(MSGPACK_DEPTH_MAX);
+    T::deserialize(&mut deserializer)
+}
+
 fn msgpack(bytes: &[u8]) -> Incoming {
     // The first byte of a map, in its three lengths. `[FR2]`
     if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
         return Incoming::Bad(CloseCode::BadFrame);
     }
-    match rmp_serde::from_slice::<ClientFrame>(bytes) {
+    match from_msgpack::<ClientFrame>(bytes) {
         Ok(frame) => Incoming::Frame(Box::new(frame)),
-        Err(error) => unreadable(rmp_serde::from_slice(bytes).ok(), error.to_string()),
+        Err(error) => unreadable(from_msgpack(bytes).ok(), error.to_string()),
     }
 }
 
@@ -370,7 +407,8 @@ fn unreadable(value: Option<serde_json::Value>, detail: String) -> Incoming {
                 .get("txn")
                 .and_then(|txn| txn.as_str())
                 .and_then(|txn| txn.parse().ok());
-            Incoming::Unreadable(txn, detail)
+            let refusal = Refusal::with_message(RefusalCode::BadRequest, detail);
+            Incoming::Unreadable(txn, refusal)
         }
         _ => Incoming::Bad(CloseCode::BadFrame),
     }
@@ -379,6 +417,22 @@ fn unreadable(value: Option<serde_json::Value>, detail: String) -> Incoming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn deep_frames_are_no_frames() {
+        // Both parsers stop long before a core's stack does.
+        for depth in [40, 700, 5_000] {
+            let mut deep = vec![0x81, 0xa1, b'x'];
+            deep.extend(std::iter::repeat_n(0x91, depth));
+            deep.push(0xc0);
+            assert!(matches!(msgpack(&deep), Incoming::Bad(CloseCode::BadFrame)));
+            let deep = format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+            assert!(!matches!(json(&deep), Incoming::Frame(_)));
+        }
+        let frame = serde_json::json!({"type": "ping"});
+        let shallow = rmp_serde::to_vec_named(&frame).unwrap();
+        assert!(matches!(msgpack(&shallow), Incoming::Frame(_)));
+    }
 
     #[test]
     fn what_cannot_be_read_is_refused_or_ends_the_session() {

@@ -194,6 +194,61 @@ async fn what_is_allowed_in_pieces_is_taken() {
     scene.goes_on("all is well").await;
 }
 
+/// As many frames as fit into so many bytes, each a type of a hundred thousand letters when it is inflated.
+fn bombs(bytes_max: usize) -> Vec<u8> {
+    let text = format!(
+        "{{\"type\":\"{}\"}}",
+        "a".repeat(CLIENT_FRAME_BYTES_MAX - 32)
+    );
+    let mut deflater = Deflater::new(9);
+    let payload = deflater.compress(text.as_bytes()).unwrap();
+    let mut one = Vec::new();
+    let frame = Frame {
+        fin: true,
+        compressed: true,
+        opcode: Opcode::Text,
+        payload,
+    };
+    put_frame(&mut one, frame, Some(KEY));
+    one.repeat(bytes_max / one.len())
+}
+
+#[tokio::test]
+async fn what_inflates_to_much_is_not_kept() {
+    // [P5] Sixty-four KiB hold forty megabytes of refused frames. Nobody pays before hello, so there it is the end.
+    let mut scene = Scene::new().await;
+    let bombs = bombs(64 * 1024);
+    assert!(bombs.len() > 60_000);
+    let before = scene.world.rss_kib();
+    let dial = Dial {
+        deflate: true,
+        ..Dial::default()
+    };
+    let mut strangers = Vec::new();
+    for _ in 0..8 {
+        let mut socket = dial.connect(&scene.world).await.unwrap();
+        pour(&mut socket, &bombs).await;
+        strangers.push(socket);
+    }
+    for socket in &mut strangers {
+        assert_eq!(socket.ended().await, Some(4202));
+    }
+    let mut members = Vec::new();
+    for _ in 0..8 {
+        let mut socket = scene.attacker(true).await;
+        pour(&mut socket, &bombs).await;
+        members.push(socket);
+    }
+    scene.goes_on("beside the bombs").await;
+    for socket in &mut members {
+        let refused = socket.expect("refused").await;
+        let message = refused["refusal"]["message"].as_str().unwrap();
+        assert!(message.len() < 1_000, "{} bytes", message.len());
+    }
+    let grown = scene.world.rss_kib().saturating_sub(before);
+    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB");
+}
+
 #[tokio::test]
 async fn floods_are_ended_and_leave_no_trace_in_memory() {
     // RELIABILITY 4.25

@@ -255,6 +255,23 @@ fn what_is_owed_to_a_full_wire_is_bounded() {
 }
 
 #[test]
+fn what_is_owed_is_bounded_in_bytes_too() {
+    // [P5]
+    let mut node = Node::new(1);
+    let lin = node.opened(LIN);
+    lin.takes(0);
+    let mut owed = 0;
+    while lin.closed().is_none() && owed < 1_024 {
+        let refusal = Refusal::with_message(RefusalCode::Forbidden, "ä".repeat(300));
+        let txn: TxnId = owed.to_string().parse().unwrap();
+        node.hub.answer(lin.id, &txn, Answer::Refused(refusal));
+        owed += 1;
+    }
+    assert_eq!(lin.closed(), Some(CloseCode::RateLimited));
+    assert!(owed < 500, "{owed} long answers wait");
+}
+
+#[test]
 fn answers_go_before_what_was_missed() {
     // What is owed is sent first, in its order, and events after it are in theirs.
     let mut node = Node::new(1);

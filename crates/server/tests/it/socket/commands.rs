@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::world::{
-    World,
-    socket::{Socket, is_event, send_frame, seqs},
+    Dial, World,
+    socket::{End, Socket, is_event, send_frame, seqs},
     txn,
 };
 
@@ -375,8 +375,9 @@ async fn too_many_commands_at_once_are_refused() {
 
 #[tokio::test]
 async fn a_user_has_one_budget_for_every_door() {
-    // [CM4] RELIABILITY 4.30 Ten at once, whichever device or door; far fewer in the time that the test takes.
-    let world = World::with(&["--commands-per-second=1"]).await;
+    // [CM4] RELIABILITY 4.30 Twenty at once, whichever device or door, and the two sessions take half of
+    // them; far fewer in the time that the test takes.
+    let world = World::with(&["--commands-per-second=5"]).await;
     let [ada, lin] = world.users(["ada", "lin"]).await;
     let room = world.group("designers", &ada, &[&lin]).await;
     let second = world.device(&ada).await;
@@ -442,4 +443,31 @@ async fn a_deleted_message_is_erased_in_every_replay() {
     assert!(!first.to_string().contains("canary"));
     world.say(&ada, &room, "over").await;
     stream.until(|f| f["content"]["text"] == "over").await;
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_sessions_and_no_more() {
+    // [LI3] Whichever wire; a place that is given back can be taken again.
+    let world = World::with(&["--sessions-per-user=3"]).await;
+    let [ada, lin] = world.users(["ada", "lin"]).await;
+    let first = world.listed(&ada).await;
+    let _second = world.listed(&ada).await;
+    let (_stream, _) = world.stream(&ada, None).await;
+    let mut fourth = Dial::default().connect(&world).await.unwrap();
+    let hello = json!({ "type": "hello", "token": ada.token });
+    fourth.send(&hello).await;
+    assert_eq!(fourth.closed().await, 4101);
+    let answer = world.call("GET", "/events", Some(&ada), None).await;
+    assert_eq!(answer.status, 429);
+    world.listed(&lin).await;
+    first.close().await;
+    // The server counts it away when it has seen the end.
+    loop {
+        let mut again = Dial::default().connect(&world).await.unwrap();
+        again.send(&hello).await;
+        match again.step("the welcome").await {
+            Ok(frame) => break assert_eq!(frame["type"], "ready"),
+            Err(end) => assert_eq!(end, End::Close(4101, "rate_limited".into())),
+        }
+    }
 }
