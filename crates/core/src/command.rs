@@ -177,6 +177,17 @@ impl Command {
         }
     }
 
+    /// What the command costs of its actor's budget: one, and one for each whom it adds to a new room.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        match self {
+            Command::CreateRoom { members, .. } => {
+                1 + u32::try_from(members.len()).unwrap_or(u32::MAX - 1)
+            }
+            _ => 1,
+        }
+    }
+
     /// Adds what deciding this command needs to know.
     pub fn needs(&self, actor: UserId, needs: &mut Needs) {
         if let LogId::Room(room) = self.log(actor) {

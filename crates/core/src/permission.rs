@@ -3,7 +3,10 @@
 //! Owns: the rights of DESIGN's rooms (`[RM1]` to `[RM6]`), as small questions on [`State`].
 //! Never: says more to a stranger than "there is nothing here". `[RE5]`
 
-use tidings_protocol::{Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility};
+use tidings_protocol::{
+    Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility,
+    limits::{ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
+};
 
 use crate::state::{Member, Room, State};
 
@@ -46,6 +49,18 @@ pub fn may_add(room: &Room, member: &Member) -> bool {
         (RoomKind::Group, _) | (RoomKind::Channel, Visibility::Public) => true,
         (RoomKind::Channel, Visibility::Private) => member.role >= Role::Admin,
     }
+}
+
+/// Whether a user may come to be in one more room by what `actor` does. `[RM8]`
+#[must_use]
+pub fn has_place_for_room(state: &State, kind: RoomKind, actor: UserId, user: UserId) -> bool {
+    let max = if user == actor || kind == RoomKind::Direct {
+        ROOMS_PER_USER_MAX
+    } else {
+        ROOMS_ADDED_MAX
+    };
+    let rooms = state.room_counts.get(&user).copied().unwrap_or_default();
+    (rooms as usize) < max
 }
 
 /// Whether a member may remove another. `[RM4]`

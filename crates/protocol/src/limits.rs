@@ -44,6 +44,9 @@ pub const CREATE_MEMBERS_MAX: usize = 100;
 pub const MESSAGE_EMOJI_MAX: usize = 50;
 /// Rooms one user may be a member of. The list of rooms is one answer.
 pub const ROOMS_PER_USER_MAX: usize = 5_000;
+/// Rooms after which nobody can add a user to more groups and channels. The rest stays for rooms that the user chooses:
+/// others cannot fill it.
+pub const ROOMS_ADDED_MAX: usize = 4_000;
 /// Devices of one user; the oldest gives way to a new one.
 pub const DEVICES_PER_USER_MAX: usize = 50;
 /// Commands of one session that wait for their answer.
@@ -67,6 +70,10 @@ pub const POLL_WAIT_MS_MAX: u64 = 25_000;
 /// Milliseconds in which typing goes stale without renewal.
 pub const TYPING_MS_MAX: u64 = 6_000;
 
+const _: () = assert!(
+    ROOMS_ADDED_MAX < ROOMS_PER_USER_MAX,
+    "a user can still choose rooms when others add no more"
+);
 const _: () = assert!(
     CLIENT_FRAME_BYTES_MAX > 6 * MESSAGE_TEXT_BYTES_MAX,
     "a frame holds the largest text"

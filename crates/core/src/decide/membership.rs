@@ -5,11 +5,10 @@
 
 use tidings_protocol::{
     Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility, content::Known,
-    limits::ROOMS_PER_USER_MAX,
 };
 
 use crate::{
-    permission::{may_add, may_remove, require_member},
+    permission::{has_place_for_room, may_add, may_remove, require_member},
     state::State,
 };
 
@@ -45,7 +44,7 @@ pub(super) fn add(
             "This user does not exist.",
         ));
     }
-    if state.room_counts.get(&user).copied().unwrap_or_default() as usize >= ROOMS_PER_USER_MAX {
+    if !has_place_for_room(state, found.kind, actor, user) {
         return Err(Refusal::with_message(
             RefusalCode::LimitReached,
             "This user is in too many rooms.",

@@ -5,14 +5,13 @@
 use std::collections::BTreeSet;
 
 use tidings_protocol::{
-    Refusal, RefusalCode, Role, RoomId, RoomKind, RoomName, UserId, Visibility,
-    content::Known,
-    limits::{CREATE_MEMBERS_MAX, ROOMS_PER_USER_MAX},
+    Refusal, RefusalCode, Role, RoomId, RoomKind, RoomName, UserId, Visibility, content::Known,
+    limits::CREATE_MEMBERS_MAX,
 };
 
 use crate::{
     derive::direct_room,
-    permission::{may_rename, require_member},
+    permission::{has_place_for_room, may_rename, require_member},
     state::State,
 };
 
@@ -65,7 +64,8 @@ pub(super) fn create(
                 "One of the members does not exist.",
             ));
         }
-        if state.room_counts.get(user).copied().unwrap_or_default() as usize >= ROOMS_PER_USER_MAX {
+        // A direct room that exists takes no new place.
+        if !state.rooms.contains_key(&room) && !has_place_for_room(state, kind, actor, *user) {
             return Err(Refusal::with_message(
                 RefusalCode::LimitReached,
                 "One of the members is in too many rooms.",

@@ -1,6 +1,9 @@
 //! Tables of decisions: a script of commands in, refusals or events out.
 
-use tidings_protocol::{RefusalCode, Role, RoomKind, Seq, Visibility};
+use tidings_protocol::{
+    RefusalCode, Role, RoomKind, Seq, Visibility,
+    limits::{ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
+};
 
 use super::*;
 use crate::{derive::direct_room, state::State};
@@ -325,6 +328,53 @@ fn members_come_and_go_as_their_roles_allow() {
     }
     assert_eq!(w.state.rooms[&group].members, 0);
     assert!(!w.state.members[&(group, user(1))].joined);
+}
+
+#[test]
+fn others_cannot_take_all_places_of_a_user() {
+    // [RM8]
+    let table = [
+        (ROOMS_ADDED_MAX - 1, [true, true, true, true]),
+        (ROOMS_ADDED_MAX, [false, false, true, true]),
+        (ROOMS_PER_USER_MAX - 1, [false, false, true, true]),
+        (ROOMS_PER_USER_MAX, [false, false, false, false]),
+    ];
+    for (rooms, [created, added, joined, direct]) in table {
+        let mut w = World::new(2);
+        let public = w.room(RoomKind::Channel, Visibility::Public, &[]);
+        let create = |kind, room| Command::CreateRoom {
+            room,
+            kind,
+            visibility: Visibility::Private,
+            name: None,
+            members: vec![user(2)],
+        };
+        let add = Command::AddMember {
+            room: public,
+            user: user(2),
+        };
+        let tries = [
+            (1, create(RoomKind::Group, RoomId::from_bits(600)), created),
+            (1, add.clone(), added),
+            (2, add, joined),
+            (
+                1,
+                create(RoomKind::Direct, direct_room(user(1), user(2))),
+                direct,
+            ),
+        ];
+        for (actor, command, allowed) in tries {
+            w.state.room_counts.insert(user(2), rooms as u32);
+            let got = w.run(user(actor), None, &command).map(|_| ());
+            let expected = if allowed {
+                Ok(())
+            } else {
+                Err(RefusalCode::LimitReached)
+            };
+            assert_eq!(got, expected, "{rooms} rooms: {command:?}");
+        }
+        assert_eq!(create(RoomKind::Group, public).cost(), 2);
+    }
 }
 
 #[test]

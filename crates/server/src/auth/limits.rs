@@ -16,6 +16,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::keyed::HashMapStateStore,
 };
+use tidings_core::Command;
 use tidings_protocol::{Refusal, RefusalCode, UserId};
 
 use crate::{auth::ClientAddress, config::Config, node::Node};
@@ -176,12 +177,28 @@ impl Limits {
     }
 }
 
-/// Counts one command of a user who came by the socket.
+/// Counts something that a user did over the socket.
 ///
 /// # Errors
 /// `rate_limited`, with the time to wait.
 pub fn command(node: &Node, user: UserId) -> Result<(), Refusal> {
     node.limits.spend(user).map(drop)
+}
+
+/// Counts what a command costs beyond what was paid already.
+///
+/// # Errors
+/// `rate_limited`, with the time to wait.
+pub fn command_beyond(
+    node: &Node,
+    user: UserId,
+    command: &Command,
+    paid: u32,
+) -> Result<(), Refusal> {
+    match command.cost().saturating_sub(paid) {
+        0 => Ok(()),
+        cost => node.limits.users.check_many(user, cost).map(drop),
+    }
 }
 
 /// Counts the beginning of a session, and looks how many its user has on this node.

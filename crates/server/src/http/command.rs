@@ -13,7 +13,12 @@ use tidings_core::Command;
 use tidings_engine::Logged;
 use tidings_protocol::{Event, RefusalCode, TxnId, UserId};
 
-use crate::{auth::Principal, metrics::Outcome, node::Node, problem::Problem};
+use crate::{
+    auth::{self, Principal},
+    metrics::Outcome,
+    node::Node,
+    problem::Problem,
+};
 
 /// Gives a command in the caller's name and waits until it is decided and on disk. None when nothing changed.
 ///
@@ -25,6 +30,8 @@ pub(super) async fn submit(
     txn: Option<TxnId>,
     command: Command,
 ) -> Result<Option<Arc<Logged>>, Problem> {
+    // One was paid at the door of the request.
+    auth::limits::command_beyond(node, principal.user, &command, 1)?;
     submit_as(node, principal.user, txn, command).await
 }
 

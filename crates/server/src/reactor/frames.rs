@@ -270,7 +270,9 @@ impl Core {
             return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
         }
         auth::limits::command(&self.node, actor)?;
-        from_frame::command(actor, frame).map_err(Refusal::from)
+        let command = from_frame::command(actor, frame).map_err(Refusal::from)?;
+        auth::limits::command_beyond(&self.node, actor, &command, 1)?;
+        Ok(command)
     }
 
     /// Follows and signals cost work, too, so they are paid from the same budget as commands.
