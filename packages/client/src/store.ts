@@ -254,6 +254,15 @@ export class Store {
     return dirty;
   }
 
+  /** What was taken could not be stored: it has to be, with what came since. */
+  putDirty(dirty: Dirty): void {
+    // A room that was left and came back is stored by its summary.
+    for (const id of dirty.left) if (!this.summaries.has(id)) this.dirty.left.add(id);
+    for (const id of dirty.rooms) if (this.summaries.has(id)) this.dirty.rooms.add(id);
+    for (const id of dirty.users) this.dirty.users.add(id);
+    for (const id of dirty.tails) if (this.summaries.has(id)) this.dirty.tails.add(id);
+  }
+
   /** The rooms whose summaries have to be asked for; they are given once. */
   takeUnknown(): RoomId[] {
     const rooms = [...this.unknown].filter((id) => !this.summaries.has(id));
