@@ -20,6 +20,7 @@ import type { Locks } from './locks.ts';
 import { Lookups } from './lookups.ts';
 import { Marks } from './marks.ts';
 import { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
+import { Rescue } from './rescue.ts';
 import { RefusalError, type Rest } from './rest.ts';
 import { unread } from './rooms.ts';
 import { Session, type Effect } from './session.ts';
@@ -53,7 +54,6 @@ export class Client {
   private readonly storage: Storage;
   private readonly clock: Clock;
   private readonly random: Random;
-  private readonly locks: Locks;
   private readonly transports: Transport[];
   private readonly session: Session;
   private readonly keeper: Keeper;
@@ -62,7 +62,7 @@ export class Client {
   private readonly txns: TxnMaker;
   /** The name of this tab among those of the account. */
   private readonly tab: string;
-  private readonly release: (() => void)[] = [];
+  private readonly rescue: Rescue;
   private connection: Connection | null = null;
   private connections = 0;
   private cancelTimer: (() => void) | null = null;
@@ -78,9 +78,10 @@ export class Client {
     this.storage = options.storage;
     this.clock = options.clock;
     this.random = options.random;
-    this.locks = options.locks;
     this.transports = options.transports;
     this.txns = new TxnMaker(options.clock, options.random);
+    // What is written now is sent after what waits, whatever the clock says by now.
+    for (const row of saved.rows) this.txns.follow(row.txn);
     this.tab = this.txns.next();
     this.session = new Session({
       transports: options.transports.map((transport) => transport.name),
@@ -92,8 +93,8 @@ export class Client {
     this.keeper = new Keeper(options.storage, this.store, this.session, options.clock);
     this.lookups = new Lookups(options.rest, this.store, options.clock, () => this.run());
     if (saved.place) this.store.restore(saved.place.me, saved.rooms, saved.users);
-    this.release.push(this.locks.hold(lockOf(this.tab)));
-    this.adopt(saved.rows);
+    this.rescue = new Rescue(options.storage, options.locks, this.tab, (rows) => this.adopted(rows));
+    this.rescue.adopt(saved.rows);
   }
 
   /** Reads what is stored; `start` connects. */
@@ -114,7 +115,7 @@ export class Client {
     this.cancelTimer?.();
     this.keeper.stop();
     await this.keeper.flush();
-    for (const release of this.release) release();
+    this.rescue.stop();
     this.storage.close();
   }
 
@@ -135,13 +136,15 @@ export class Client {
     this.cancelTimer?.();
     this.keeper.stop();
     await this.storage.wipe();
-    for (const release of this.release) release();
+    this.rescue.stop();
     this.storage.close();
   }
 
   /** The network or the page is back. */
   wake(): void {
-    this.session.wake(this.clock.now());
+    const now = this.clock.now();
+    this.session.wake(now);
+    void this.rescue.look(now);
     this.run();
   }
 
@@ -328,7 +331,7 @@ export class Client {
     this.cancelTimer = null;
     const times = [this.session.wakeAt(), this.store.typing.wakeAt()];
     if (this.session.state().phase === 'live') {
-      times.push(this.outbox.wakeAt(), this.marks.wakeAt());
+      times.push(this.outbox.wakeAt(), this.marks.wakeAt(), this.rescue.wakeAt());
     }
     const next = Math.min(...times.flatMap((time) => time ?? []));
     if (next === Infinity) return;
@@ -336,6 +339,8 @@ export class Client {
       const woken = this.clock.now();
       for (const room of this.store.typing.expire(woken)) this.store.topics.touch(`typing:${room}`);
       this.session.tick(woken);
+      const live = this.session.state().phase === 'live';
+      if (live && woken >= this.rescue.wakeAt()) void this.rescue.look(woken);
       this.run();
     });
   }
@@ -360,6 +365,7 @@ export class Client {
           this.store.dropTimelines((room) => this.opened.includes(room));
         }
         this.store.welcome(effect.reset, effect.welcome);
+        void this.rescue.look(now);
         this.session.send({ type: 'presence', status: this.presence });
         if (this.watched.length) this.session.send({ type: 'watch', users: this.watched });
         return;
@@ -473,23 +479,11 @@ export class Client {
     this.run();
   }
 
-  /** Takes over the rows of tabs that live no more. */
-  private adopt(rows: readonly OutboxRow[]): void {
-    for (const owner of new Set(rows.map((row) => row.owner))) {
-      const stop = this.locks.whenFree(lockOf(owner), async () => {
-        const left = (await this.storage.rows()).filter((row) => row.owner === owner);
-        const mine = left.map((row) => ({ ...row, owner: this.tab }));
-        if (this.stopped || !mine.length) return;
-        await this.storage.commit({ rows: mine });
-        this.outbox.add(...mine);
-        for (const row of mine) this.store.topics.touch(`outbox:${row.room}`);
-        this.run();
-      });
-      this.release.push(stop);
-    }
+  /** Rows of a tab that is gone: this one sends them now. */
+  private adopted(rows: OutboxRow[]): void {
+    for (const row of rows) this.txns.follow(row.txn);
+    this.outbox.add(...rows);
+    for (const row of rows) this.store.topics.touch(`outbox:${row.room}`);
+    this.run();
   }
-}
-
-function lockOf(tab: string): string {
-  return `tidings-tab-${tab}`;
 }

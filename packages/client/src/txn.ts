@@ -1,10 +1,14 @@
 /**
  * Makes transaction ids: UUIDv7 (RFC 9562) that never repeat and always grow within one maker,
- * so that rows sorted by txn are in the order in which they were made. `[CM1]`
+ * so that rows sorted by txn are in the order in which they were made. `[CM1]` Those of an earlier
+ * maker are followed, too, though the clock may have been set back since.
  */
 
 import type { TxnId } from '@tidings/protocol';
 import type { Clock, Random } from './clock.ts';
+
+/** The time in a UUIDv7: its first 48 bits. */
+const TIMED = /^([0-9a-f]{8})-([0-9a-f]{4})-7/;
 
 export class TxnMaker {
   private readonly clock: Clock;
@@ -15,6 +19,16 @@ export class TxnMaker {
   constructor(clock: Clock, random: Random) {
     this.clock = clock;
     this.random = random;
+  }
+
+  /** All that is made from here on is greater than this one. */
+  follow(txn: TxnId): void {
+    const [, high, low] = TIMED.exec(txn) ?? [];
+    const millis = high && low ? Number.parseInt(high + low, 16) : 0;
+    if (millis < this.last) return;
+    // Whatever its counter was, the next millisecond is after it.
+    this.last = millis + 1;
+    this.counter = -1;
   }
 
   next(): TxnId {

@@ -124,6 +124,50 @@ describe('txns', () => {
   });
 });
 
+describe('after a reload', () => {
+  const clockAt = (at: number) => ({ now: () => at, after: () => () => undefined });
+
+  it('txns follow those that wait, though the clock was set back', () => {
+    const early = new TxnMaker(clockAt(1_700_000_000_000), seeded(1));
+    const late = new TxnMaker(clockAt(1_700_000_500_000), seeded(2));
+    const waiting = Array.from({ length: 5_000 }, () => late.next());
+    for (const txn of waiting) early.follow(txn);
+    early.follow('not-a-uuid');
+    const made = Array.from({ length: 10 }, () => early.next());
+    expect([...waiting, ...made].sort()).toEqual([...waiting, ...made]);
+    expect(made[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('what was written first is sent first, though the clock was set back', async () => {
+    const time = new VirtualClock();
+    const server = new FakeServer(time);
+    const ada = server.addUser('ada');
+    const room = server.addRoom('a', [ada]);
+    const disk = new MemoryStorage();
+    const open = (ahead: number) =>
+      Client.open({
+        rest: new Rest({ fetch: server.fetch(ada), base: '' }),
+        transports: [server.transport(ada)],
+        storage: disk,
+        clock: {
+          now: () => time.now() + ahead,
+          after: (ms, call) => time.after(ms, call),
+        },
+        random: seeded(ahead + 1),
+        locks: new NoLocks(),
+      });
+    const first = await open(3_600_000);
+    await first.send(room, 'first');
+    await first.stop();
+    const second = await open(0);
+    await second.send(room, 'second');
+    second.start();
+    await time.pass(30_000);
+    const texts = [...server.room(room).state.messages.values()].map(({ text }) => text);
+    expect(texts).toEqual(['first', 'second']);
+  });
+});
+
 /** The locks of one machine, for several clients in one test. */
 class Machine {
   private readonly held = new Set<string>();
@@ -165,7 +209,7 @@ describe('two tabs of one account', () => {
         random: seeded(seed++),
         locks,
       });
-    return { time, server, ada, room, open };
+    return { time, server, ada, room, open, disk };
   }
 
   it('leave each other’s rows alone, until the other is gone', async () => {
@@ -181,6 +225,68 @@ describe('two tabs of one account', () => {
     await time.pass(2_000);
     expect(server.room(room).state.messages.size).toBe(1);
     expect(second.outbox.all()).toEqual([]);
+  });
+
+  it('send what a tab that came and went in the meantime left behind', async () => {
+    const { time, server, room, open, disk } = await world();
+    const machine = new Machine();
+    const first = await open(machine.locks());
+    first.start();
+    await time.pass(2_000);
+    const second = await open(machine.locks());
+    await second.send(room, 'from the second tab');
+    await time.pass(200_000);
+    expect(server.room(room).state.messages.size, 'not while the second lives').toBe(0);
+    expect(first.outbox.all()).toEqual([]);
+    await second.stop();
+    await time.pass(2_000);
+    expect(server.room(room).state.messages.size).toBe(1);
+    expect(first.outbox.all()).toEqual([]);
+    await time.pass(2_000);
+    expect((await disk.load()).rows).toEqual([]);
+  });
+
+  it('find what was left within a minute, at once when the page returns or the network does', async () => {
+    for (const soon of ['wake', 'live', null]) {
+      const { time, server, room, open } = await world();
+      const machine = new Machine();
+      const first = await open(machine.locks());
+      first.start();
+      await time.pass(2_000);
+      const second = await open(machine.locks());
+      await second.send(room, 'from the second tab');
+      await second.stop();
+      if (soon === 'wake') first.wake();
+      if (soon === 'live') server.cut(4000);
+      await time.pass(soon ? 2_000 : 60_000);
+      expect(server.room(room).state.messages.size, `${soon}`).toBe(1);
+      await first.stop();
+    }
+  });
+
+  it('find what was left twice by the same tab', async () => {
+    const { time, server, room, open } = await world();
+    const first = await open(new NoLocks());
+    const second = await open(new NoLocks());
+    first.start();
+    for (let i = 1; i <= 3; i++) {
+      await second.send(room, `${i}`);
+      await time.pass(61_000);
+      expect(server.room(room).state.messages.size).toBe(i);
+    }
+  });
+
+  it('try again when what was left cannot be read', async () => {
+    const { time, server, room, open, disk } = await world();
+    const first = await open(new NoLocks());
+    first.start();
+    const second = await open(new NoLocks());
+    await second.send(room, 'hello');
+    const rows = disk.rows.bind(disk);
+    let asked = 0;
+    disk.rows = () => (++asked < 4 ? Promise.reject(new Error('the disk is away')) : rows());
+    await time.pass(300_000);
+    expect(server.room(room).state.messages.size).toBe(1);
   });
 
   it('may both send the same row: it happens once', async () => {
