@@ -465,7 +465,7 @@ export class Client {
       command,
       state: 'queued',
       attempts: 0,
-      created: this.clock.now(),
+      created: this.clock.wall(),
       owner: this.tab,
     });
     return txn;

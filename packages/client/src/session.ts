@@ -27,8 +27,10 @@ import type { TransportName } from './transport.ts';
 const STEADY_MS = 10_000;
 /** A handshake or a greeting that takes longer has failed. */
 const PATIENCE_MS = 15_000;
-/** How long a connection has to prove itself alive after the page returned. */
+/** How long a connection has to prove itself alive after the page returned, or the machine woke. */
 const PROOF_MS = 5_000;
+/** Over SSE nothing answers a ping: the proof is the stream's own heartbeat. `[SE3]` */
+const PROOF_SSE_MS = HEARTBEAT_MS + PROOF_MS;
 /** Openings over WebSocket that may fail before the next way is tried. */
 const FAILED_OPENS_MAX = 2;
 /** When a room whose opening failed for now is opened again. */
@@ -41,7 +43,7 @@ export type Phase = 'idle' | 'waiting' | 'connecting' | 'greeting' | 'live' | 'e
 export interface ConnectionState {
   phase: Phase;
   transport: TransportName | null;
-  /** When the next attempt comes, while waiting. */
+  /** When the next attempt comes, while waiting; a time of `Clock.now`. */
   retryAt: number | null;
   /** Failed attempts in a row. */
   attempt: number;
@@ -96,6 +98,8 @@ export class Session {
   private heardAt = 0;
   private pingedAt: number | null = null;
   private deadAt = 0;
+  /** It was silent, but so was this machine: it has one more chance to prove itself alive. */
+  private proving = false;
   private jitter: number | null = null;
   /** The rooms that `hello` named. */
   private greeted: RoomId[] = [];
@@ -170,8 +174,9 @@ export class Session {
       this.attempt = 0;
       this.connect(now);
     } else if (this.phase === 'live' && now - this.heardAt > PROOF_MS) {
+      if (now >= this.deadAt) return this.prove(now);
       this.ping(now);
-      this.deadAt = Math.min(this.deadAt, now + PROOF_MS);
+      this.deadAt = Math.min(this.deadAt, now + this.proof());
     }
   }
 
@@ -182,7 +187,10 @@ export class Session {
     } else if ((this.phase === 'connecting' || this.phase === 'greeting') && late) {
       this.drop(now, 1006);
     } else if (this.phase === 'live' && now >= this.deadAt) {
-      this.drop(now, CLOSE.silent);
+      // A machine that slept, or a page that was frozen, heard nothing of a connection that may live.
+      const slept = this.pingedAt === null || now >= this.deadAt + PROOF_MS;
+      if (slept && !this.proving) this.prove(now);
+      else this.drop(now, CLOSE.silent);
     } else if (this.phase === 'live') {
       if (this.pingedAt === null && now >= this.heardAt + HEARTBEAT_MS) this.ping(now);
       for (const feed of this.feeds.values()) feed.tick(now, this.effects);
@@ -208,6 +216,7 @@ export class Session {
     this.heardAt = now;
     this.deadAt = now + SILENCE_MS_MAX;
     this.pingedAt = null;
+    this.proving = false;
   }
 
   frame(now: number, frame: ServerFrame): void {
@@ -347,6 +356,16 @@ export class Session {
   private drop(now: number, code: number): void {
     this.effects.push({ do: 'disconnect', code });
     this.closed(now, code);
+  }
+
+  private prove(now: number): void {
+    this.proving = true;
+    this.ping(now);
+    this.deadAt = now + this.proof();
+  }
+
+  private proof(): number {
+    return this.transport === 'sse' ? PROOF_SSE_MS : PROOF_MS;
   }
 
   private ping(now: number): void {

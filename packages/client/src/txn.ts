@@ -32,7 +32,7 @@ export class TxnMaker {
   }
 
   next(): TxnId {
-    const now = this.clock.now();
+    const now = this.clock.wall();
     if (now > this.last) {
       this.last = now;
       this.counter = 0;

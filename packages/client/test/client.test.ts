@@ -65,6 +65,29 @@ describe('the client', () => {
     expect((await disk.load()).rows).toEqual([]);
   });
 
+  it('reconnects, asks again and pings when the clock of the machine is set back', async () => {
+    const { time, server, ada, bob, open } = await world();
+    const room = server.addRoom('a', [ada, bob]);
+    const client = await open(ada);
+    server.down = true;
+    server.cut(1006);
+    await client.send(room, 'hello');
+    await time.pass(5_000);
+    time.wallOffset -= 3_600_000;
+    server.down = false;
+    await time.pass(61_000);
+    expect(client.store.connection.phase).toBe('live');
+    expect(client.outbox.all()).toEqual([]);
+    const [session] = server.sessions;
+    if (!session) throw new Error('there is a session');
+    time.wallOffset -= 3_600_000;
+    // The network goes silent, and nobody says so.
+    session.send = () => undefined;
+    await time.pass(60_000);
+    expect(server.sessions.has(session)).toBe(false);
+    expect(client.store.connection.phase).toBe('live');
+  });
+
   it('[P8] counts a listed room, and reads it on all of one’s clients', async () => {
     const { time, server, ada, bob, open, say } = await world();
     const room = server.addRoom('a', [ada, bob]);

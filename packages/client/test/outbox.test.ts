@@ -109,10 +109,12 @@ describe('the outbox', () => {
   });
 });
 
+const clockAt = (wall: () => number) => ({ now: () => 0, wall, after: () => () => undefined });
+
 describe('txns', () => {
   it('[CM1] grow and never repeat, even when the clock stands or turns back', () => {
     const now = { at: 1_700_000_000_000 };
-    const maker = new TxnMaker({ now: () => now.at, after: () => () => undefined }, seeded(1));
+    const maker = new TxnMaker(clockAt(() => now.at), seeded(1));
     const made: string[] = [];
     for (let i = 0; i < 10_000; i++) {
       if (i === 5_000) now.at -= 60_000;
@@ -125,11 +127,9 @@ describe('txns', () => {
 });
 
 describe('after a reload', () => {
-  const clockAt = (at: number) => ({ now: () => at, after: () => () => undefined });
-
   it('txns follow those that wait, though the clock was set back', () => {
-    const early = new TxnMaker(clockAt(1_700_000_000_000), seeded(1));
-    const late = new TxnMaker(clockAt(1_700_000_500_000), seeded(2));
+    const early = new TxnMaker(clockAt(() => 1_700_000_000_000), seeded(1));
+    const late = new TxnMaker(clockAt(() => 1_700_000_500_000), seeded(2));
     const waiting = Array.from({ length: 5_000 }, () => late.next());
     for (const txn of waiting) early.follow(txn);
     early.follow('not-a-uuid');
@@ -150,7 +150,8 @@ describe('after a reload', () => {
         transports: [server.transport(ada)],
         storage: disk,
         clock: {
-          now: () => time.now() + ahead,
+          now: () => time.now(),
+          wall: () => time.wall() + ahead,
           after: (ms, call) => time.after(ms, call),
         },
         random: seeded(ahead + 1),

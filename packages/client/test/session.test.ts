@@ -234,6 +234,41 @@ describe('coming back', () => {
     expect(bench.session.state().phase).toBe('waiting');
   });
 
+  it('gives a connection one more chance when the machine slept, not when it was merely silent', () => {
+    for (const pinged of [false, true]) {
+      const bench = new Bench().live();
+      if (pinged) expect(bench.wake()).toBe(18_000);
+      bench.take();
+      bench.now = 3_600_000;
+      bench.session.tick(bench.now);
+      expect(bench.sent(), `pinged: ${pinged}`).toEqual([{ type: 'ping' }]);
+      expect(bench.session.state().phase).toBe('live');
+      const later = bench.wake();
+      expect(later).toBe(3_605_000);
+      bench.take();
+      expect(bench.did('disconnect')).toEqual([{ do: 'disconnect', code: CLOSE.silent }]);
+    }
+    const alive = new Bench().live();
+    alive.now = 3_600_000;
+    alive.session.wake(alive.now);
+    expect(alive.sent()).toEqual([{ type: 'ping' }]);
+    alive.frame({ type: 'pong' });
+    expect(alive.wake()).toBe(3_618_000);
+    expect(alive.session.state().phase).toBe('live');
+  });
+
+  it('does not end a living stream that answers no pings because the page returned', () => {
+    const bench = new Bench({ transports: ['sse'] }).live();
+    bench.now = 17_000;
+    bench.session.wake(bench.now);
+    bench.now = 35_000;
+    bench.session.tick(bench.now);
+    expect(bench.session.state().phase).toBe('live');
+    bench.session.heard(bench.now);
+    bench.wake();
+    expect(bench.session.state().phase).toBe('live');
+  });
+
   it('makes sure soon that a connection lived through sleep', () => {
     const bench = new Bench().live();
     bench.now = 10_000;

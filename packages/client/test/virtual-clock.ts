@@ -17,6 +17,13 @@ export class VirtualClock implements Clock {
     return this.time;
   }
 
+  /** What somebody who sets the clock adds to it. */
+  wallOffset = 0;
+
+  wall(): number {
+    return this.time + this.wallOffset;
+  }
+
   after(ms: number, call: () => void): () => void {
     const timer = { at: this.time + Math.max(0, ms), order: this.order++, call };
     this.timers.push(timer);
@@ -47,6 +54,7 @@ export class VirtualClock implements Clock {
     let dead = false;
     return {
       now: () => this.now(),
+      wall: () => this.wall(),
       after: (ms, call) =>
         this.after(ms, () => {
           if (!dead) call();

@@ -3,26 +3,15 @@
 import {
   Rest,
   WebSocketTransport,
-  type Clock,
   type Connection,
   type Locks,
-  type Random,
-  type SocketLike,
   type Transport,
 } from '@tidings/client';
+import { cryptoRandom, systemClock, webSocket } from '@tidings/client/system';
 
-export const clock: Clock = {
-  now: () => Date.now(),
-  after(ms, call) {
-    const timer = setTimeout(call, ms);
-    return () => clearTimeout(timer);
-  },
-};
+export const clock = systemClock;
 
-export const random: Random = {
-  unit: () => Math.random(),
-  bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-};
+export const random = cryptoRandom;
 
 /** Locks among the tabs of one origin. Without Web Locks (plain http on a LAN) every lock is free. */
 export const locks: Locks = {
@@ -77,10 +66,7 @@ const stream: Transport = {
 export function transports(): Transport[] {
   const url = new URL('/api/v1/socket', location.href);
   url.protocol = url.protocol.replace('http', 'ws');
-  const socket = new WebSocketTransport(
-    url.href,
-    (address, protocols) => new WebSocket(address, protocols) as unknown as SocketLike,
-  );
+  const socket = new WebSocketTransport(url.href, webSocket());
   const forced = new URLSearchParams(location.search).get('transport');
   if (forced === 'ws') return [socket];
   if (forced === 'sse') return [stream];

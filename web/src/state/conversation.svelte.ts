@@ -7,6 +7,7 @@
 import { overlay, TimelineWindow, type Client, type OutboxRow } from '@tidings/client';
 import type { EventId, Message, RoomId, Seq, TxnId, UserId } from '@tidings/protocol';
 import { client, sentence } from './account.svelte.ts';
+import { clock } from './browser.ts';
 import { dayOf } from './dates.ts';
 import { hear } from './hear.ts';
 import { page } from './page.svelte.ts';
@@ -112,13 +113,13 @@ export class Conversation {
 
   async grow(way: 'older' | 'newer'): Promise<void> {
     const view = this.view();
-    if (!view || this.reading || Date.now() < this.failedUntil) return;
+    if (!view || this.reading || clock.now() < this.failedUntil) return;
     this.reading = way;
     try {
       await this.client.grow(this.room, view, way);
     } catch {
       // The edge is still on screen; it asks again in a moment.
-      this.failedUntil = Date.now() + 3_000;
+      this.failedUntil = clock.now() + 3_000;
     }
     this.reading = null;
     this.moves += 1;
