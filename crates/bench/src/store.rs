@@ -102,6 +102,7 @@ async fn place(store: &Store, shard: ShardId) -> anyhow::Result<(UserId, RoomId)
     let user = UserId::from_bits(id());
     let name = format!("s{:x}-{shard}", id() >> 60);
     let create = Command::CreateUser {
+        only_first: false,
         user,
         username: name.parse()?,
         display_name: name.parse()?,

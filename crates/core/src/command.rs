@@ -108,6 +108,8 @@ pub enum Command {
         kind: UserKind,
         /// argon2id, PHC string; empty for none.
         password_hash: String,
+        /// Only as the server's first account, its owner: others are not made here.
+        only_first: bool,
     },
     /// Sign in: a new device of the actor.
     AddDevice {

@@ -178,8 +178,9 @@ pub fn decide(state: &State, actor: UserId, command: &Command) -> Result<Vec<Kno
             user,
             username,
             display_name,
+            only_first,
             ..
-        } => account::create(state, *user, username, display_name),
+        } => account::create(state, *user, username, display_name, *only_first),
         Command::AddDevice { device, name, .. } => account::add_device(state, actor, *device, name),
         Command::RemoveDevice { device } => account::remove_device(state, actor, *device),
     }

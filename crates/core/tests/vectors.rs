@@ -58,6 +58,7 @@ impl Script {
             script.give(
                 n,
                 Command::CreateUser {
+                    only_first: false,
                     user: user(n),
                     username: name.parse().unwrap(),
                     display_name: name.parse().unwrap(),

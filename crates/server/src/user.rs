@@ -129,6 +129,7 @@ async fn add(config: &Config, username: &str, display_name: Option<&str>) -> any
         .map_err(|refusal| anyhow::anyhow!(refusal.message))?;
     let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
     let command = Command::CreateUser {
+        only_first: false,
         user,
         display_name: display_name.unwrap_or(username.as_str()).parse()?,
         username,

@@ -83,6 +83,7 @@ async fn people_and_rooms(store: &Store, appenders: u16) -> Result<Vec<(UserId, 
         let user = UserId::from_bits(id());
         let name = format!("u{:x}", id() >> 40);
         let create = Command::CreateUser {
+            only_first: false,
             user,
             username: format!("{name}{index}").parse()?,
             display_name: name.parse()?,

@@ -16,7 +16,14 @@ pub(super) fn create(
     user: UserId,
     username: &Username,
     display_name: &DisplayName,
+    only_first: bool,
 ) -> Result<Vec<Known>, Refusal> {
+    if only_first && state.any_user {
+        return Err(Refusal::with_message(
+            RefusalCode::Forbidden,
+            "This server makes no new accounts. Ask the one who runs it.",
+        ));
+    }
     if state.usernames.contains_key(username) || state.users.contains_key(&user) {
         return Err(RefusalCode::UsernameTaken.into());
     }

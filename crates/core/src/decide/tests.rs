@@ -24,6 +24,7 @@ impl World {
         };
         for n in 1..=users {
             let command = Command::CreateUser {
+                only_first: false,
                 user: user(n),
                 username: format!("user{n}").parse().unwrap(),
                 display_name: format!("User {n}").parse().unwrap(),
@@ -122,6 +123,23 @@ fn the_first_account_owns_the_server() {
         tidings_protocol::ServerRole::Member
     );
     assert_eq!(world.state.users[&user(1)].password_hash, "hash");
+}
+
+#[test]
+fn a_closed_server_makes_one_account() {
+    // [RM7] Both looked whether anybody was there before either was made.
+    let mut world = World::new(0);
+    let create = |n: u128| Command::CreateUser {
+        user: user(n),
+        username: format!("user{n}").parse().unwrap(),
+        display_name: format!("User {n}").parse().unwrap(),
+        kind: tidings_protocol::UserKind::Person,
+        password_hash: String::new(),
+        only_first: true,
+    };
+    world.run(user(1), None, &create(1)).unwrap();
+    let second = world.run(user(2), None, &create(2));
+    assert_eq!(second.map(|_| ()), Err(RefusalCode::Forbidden));
 }
 
 #[test]

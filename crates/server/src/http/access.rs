@@ -49,6 +49,7 @@ mod tests {
     async fn user(node: &Node, name: &str) -> UserId {
         let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
         let create = Command::CreateUser {
+            only_first: false,
             user,
             username: name.parse().unwrap(),
             display_name: name.parse().unwrap(),

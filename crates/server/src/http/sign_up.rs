@@ -42,6 +42,7 @@ pub(crate) async fn sign_up(
     let device_name = sign_in::device_name(body.device_name)?;
     passwords::check(&body.password)?;
     node.limits.sign_in(caller.0, body.username.as_str())?;
+    // This only spares the hash; the door decides, so that two who come at once do not both become the first.
     if !node.config.sign_up && !is_first(&node).await? {
         let sentence = "This server makes no new accounts. Ask the one who runs it.";
         return Err(Problem(Refusal::with_message(
@@ -60,6 +61,7 @@ pub(crate) async fn sign_up(
     };
     let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
     let create = Command::CreateUser {
+        only_first: !node.config.sign_up,
         user,
         username: body.username,
         display_name,

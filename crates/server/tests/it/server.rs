@@ -216,6 +216,7 @@ impl Server {
     pub(crate) async fn user(&self, name: &str) -> Someone {
         let id = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
         let create = Command::CreateUser {
+            only_first: false,
             user: id,
             username: name.parse().expect("a username"),
             display_name: name.parse().expect("a display name"),

@@ -119,6 +119,7 @@ pub(crate) fn refused(answer: Answer) -> RefusalCode {
 
 pub(crate) fn create_user(user: UserId, name: &str) -> Command {
     Command::CreateUser {
+        only_first: false,
         user,
         username: name.parse().unwrap(),
         display_name: format!("{name} Lovelace").parse().unwrap(),

@@ -131,6 +131,7 @@ impl World {
         for &user in &users {
             let name = format!("user{}", user.bits());
             let command = Command::CreateUser {
+                only_first: false,
                 user,
                 username: name.parse().expect("a username"),
                 display_name: name.parse().expect("a name"),
