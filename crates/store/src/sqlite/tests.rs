@@ -1,9 +1,17 @@
-//! Every statement prepares, and none of the hot ones scans a table.
+//! Every statement prepares, none of the hot ones scans a table, and who missed nothing reads no log.
+
+use std::cell::RefCell;
 
 use rusqlite::Connection;
+use tidings_protocol::{Cursor, Epoch, Position, RoomId, ShardId, UserId};
 
-use super::{open, open::Place, statements};
-use crate::query::READS;
+use super::{columns::now, open, open::Place, statements};
+use crate::{
+    error::StoreError,
+    query::{Query, READS},
+    read,
+    value::{Decode, Param, Snapshot},
+};
 
 fn database() -> (Place, Connection) {
     let place = Place::temporary().unwrap();
@@ -75,4 +83,76 @@ fn hot_reads_take_their_order_from_an_index() {
         let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
         assert!(!sorts, "{name} sorts: {plan:#?}");
     }
+}
+
+/// A connection that keeps the texts of what it is asked.
+struct Asked<'c> {
+    connection: &'c Connection,
+    texts: RefCell<Vec<&'static str>>,
+}
+
+impl Snapshot for Asked<'_> {
+    async fn rows<T: Send + 'static>(
+        &self,
+        query: &'static Query,
+        params: Vec<Param>,
+        decode: Decode<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.texts.borrow_mut().push(query.text);
+        self.connection.rows(query, params, decode).await
+    }
+}
+
+#[test]
+fn who_missed_nothing_costs_no_read_of_the_log() {
+    // A thousand rooms of a thousand events each, as their rows say; no event is there to be read.
+    const ROOMS: u64 = 1_000;
+    let (_place, connection) = database();
+    let user = UserId::from_bits(1);
+    let head = 1_000 * ROOMS;
+    let id = |number: u64| RoomId::from_bits(u128::from(number) + 100).bytes();
+    connection
+        .execute(
+            "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, password_hash, head, \
+             head_position) VALUES (?1, 'ada', 'Ada', 'ada', 'person', 'owner', 0, '', 1, 1)",
+            [user.bytes()],
+        )
+        .unwrap();
+    connection
+        .execute("UPDATE shards SET head = ?1", [head as i64])
+        .unwrap();
+    for room in 0..ROOMS {
+        let position = (head - room) as i64;
+        connection
+            .execute(
+                "INSERT INTO rooms (id, kind, visibility, created_by, created_at, head, head_position, count, members, \
+                 owners) VALUES (?1, 'group', 'private', ?2, 0, 1000, ?3, 900, 1, 1)",
+                (id(room), user.bytes(), position),
+            )
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position) \
+                 VALUES (?1, ?2, 'owner', 1, 1, 1)",
+                (id(room), user.bytes()),
+            )
+            .unwrap();
+    }
+    let resume_at = |position: u64| {
+        let mut cursor = Cursor::start(Epoch(1), 1);
+        cursor.advance(ShardId(0), Position(position));
+        let asked = Asked {
+            connection: &connection,
+            texts: RefCell::default(),
+        };
+        let resume = now(read::resume::resume(&asked, user, Some(cursor))).unwrap();
+        let resume = resume.unwrap();
+        assert_eq!(resume.following.len(), ROOMS as usize);
+        let of_log = asked.texts.take().into_iter();
+        let of_log = of_log.filter(|text| text.contains(" events ") || text.contains(" messages "));
+        (resume.rooms.len(), of_log.count())
+    };
+    assert_eq!(resume_at(head), (0, 0));
+    // Three rooms moved: one statement reads all three summaries, with their last lines.
+    assert_eq!(resume_at(head - 3), (3, 1));
 }
