@@ -71,6 +71,7 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
         }
         Known::MemberJoined { user, role } => joined(state, room, *user, *role, event),
         Known::MemberLeft { user } => left(state, room, *user, event),
+        Known::RoleChanged { user, role } => role_changed(state, room, *user, *role),
         Known::Message { .. } => sent(state, room, event),
         Known::MessageEdited { message, text, .. } => edited(state, room, *message, text, event),
         Known::MessageDeleted { message, target } => {
@@ -211,6 +212,18 @@ fn left(state: &mut State, room: RoomId, user: UserId, event: &StoredEvent) {
     }
     if let Some(count) = state.room_counts.get_mut(&user) {
         *count = count.saturating_sub(1);
+    }
+}
+
+fn role_changed(state: &mut State, room: RoomId, user: UserId, role: Role) {
+    let Some(member) = state.members.get_mut(&(room, user)) else {
+        return;
+    };
+    let before = std::mem::replace(&mut member.role, role);
+    state.changes.members.insert((room, user));
+    if let Some(row) = state.rooms.get_mut(&room) {
+        row.owners += u32::from(role == Role::Owner);
+        row.owners -= u32::from(before == Role::Owner).min(row.owners);
     }
 }
 

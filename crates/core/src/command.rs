@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, LogId, MessageText, RoomId, RoomKind, RoomName, Seq,
-    TxnId, UserId, UserKind, Username, Visibility,
+    DeviceId, DisplayName, Emoji, EventId, LogId, MessageText, Role, RoomId, RoomKind, RoomName,
+    Seq, TxnId, UserId, UserKind, Username, Visibility,
 };
 
 /// What someone wants to happen. Every lasting change is one of these.
@@ -88,6 +88,15 @@ pub enum Command {
         room: RoomId,
         /// Whom.
         user: UserId,
+    },
+    /// Give a member another role.
+    SetRole {
+        /// Where.
+        room: RoomId,
+        /// Whose.
+        user: UserId,
+        /// The role from then on.
+        role: Role,
     },
     /// Move the actor's read marker forward.
     MoveMarker {
@@ -171,7 +180,8 @@ impl Command {
             | Command::CreateRoom { room, .. }
             | Command::RenameRoom { room, .. }
             | Command::AddMember { room, .. }
-            | Command::RemoveMember { room, .. } => LogId::Room(*room),
+            | Command::RemoveMember { room, .. }
+            | Command::SetRole { room, .. } => LogId::Room(*room),
             Command::CreateUser { user, .. } => LogId::User(*user),
             Command::MoveMarker { .. }
             | Command::AddDevice { .. }
@@ -230,6 +240,9 @@ impl Command {
                 needs.members.insert((*room, *user));
                 needs.users.insert(*user);
                 needs.room_counts.insert(*user);
+            }
+            Command::SetRole { room, user, .. } => {
+                needs.members.insert((*room, *user));
             }
             Command::MoveMarker { room, seq } => {
                 needs.rooms.insert(*room);
@@ -334,6 +347,12 @@ impl Command {
                 part(b"remove_member");
                 part(&room.bytes());
                 part(&user.bytes());
+            }
+            Command::SetRole { room, user, role } => {
+                part(b"set_role");
+                part(&room.bytes());
+                part(&user.bytes());
+                part(role.as_str().as_bytes());
             }
             Command::MoveMarker { room, seq } => {
                 part(b"mark");

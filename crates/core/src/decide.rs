@@ -173,6 +173,9 @@ pub fn decide(state: &State, actor: UserId, command: &Command) -> Result<Vec<Kno
         Command::RenameRoom { room, name } => room::rename(state, actor, *room, name),
         Command::AddMember { room, user } => membership::add(state, actor, *room, *user),
         Command::RemoveMember { room, user } => membership::remove(state, actor, *room, *user),
+        Command::SetRole { room, user, role } => {
+            membership::set_role(state, actor, *room, *user, *role)
+        }
         Command::MoveMarker { room, seq } => marker::move_to(state, actor, *room, *seq),
         Command::CreateUser {
             user,

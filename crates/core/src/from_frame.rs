@@ -78,6 +78,9 @@ pub fn command(actor: UserId, frame: ClientFrame) -> Result<Command, RefusalCode
             room,
             user: user.unwrap_or(actor),
         },
+        ClientFrame::SetRole {
+            room, user, role, ..
+        } => Command::SetRole { room, user, role },
         _ => return Err(RefusalCode::BadRequest),
     })
 }

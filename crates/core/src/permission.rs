@@ -1,6 +1,6 @@
 //! Who may see and do what in a room.
 //!
-//! Owns: the rights of DESIGN's rooms (`[RM1]` to `[RM6]`), as small questions on [`State`].
+//! Owns: the rights of `spec/PROTOCOL.md` §8 (`[RM1]` to `[RM9]`), as small questions on [`State`].
 //! Never: says more to a stranger than "there is nothing here". `[RE5]`
 
 use tidings_protocol::{
@@ -67,6 +67,12 @@ pub fn has_place_for_room(state: &State, kind: RoomKind, actor: UserId, user: Us
 #[must_use]
 pub fn may_remove(member: &Member, other: &Member) -> bool {
     member.role >= Role::Admin && member.role > other.role
+}
+
+/// Whether a member may give another, or themselves, a role: owners may, and no owner lowers another. `[RM9]`
+#[must_use]
+pub fn may_set_role(member: &Member, other: &Member) -> bool {
+    member.role == Role::Owner && (other.role < Role::Owner || other.user == member.user)
 }
 
 /// Whether a member may delete another's message. `[RM6]`

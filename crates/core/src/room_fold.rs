@@ -143,7 +143,7 @@ impl RoomFold {
                 self.name.clone_from(name);
             }
             Known::RoomRenamed { name } => self.name = Some(name.clone()),
-            Known::MemberJoined { user, role } => {
+            Known::MemberJoined { user, role } | Known::RoleChanged { user, role } => {
                 self.members.insert(*user, *role);
             }
             Known::MemberLeft { user } => {

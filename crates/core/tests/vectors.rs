@@ -15,8 +15,8 @@ use tidings_core::{
     room_fold::{Folded, RoomFold},
 };
 use tidings_protocol::{
-    Event, EventId, LogId, Position, RoomId, RoomKind, Seq, ShardId, Timestamp, UserId, UserKind,
-    Visibility,
+    Event, EventId, LogId, Position, Role, RoomId, RoomKind, Seq, ShardId, Timestamp, UserId,
+    UserKind, Visibility,
 };
 
 /// One vector: a client that holds `state` and applies `events` in order holds `expected`.
@@ -158,6 +158,18 @@ fn all() -> Vec<Vector> {
     ] {
         vectors.push(Script::new(kind).vector(&format!("a_{name}_begins"), 0, |_| {}));
     }
+
+    let mut s = Script::new(RoomKind::Group);
+    let held = s.events.len();
+    for (actor, whose, role) in [
+        (1, 2, Role::Admin),
+        (1, 2, Role::Owner),
+        (1, 1, Role::Member),
+    ] {
+        let (room, user) = (s.room, user(whose));
+        s.give(actor, Command::SetRole { room, user, role });
+    }
+    vectors.push(s.vector("roles_are_given", held, |_| {}));
 
     let mut s = Script::new(RoomKind::Channel);
     let room = s.room;

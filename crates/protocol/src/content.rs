@@ -20,7 +20,7 @@ pub enum Content {
     Unknown(serde_json::Value),
 }
 
-/// The kinds of this version. In room logs down to `member_left`, in user logs below.
+/// The kinds of this version. Those of user logs say so; the others are of room logs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -54,6 +54,13 @@ pub enum Known {
     MemberLeft {
         /// Who.
         user: UserId,
+    },
+    /// A member has another role, given by the actor.
+    RoleChanged {
+        /// Who.
+        user: UserId,
+        /// The role from here on.
+        role: Role,
     },
     /// A message. Its id is the event's id.
     Message {
@@ -135,6 +142,7 @@ impl Known {
             Known::RoomRenamed { .. } => "room_renamed",
             Known::MemberJoined { .. } => "member_joined",
             Known::MemberLeft { .. } => "member_left",
+            Known::RoleChanged { .. } => "role_changed",
             Known::Message { .. } => "message",
             Known::MessageEdited { .. } => "message_edited",
             Known::MessageDeleted { .. } => "message_deleted",

@@ -12,7 +12,7 @@ use crate::{
     name::{Emoji, MessageText, RoomName},
     number::Seq,
     refusal::Refusal,
-    summary::{Presence, RoomHead, RoomKind, RoomSummary, UserProfile, Visibility},
+    summary::{Presence, Role, RoomHead, RoomKind, RoomSummary, UserProfile, Visibility},
 };
 
 /// The subprotocol with text frames.
@@ -196,6 +196,17 @@ pub enum ClientFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<UserId>,
     },
+    /// Give a member another role.
+    SetRole {
+        /// The client's id for this command.
+        txn: TxnId,
+        /// Which room.
+        room: RoomId,
+        /// Whose.
+        user: UserId,
+        /// The role from then on.
+        role: Role,
+    },
     /// Signal: typing in an open room. Renewed every few seconds while it lasts.
     Typing {
         /// Where.
@@ -231,7 +242,8 @@ impl ClientFrame {
             | ClientFrame::CreateRoom { txn, .. }
             | ClientFrame::Rename { txn, .. }
             | ClientFrame::Join { txn, .. }
-            | ClientFrame::Leave { txn, .. } => Some(txn),
+            | ClientFrame::Leave { txn, .. }
+            | ClientFrame::SetRole { txn, .. } => Some(txn),
             _ => None,
         }
     }

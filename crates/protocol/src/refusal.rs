@@ -60,8 +60,8 @@ codes! {
     TxnReused = "txn_reused", 409, "This txn was used for another command. Make a new one for each command.";
     /// A direct room has its two members, always.
     DirectRoom = "direct_room", 409, "A direct room keeps its two members and has no name.";
-    /// The last owner cannot leave while others stay.
-    LastOwner = "last_owner", 409, "You are the last owner. Make another member owner before you leave.";
+    /// The last owner can neither leave nor step down while others stay.
+    LastOwner = "last_owner", 409, "You are the last owner. Make another member owner first.";
     /// The message was deleted.
     MessageDeleted = "message_deleted", 409, "This message was deleted.";
     /// A cursor of another server or an unreadable one.

@@ -11,7 +11,8 @@ use crate::{
     name::{DisplayName, RoomName, Username},
     number::Seq,
     summary::{
-        DeviceInfo, Marker, MemberInfo, Message, RoomKind, RoomSummary, UserProfile, Visibility,
+        DeviceInfo, Marker, MemberInfo, Message, Role, RoomKind, RoomSummary, UserProfile,
+        Visibility,
     },
 };
 
@@ -131,6 +132,15 @@ pub struct Rooms {
 pub struct RenameRoom {
     /// The new name.
     pub name: RoomName,
+}
+
+/// `PATCH /api/v1/rooms/{room}/members/{user}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetRole {
+    /// The role from then on.
+    pub role: Role,
 }
 
 /// `GET /api/v1/rooms/{room}/members`.

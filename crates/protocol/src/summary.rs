@@ -63,7 +63,7 @@ word! {
         Member = "member",
         /// Also adds, removes, renames, deletes others' messages.
         Admin = "admin",
-        /// Also removes admins.
+        /// Also removes admins and gives roles.
         Owner = "owner",
     }
 }

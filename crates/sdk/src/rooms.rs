@@ -144,6 +144,7 @@ fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>
         }
         Known::RoomRenamed { name } => room.name = Some(name.clone()),
         Known::MemberJoined { .. } => room.members += 1,
+        Known::RoleChanged { user, role } if me == Some(*user) => room.role = Some(*role),
         Known::MemberLeft { .. } => room.members = room.members.saturating_sub(1),
         _ => {}
     }

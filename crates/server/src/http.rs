@@ -32,6 +32,7 @@ mod remove_member;
 mod remove_reaction;
 mod rename_room;
 mod send_message;
+mod set_role;
 mod sign_in;
 mod sign_out;
 mod sign_up;
@@ -54,7 +55,8 @@ pub(crate) mod documented {
         add_member::*, add_reaction::*, create_room::*, delete_message::*, edit_message::*,
         get_room::*, health::*, list_devices::*, list_events::*, list_members::*, list_messages::*,
         list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*, remove_member::*,
-        remove_reaction::*, rename_room::*, send_message::*, sign_in::*, sign_out::*, sign_up::*,
+        remove_reaction::*, rename_room::*, send_message::*, set_role::*, sign_in::*, sign_out::*,
+        sign_up::*,
     };
 }
 
@@ -110,7 +112,9 @@ fn signed_in() -> Router<Arc<Node>> {
         .route("/rooms/{room}/members", get(list_members::list_members))
         .route(
             "/rooms/{room}/members/{user}",
-            put(add_member::add_member).delete(remove_member::remove_member),
+            put(add_member::add_member)
+                .patch(set_role::set_role)
+                .delete(remove_member::remove_member),
         )
         // What is said in them.
         .route(

@@ -43,6 +43,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         documented::rename_room,
         documented::list_members,
         documented::add_member,
+        documented::set_role,
         documented::remove_member,
         documented::send_message,
         documented::list_messages,

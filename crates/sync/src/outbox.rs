@@ -323,7 +323,8 @@ fn lane(command: &ClientFrame) -> Option<RoomId> {
         | ClientFrame::Mark { room, .. }
         | ClientFrame::Rename { room, .. }
         | ClientFrame::Join { room, .. }
-        | ClientFrame::Leave { room, .. } => Some(*room),
+        | ClientFrame::Leave { room, .. }
+        | ClientFrame::SetRole { room, .. } => Some(*room),
         _ => None,
     }
 }

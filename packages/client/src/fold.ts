@@ -74,6 +74,7 @@ export function apply(state: RoomState, event: Event): Folded {
       state.name = content.name;
       break;
     case 'member_joined':
+    case 'role_changed':
       state.members.set(content.user, content.role);
       break;
     case 'member_left':

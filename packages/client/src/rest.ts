@@ -17,6 +17,7 @@ import type {
   Messages,
   Problem,
   Refusal,
+  Role,
   RoomAnswer,
   RoomId,
   Rooms,
@@ -158,6 +159,10 @@ export class Rest {
 
   async leave(room: RoomId, user: UserId | 'me' = 'me'): Promise<void> {
     await this.call('DELETE', `/rooms/${room}/members/${user}`);
+  }
+
+  async setRole(room: RoomId, user: UserId, role: Role): Promise<void> {
+    await this.call('PATCH', `/rooms/${room}/members/${user}`, { role });
   }
 
   messages(room: RoomId, query: PageQuery = {}): Promise<Messages> {

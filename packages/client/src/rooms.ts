@@ -67,6 +67,9 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
       next.members += 1;
       if (content.user === me) next.role = content.role;
       break;
+    case 'role_changed':
+      if (content.user === me) next.role = content.role;
+      break;
     case 'member_left':
       next.members = Math.max(0, room.members - 1);
       break;

@@ -177,6 +177,9 @@ export class Store {
       this.users.want(content.user);
       members?.set(content.user, content.role);
       this.topics.touch(`members:${id}`);
+    } else if (content?.kind === 'role_changed') {
+      members?.set(content.user, content.role);
+      this.topics.touch(`members:${id}`);
     } else if (content?.kind === 'member_left') {
       members?.delete(content.user);
       this.topics.touch(`members:${id}`);

@@ -54,6 +54,14 @@ describe('[P8] unread', () => {
   });
 });
 
+describe('[RM9] the own role', () => {
+  it('is the one that was given last', () => {
+    const given = { kind: 'role_changed', role: 'owner' } as const;
+    expect(follow(room(), event(11, BOB, { ...given, user: ADA }, 8), ADA).role).toBe('owner');
+    expect(follow(room(), event(11, BOB, { ...given, user: BOB }, 8), ADA).role).toBe('member');
+  });
+});
+
 describe('[FO4] the own marker', () => {
   it('moves with what one writes, in whatever order it is heard', () => {
     const own = event(11, ADA, { kind: 'message', text: 'hi' }, 9);

@@ -9,6 +9,7 @@ export type RoomContent =
   | { kind: 'room_renamed'; name: string }
   | { kind: 'member_joined'; user: UserId; role: Role }
   | { kind: 'member_left'; user: UserId }
+  | { kind: 'role_changed'; user: UserId; role: Role }
   | { kind: 'message'; text: string }
   | { kind: 'message_edited'; message: EventId; target: Seq; text: string }
   | { kind: 'message_deleted'; message: EventId; target: Seq }

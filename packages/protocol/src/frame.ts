@@ -4,7 +4,7 @@ import type { SendContent } from './content.ts';
 import type { Event } from './event.ts';
 import type { Cursor, EventId, LogId, RoomId, Seq, TxnId, UserId } from './ids.ts';
 import type { Refusal } from './refusal.ts';
-import type { Presence, RoomHead, RoomKind, RoomSummary, UserProfile, Visibility } from './summary.ts';
+import type { Presence, Role, RoomHead, RoomKind, RoomSummary, UserProfile, Visibility } from './summary.ts';
 
 export const SUBPROTOCOL_JSON = 'tidings.v1.json';
 export const SUBPROTOCOL_MSGPACK = 'tidings.v1.msgpack';
@@ -48,7 +48,8 @@ export type Command =
     }
   | { type: 'rename'; txn: TxnId; room: RoomId; name: string }
   | { type: 'join'; txn: TxnId; room: RoomId; user?: UserId }
-  | { type: 'leave'; txn: TxnId; room: RoomId; user?: UserId };
+  | { type: 'leave'; txn: TxnId; room: RoomId; user?: UserId }
+  | { type: 'set_role'; txn: TxnId; room: RoomId; user: UserId; role: Role };
 
 /** What a client says. */
 export type ClientFrame =

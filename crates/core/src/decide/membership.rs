@@ -1,6 +1,6 @@
-//! Joining, adding, leaving, removing.
+//! Joining, adding, leaving, removing, and giving roles.
 //!
-//! Owns: who may come, who may go, and who may send whom away. `[RM1]` to `[RM4]`
+//! Owns: who may come, who may go, who may send whom away, and who makes whom an owner. `[RM1]` to `[RM4]`, `[RM9]`, `[RM10]`
 //! Never: tells a stranger that a private room exists.
 
 use tidings_protocol::{
@@ -8,7 +8,7 @@ use tidings_protocol::{
 };
 
 use crate::{
-    permission::{has_place_for_room, may_add, may_remove, require_member},
+    permission::{has_place_for_room, may_add, may_remove, may_set_role, require_member},
     state::State,
 };
 
@@ -50,10 +50,13 @@ pub(super) fn add(
             "This user is in too many rooms.",
         ));
     }
-    Ok(vec![Known::MemberJoined {
-        user,
-        role: Role::Member,
-    }])
+    // Only a public channel can be joined with nobody in it to add; who comes keeps it. [RM10]
+    let role = if found.owners == 0 {
+        Role::Owner
+    } else {
+        Role::Member
+    };
+    Ok(vec![Known::MemberJoined { user, role }])
 }
 
 pub(super) fn remove(
@@ -84,4 +87,33 @@ pub(super) fn remove(
         return Err(RefusalCode::Forbidden.into());
     }
     Ok(vec![Known::MemberLeft { user }])
+}
+
+pub(super) fn set_role(
+    state: &State,
+    actor: UserId,
+    room: RoomId,
+    user: UserId,
+    role: Role,
+) -> Result<Vec<Known>, Refusal> {
+    let (found, member) = require_member(state, room, actor)?;
+    if found.kind == RoomKind::Direct {
+        return Err(RefusalCode::DirectRoom.into());
+    }
+    let Some(other) = state.member(room, user) else {
+        return Err(Refusal::with_message(
+            RefusalCode::NotFound,
+            "This user is no member. Add them first.",
+        ));
+    };
+    if other.role == role {
+        return Ok(Vec::new());
+    }
+    if !may_set_role(member, other) {
+        return Err(RefusalCode::Forbidden.into());
+    }
+    if other.role == Role::Owner && found.owners == 1 {
+        return Err(RefusalCode::LastOwner.into());
+    }
+    Ok(vec![Known::RoleChanged { user, role }])
 }

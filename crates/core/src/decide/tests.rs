@@ -396,6 +396,121 @@ fn others_cannot_take_all_places_of_a_user() {
 }
 
 #[test]
+fn owners_give_roles_and_a_room_with_members_keeps_an_owner() {
+    // [RM4] [RM9]
+    let mut w = World::new(4);
+    let direct = w.room(RoomKind::Direct, Visibility::Private, &[user(2)]);
+    let public = w.room(RoomKind::Channel, Visibility::Public, &[user(2), user(3)]);
+    let group = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
+    let give = |room, n, role| Command::SetRole {
+        room,
+        user: user(n),
+        role,
+    };
+    let remove = |room, n| Command::RemoveMember {
+        room,
+        user: user(n),
+    };
+    let script: [(u128, Command, Result<usize, RefusalCode>); 26] = [
+        (
+            1,
+            give(direct, 2, Role::Owner),
+            Err(RefusalCode::DirectRoom),
+        ),
+        (3, give(direct, 2, Role::Owner), Err(RefusalCode::NotFound)),
+        (4, give(group, 4, Role::Owner), Err(RefusalCode::NotFound)),
+        (4, give(public, 4, Role::Owner), Err(RefusalCode::Forbidden)),
+        (2, give(public, 2, Role::Owner), Err(RefusalCode::Forbidden)),
+        (2, give(public, 3, Role::Admin), Err(RefusalCode::Forbidden)),
+        (1, give(public, 4, Role::Admin), Err(RefusalCode::NotFound)),
+        (
+            1,
+            give(public, 1, Role::Member),
+            Err(RefusalCode::LastOwner),
+        ),
+        (1, give(public, 1, Role::Owner), Ok(0)),
+        (1, give(public, 2, Role::Admin), Ok(1)),
+        (1, give(public, 2, Role::Admin), Ok(0)),
+        // An admin removes members, and gives no roles.
+        (2, give(public, 3, Role::Admin), Err(RefusalCode::Forbidden)),
+        (
+            2,
+            give(public, 2, Role::Member),
+            Err(RefusalCode::Forbidden),
+        ),
+        (2, remove(public, 3), Ok(1)),
+        (1, give(public, 3, Role::Member), Err(RefusalCode::NotFound)),
+        (1, remove(public, 1), Err(RefusalCode::LastOwner)),
+        (1, give(public, 2, Role::Owner), Ok(1)),
+        // Two owners are equals: neither lowers nor removes the other.
+        (
+            2,
+            give(public, 1, Role::Member),
+            Err(RefusalCode::Forbidden),
+        ),
+        (2, remove(public, 1), Err(RefusalCode::Forbidden)),
+        (1, give(public, 1, Role::Member), Ok(1)),
+        (1, give(public, 1, Role::Owner), Err(RefusalCode::Forbidden)),
+        (2, give(public, 2, Role::Admin), Err(RefusalCode::LastOwner)),
+        (2, give(public, 1, Role::Owner), Ok(1)),
+        (2, remove(public, 2), Ok(1)),
+        (1, give(group, 2, Role::Owner), Ok(1)),
+        (1, remove(group, 1), Ok(1)),
+    ];
+    for (index, (actor, command, expected)) in script.into_iter().enumerate() {
+        let got = w.run(user(actor), None, &command).map(|e| happened(Ok(e)));
+        assert_eq!(got, expected, "row {index}: {command:?}");
+    }
+    assert_eq!(w.state.rooms[&public].owners, 1);
+    assert_eq!(w.state.rooms[&group].owners, 1);
+    assert_eq!(w.state.member(group, user(2)).unwrap().role, Role::Owner);
+    // A retry gets its answer even when the role has changed since; another role is another command. [CM3]
+    let back = give(group, 2, Role::Owner);
+    w.run(
+        user(2),
+        None,
+        &Command::AddMember {
+            room: group,
+            user: user(3),
+        },
+    )
+    .unwrap();
+    let first = w.run(user(2), Some("t"), &give(group, 3, Role::Admin));
+    assert_eq!(happened(first), 1);
+    assert!(matches!(
+        w.run(user(2), Some("t"), &give(group, 3, Role::Admin)),
+        Ok(Executed::Before(_))
+    ));
+    assert_eq!(
+        w.run(user(2), Some("t"), &back).unwrap_err(),
+        RefusalCode::TxnReused
+    );
+}
+
+#[test]
+fn who_joins_an_ownerless_channel_owns_it() {
+    // [RM10]
+    let mut w = World::new(3);
+    let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
+    let join = |n| Command::AddMember {
+        room,
+        user: user(n),
+    };
+    let leave = |n| Command::RemoveMember {
+        room,
+        user: user(n),
+    };
+    assert_eq!(happened(w.run(user(1), None, &leave(1))), 1);
+    assert_eq!(w.state.rooms[&room].owners, 0);
+    assert_eq!(happened(w.run(user(2), None, &join(2))), 1);
+    assert_eq!(happened(w.run(user(1), None, &join(1))), 1);
+    assert_eq!(happened(w.run(user(2), None, &join(3))), 1);
+    let roles = [1, 2, 3].map(|n| w.state.member(room, user(n)).unwrap().role);
+    assert_eq!(roles, [Role::Member, Role::Owner, Role::Member]);
+    assert_eq!(w.state.rooms[&room].owners, 1);
+}
+
+#[test]
 fn messages_change_as_their_authors_and_admins_say() {
     // [RM6] [FO2]
     let mut w = World::new(3);

@@ -38,6 +38,15 @@ impl<W: Wire> Hub<W> {
                 self.moved.insert(index);
             }
         }
+        for event in &segment.events {
+            if &*event.event().kind == "role_changed"
+                && let Some(Known::RoleChanged { user, .. }) = event.known()
+            {
+                for slot in self.user_peers(*user) {
+                    self.has_another_role(slot, room);
+                }
+            }
+        }
         if let Some(Membership { user, joined }) = segment.membership {
             if !joined {
                 self.check_watching(user);

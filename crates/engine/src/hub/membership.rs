@@ -45,6 +45,23 @@ impl<W: Wire> Hub<W> {
         }
     }
 
+    /// The peer's user has another role: a listed room is told as a whole, an open one by the event itself. `[SB10]`
+    pub(super) fn has_another_role(&mut self, slot: u32, room: RoomId) {
+        let interest = self.interest(slot, room);
+        let peer = &mut self.peers[slot as usize];
+        if !peer.is_listed() || interest.is_some_and(|interest| interest.open) {
+            return;
+        }
+        if !peer.welcomed {
+            peer.stale = true;
+            return;
+        }
+        // A read for their coming may be under way, and be older than this: one answer for each.
+        let id = peer.id;
+        peer.coming.push(Coming { room, open: None });
+        self.read_summary(id, room);
+    }
+
     fn read_summary(&mut self, id: PeerId, room: RoomId) {
         let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));
         if let Some(peer) = self.peer(id) {

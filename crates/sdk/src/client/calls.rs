@@ -4,11 +4,11 @@
 
 use reqwest::{Method, Url};
 use tidings_protocol::{
-    DeviceId, DeviceInfo, Emoji, Event, EventId, Marker, MessageText, RoomId, RoomName,
+    DeviceId, DeviceInfo, Emoji, Event, EventId, Marker, MessageText, Role, RoomId, RoomName,
     RoomSummary, Seq, TxnId, UserId, UserProfile,
     rest::{
         CreateRoom, Devices, EditMessage, Events, MarkerAnswer, Me, Members, Messages, MoveMarker,
-        RenameRoom, RoomAnswer, Rooms, SendMessage, Users,
+        RenameRoom, RoomAnswer, Rooms, SendMessage, SetRole, Users,
     },
 };
 
@@ -121,6 +121,17 @@ impl Client {
     pub async fn leave(&self, room: RoomId, user: Option<UserId>) -> Result<Option<Event>, Error> {
         self.ask_maybe(Method::DELETE, self.of_member(room, user))
             .await
+    }
+
+    /// Gives a member another role: `PATCH /rooms/{room}/members/{user}`. None: they had it already.
+    pub async fn set_role(
+        &self,
+        room: RoomId,
+        user: UserId,
+        role: Role,
+    ) -> Result<Option<Event>, Error> {
+        let url = self.of_member(room, Some(user));
+        self.tell(Method::PATCH, url, &SetRole { role }).await
     }
 
     /// Sends a message: `POST /rooms/{room}/messages`. Sent again with the same `txn`, it happens once.

@@ -5,7 +5,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings_protocol::{
-    ClientFrame, Emoji, Event, EventId, MessageText, Refusal, RefusalCode, RoomId, RoomName,
+    ClientFrame, Emoji, Event, EventId, MessageText, Refusal, RefusalCode, Role, RoomId, RoomName,
     SendContent, Seq, Timestamp, TxnId, UserId, rest::CreateRoom,
 };
 use tidings_sync::{client::Answer, outbox::Row};
@@ -131,6 +131,22 @@ impl Connection {
     pub async fn leave(&self, room: RoomId, user: Option<UserId>) -> Result<Option<Event>, Error> {
         self.change(|txn| ClientFrame::Leave { txn, room, user })
             .await
+    }
+
+    /// Gives a member another role. None: they had it already.
+    pub async fn set_role(
+        &self,
+        room: RoomId,
+        user: UserId,
+        role: Role,
+    ) -> Result<Option<Event>, Error> {
+        let command = |txn| ClientFrame::SetRole {
+            txn,
+            room,
+            user,
+            role,
+        };
+        self.change(command).await
     }
 
     /// Any command, with the `txn` that it carries. For bridges that derive it from what they bridge: the same `txn`

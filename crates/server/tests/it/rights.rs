@@ -455,6 +455,8 @@ async fn try_everything(scene: &Scene, socket: &mut Socket, who: &User, place: &
                 json!({ "type": "mark", "room": room, "seq": 1 }),
                 json!({ "type": "join", "room": room, "user": other.id }),
                 json!({ "type": "leave", "room": room, "user": scene.people.lin.id }),
+                json!({ "type": "set_role", "room": room, "user": scene.people.lin.id, "role": "member" }),
+                json!({ "type": "set_role", "room": room, "user": who.id, "role": "owner" }),
             ]);
             if *kind != "public" {
                 commands.push(json!({ "type": "join", "room": room }));

@@ -436,6 +436,85 @@ async fn members_come_and_go() {
 }
 
 #[tokio::test]
+async fn roles_are_given_by_owners() {
+    // [RM4] [RM9] [RE7]
+    let server = Server::start().await;
+    let (ada, bob, eve) = (
+        server.user("ada").await,
+        server.user("bob").await,
+        server.user("eve").await,
+    );
+    let room = server.group(&ada, &[&bob, &eve]).await;
+    let at = |who: &str| format!("/api/v1/rooms/{room}/members/{who}");
+    let role = |role: &str| json!({ "role": role });
+    let given = server
+        .say("PATCH", &at(&bob.id.to_string()), &ada, &role("admin"))
+        .await
+        .expect(200);
+    assert_eq!(
+        given["content"],
+        json!({ "kind": "role_changed", "user": bob.id, "role": "admin" })
+    );
+    let again = server
+        .say("PATCH", &at(&bob.id.to_string()), &ada, &role("admin"))
+        .await;
+    assert_eq!(again.status, 204);
+    for (who, by, to, status, code) in [
+        (eve.id.to_string(), &bob, role("admin"), 403, "forbidden"),
+        (eve.id.to_string(), &eve, role("owner"), 403, "forbidden"),
+        (nothing("user"), &ada, role("admin"), 404, "not_found"),
+        ("me".to_owned(), &ada, role("member"), 409, "last_owner"),
+        (bob.id.to_string(), &ada, role("king"), 400, "bad_request"),
+        (bob.id.to_string(), &ada, json!({}), 400, "bad_request"),
+    ] {
+        server
+            .say("PATCH", &at(&who), by, &to)
+            .await
+            .refuses(status, code);
+    }
+    // The list and the summary show it; the admin may do what admins do.
+    let members = server
+        .ask("GET", &format!("/api/v1/rooms/{room}/members"), &eve)
+        .await
+        .expect(200);
+    let of = |id: String| {
+        let mut found = members["members"].as_array().unwrap().iter();
+        found.find(|m| m["user"]["id"] == id.as_str()).unwrap()["role"].clone()
+    };
+    assert_eq!(of(bob.id.to_string()), "admin");
+    assert_eq!(of(eve.id.to_string()), "member");
+    let summary = server
+        .ask("GET", &format!("/api/v1/rooms/{room}"), &bob)
+        .await
+        .expect(200);
+    assert_eq!(summary["room"]["role"], "admin");
+    server
+        .ask("DELETE", &at(&eve.id.to_string()), &bob)
+        .await
+        .expect(200);
+    // Handed over, the first owner may go.
+    server
+        .say("PATCH", &at(&bob.id.to_string()), &ada, &role("owner"))
+        .await
+        .expect(200);
+    server.ask("DELETE", &at("me"), &ada).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_ownerless_channel_goes_to_who_joins_it() {
+    // [RM10]
+    let server = Server::start().await;
+    let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+    let channel = server.channel(&ada, "all").await;
+    let me = format!("/api/v1/rooms/{channel}/members/me");
+    server.ask("DELETE", &me, &ada).await.expect(200);
+    let joined = server.ask("PUT", &me, &bob).await.expect(200);
+    assert_eq!(joined["content"]["role"], "owner");
+    let joined = server.ask("PUT", &me, &ada).await.expect(200);
+    assert_eq!(joined["content"]["role"], "member");
+}
+
+#[tokio::test]
 async fn members_are_listed_in_pages() {
     let server = Server::start().await;
     let (ada, bob, eve) = (

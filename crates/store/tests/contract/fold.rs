@@ -13,7 +13,7 @@ use tidings_core::{
     room_fold::{Folded, FoldedMessage, RoomFold},
 };
 use tidings_protocol::{
-    DeviceId, EventId, LogId, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
+    DeviceId, EventId, LogId, Role, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
 };
 use tidings_store::{Commit, Page, Store};
 
@@ -35,7 +35,7 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let numbers = (0u8..26, 0..PEOPLE, 0usize..1000, 0usize..1000);
+    let numbers = (0u8..27, 0..PEOPLE, 0usize..1000, 0usize..1000);
     (numbers, any::<bool>(), any::<bool>()).prop_map(
         |((what, actor, a, b), with_txn, same_batch)| Step {
             what,
@@ -133,6 +133,11 @@ impl Made {
                 device: DeviceId::from_bits(id()),
                 name: "a device".to_owned(),
                 token_hash: std::array::from_fn(|_| rand_byte()),
+            },
+            19 => Command::SetRole {
+                room,
+                user: other,
+                role: [Role::Member, Role::Admin, Role::Owner][step.a % 3],
             },
             18 if !self.devices.is_empty() => {
                 let (owner, device) = self.devices[step.a % self.devices.len()];

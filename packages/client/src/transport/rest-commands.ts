@@ -48,5 +48,8 @@ async function call(rest: Rest, frame: Command): Promise<Event | null> {
     case 'leave':
       await rest.leave(frame.room, frame.user);
       return null;
+    case 'set_role':
+      await rest.setRole(frame.room, frame.user, frame.role);
+      return null;
   }
 }

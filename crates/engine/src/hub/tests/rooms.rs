@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidings_protocol::{
-    RefusalCode, RoomId, Seq,
+    RefusalCode, Role, RoomId, Seq,
     content::Known,
     limits::{OPEN_REPLAY_EVENTS_MAX, OPEN_ROOMS_MAX},
 };
@@ -348,6 +348,42 @@ fn what_happens_while_a_new_room_is_read_is_told() {
     let frames = eve.take();
     assert_eq!(types(&frames), ["room", "rooms"]);
     assert_eq!(frames[1]["rooms"][0]["head"], head.0);
+}
+
+#[test]
+fn another_role_is_told_to_who_has_it() {
+    // [SB10] Listed: the room as a whole, to nobody else. Open: by the event alone.
+    let mut node = Node::new(1);
+    let (ada, lin, open) = (node.listed(ADA), node.listed(LIN), node.opened(LIN));
+    let role_changed = |node: &mut Node, user| {
+        let role = Role::Admin;
+        let seq = node.commit(ROOM, ADA, Known::RoleChanged { user, role });
+        node.deliver();
+        seq
+    };
+    let seq = role_changed(&mut node, LIN);
+    node.work();
+    assert_eq!(types(&ada.take()), ["rooms"]);
+    let mut told = lin.take();
+    told.sort_by_key(|frame| frame["type"].to_string());
+    assert_eq!(types(&told), ["room", "rooms"]);
+    assert_eq!(
+        (&told[0]["room"]["id"], &told[0]["room"]["head"]),
+        (&json!(ROOM), &json!(seq.0))
+    );
+    assert_eq!(open.seqs(ROOM), [seq.0]);
+    // One who was added a moment ago, and whose room is still being read, gets a newer answer, too.
+    let eve = node.listed(EVE);
+    node.join(ROOM, EVE);
+    node.deliver();
+    let joined = node.hub.take_effects();
+    let before = node.read(&joined[0]);
+    let seq = role_changed(&mut node, EVE);
+    node.give(&joined[0], before);
+    node.work();
+    let told = eve.take();
+    let last = told.iter().rfind(|frame| frame["type"] == "room");
+    assert_eq!(last.unwrap()["room"]["head"], seq.0, "{told:?}");
 }
 
 #[test]

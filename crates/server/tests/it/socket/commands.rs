@@ -84,6 +84,14 @@ async fn every_command_has_one_answer() {
             None,
         ),
         (
+            json!({ "type": "set_role", "room": room, "user": lin.id, "role": "admin" }),
+            Some("role_changed"),
+        ),
+        (
+            json!({ "type": "set_role", "room": room, "user": lin.id, "role": "admin" }),
+            None,
+        ),
+        (
             json!({ "type": "leave", "room": room, "user": lin.id }),
             Some("member_left"),
         ),
