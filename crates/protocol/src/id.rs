@@ -248,7 +248,7 @@ impl<'de> Deserialize<'de> for LogId {
     }
 }
 
-/// The client's own id for one command: 1 to 64 printable ASCII characters. `[CM1]`
+/// The client's own id for one command: 1 to 64 printable ASCII characters, no space. `[CM1]`
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxnId(Box<str>);
 

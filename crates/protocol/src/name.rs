@@ -2,13 +2,15 @@
 //!
 //! Owns: the rules of each text. Never: knows who may use which name; that is decided in `core`.
 
+mod visible;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::limits::{
-    DISPLAY_NAME_BYTES_MAX, EMOJI_BYTES_MAX, MESSAGE_TEXT_BYTES_MAX, ROOM_NAME_BYTES_MAX,
-    USERNAME_LEN_MAX, USERNAME_LEN_MIN,
+    DEVICE_NAME_BYTES_MAX, DISPLAY_NAME_BYTES_MAX, EMOJI_BYTES_MAX, MESSAGE_TEXT_BYTES_MAX,
+    ROOM_NAME_BYTES_MAX, USERNAME_LEN_MAX, USERNAME_LEN_MIN,
 };
 
 /// Why a text is refused; the sentence says what to do.
@@ -25,11 +27,6 @@ pub enum NameError {
     Characters(&'static str, &'static str),
 }
 
-/// Characters that show nothing or turn the direction of what follows (UTS #39, UAX #9).
-fn is_invisible_or_bidi(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}')
-}
-
 fn one_line(text: &str, what: &'static str, max: usize) -> Result<Box<str>, NameError> {
     let text = text.trim();
     if text.is_empty() {
@@ -38,10 +35,7 @@ fn one_line(text: &str, what: &'static str, max: usize) -> Result<Box<str>, Name
     if text.len() > max {
         return Err(NameError::TooLong(what, max));
     }
-    if text
-        .chars()
-        .any(|c| c.is_control() || is_invisible_or_bidi(c) || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
+    if !visible::everything_shows(text) {
         return Err(NameError::Characters(
             what,
             "must be one line without control or invisible characters",
@@ -77,7 +71,7 @@ fn parse_username(text: &str) -> Result<Box<str>, NameError> {
 
 fn parse_message_text(text: &str) -> Result<Box<str>, NameError> {
     let what = "a message";
-    if text.trim().is_empty() {
+    if !visible::anything_shows(text) {
         return Err(NameError::Empty(what));
     }
     if text.len() > MESSAGE_TEXT_BYTES_MAX {
@@ -101,11 +95,17 @@ fn parse_emoji(text: &str) -> Result<Box<str>, NameError> {
     if text.len() > EMOJI_BYTES_MAX {
         return Err(NameError::TooLong(what, EMOJI_BYTES_MAX));
     }
-    // Keycaps start with an ASCII digit, '#' or '*', and go on with U+20E3; anything else is above ASCII.
-    let keycap = text.ends_with('\u{20e3}')
-        && text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '#' | '*'));
-    let symbols = text.chars().all(is_emoji_part) && text.chars().any(|c| u32::from(c) >= 0x00a9);
-    if keycap || symbols {
+    // Keycaps are an ASCII digit, '#' or '*' in U+20E3; anything else is above ASCII.
+    let key = text
+        .strip_suffix('\u{20e3}')
+        .map(|key| key.strip_suffix('\u{fe0f}').unwrap_or(key));
+    let is_keycap = key.is_some_and(
+        |key| matches!(key.as_bytes(), [b] if b.is_ascii_digit() || matches!(b, b'#' | b'*')),
+    );
+    let is_symbols = text.chars().all(is_emoji_part)
+        && visible::everything_shows(text)
+        && visible::anything_shows(text);
+    if is_keycap || is_symbols {
         Ok(text.into())
     } else {
         Err(NameError::Characters(what, rule))
@@ -119,8 +119,44 @@ fn is_emoji_part(c: char) -> bool {
         | 0x3297 | 0x3299 | 0xfe0e..=0xfe0f | 0x1f000..=0x1ffff | 0xe0020..=0xe007f)
 }
 
+/// The rule of a device's name, which may be empty: one visible line. Returns it trimmed.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn device_name(text: &str) -> Result<Box<str>, NameError> {
+    match one_line(text, "a device's name", DEVICE_NAME_BYTES_MAX) {
+        Err(NameError::Empty(_)) => Ok("".into()),
+        result => result,
+    }
+}
+
+/// What the documents say of a text whose limit is in bytes: a schema's `maxLength` would count characters.
+#[cfg(feature = "openapi")]
+fn byte_limit(about: &str, max: usize) -> utoipa::openapi::ObjectBuilder {
+    use utoipa::openapi::{ObjectBuilder, extensions::Extensions, schema::Type};
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!("{about} At most {max} bytes of UTF-8.")))
+        .min_length(Some(1))
+        .extensions(Some(Extensions::builder().add("x-max-bytes", max).build()))
+}
+
+/// What the documents say of a username: ASCII, so characters are bytes.
+#[cfg(feature = "openapi")]
+fn username_schema() -> utoipa::openapi::ObjectBuilder {
+    use utoipa::openapi::{ObjectBuilder, schema::Type};
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(
+            "Given with spaces around it or in upper case, it is trimmed and folded.",
+        ))
+        .min_length(Some(USERNAME_LEN_MIN))
+        .max_length(Some(USERNAME_LEN_MAX))
+        .pattern(Some("^[a-z0-9][a-z0-9._-]*$"))
+}
+
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $parse:path, $max:expr) => {
+    ($(#[$doc:meta])* $name:ident, $parse:path, $schema:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Box<str>);
@@ -158,11 +194,7 @@ macro_rules! text {
         #[cfg(feature = "openapi")]
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::schema::Type::String)
-                    .min_length(Some(1))
-                    .max_length(Some($max))
-                    .into()
+                $schema.into()
             }
         }
         #[cfg(feature = "openapi")]
@@ -172,23 +204,23 @@ macro_rules! text {
 
 text!(
     /// A room's name: one visible line, trimmed.
-    RoomName, parse_room_name, ROOM_NAME_BYTES_MAX
+    RoomName, parse_room_name, byte_limit("One visible line, trimmed.", ROOM_NAME_BYTES_MAX)
 );
 text!(
     /// A username: 2 to 32 of `a-z 0-9 . - _`, lower case. ASCII alone, so that no two look alike.
-    Username, parse_username, USERNAME_LEN_MAX
+    Username, parse_username, username_schema()
 );
 text!(
     /// How a user wants to be called: one visible line, trimmed.
-    DisplayName, parse_display_name, DISPLAY_NAME_BYTES_MAX
+    DisplayName, parse_display_name, byte_limit("One visible line, trimmed.", DISPLAY_NAME_BYTES_MAX)
 );
 text!(
     /// The text of a message, as written.
-    MessageText, parse_message_text, MESSAGE_TEXT_BYTES_MAX
+    MessageText, parse_message_text, byte_limit("As written.", MESSAGE_TEXT_BYTES_MAX)
 );
 text!(
     /// One emoji, as a reaction.
-    Emoji, parse_emoji, EMOJI_BYTES_MAX
+    Emoji, parse_emoji, byte_limit("One emoji.", EMOJI_BYTES_MAX)
 );
 
 #[cfg(test)]
@@ -214,18 +246,50 @@ mod tests {
             " Design  team ".parse::<RoomName>().unwrap().as_str(),
             "Design  team"
         );
-        for bad in ["", "  ", "a\nb", "a\u{202e}b", &"x".repeat(121)] {
+        for bad in [
+            "",
+            "  ",
+            "a\nb",
+            "a\u{202e}b",
+            "\u{3164}",
+            "\u{2800}\u{2800}",
+            "ada\u{61c}",
+            &"x".repeat(121),
+        ] {
             assert!(bad.parse::<RoomName>().is_err(), "{bad}");
+            assert!(bad.parse::<DisplayName>().is_err(), "{bad}");
         }
         assert!("hello\nthere".parse::<MessageText>().is_ok());
-        for bad in ["", " \n ", "a\0b", &"x".repeat(MESSAGE_TEXT_BYTES_MAX + 1)] {
+        assert_eq!(
+            " two\u{202e} \n".parse::<MessageText>().unwrap().as_str(),
+            " two\u{202e} \n",
+            "as written"
+        );
+        for bad in [
+            "",
+            " \n ",
+            "\u{200b}\u{3164}",
+            "a\0b",
+            &"x".repeat(MESSAGE_TEXT_BYTES_MAX + 1),
+        ] {
             assert!(bad.parse::<MessageText>().is_err());
         }
         for good in ["👍", "❤️", "👩‍👩‍👧‍👦", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪"]
         {
             assert!(good.parse::<Emoji>().is_ok(), "{good}");
         }
-        for bad in ["", "a", "<b>", "1", "😀a", &"👍".repeat(20)] {
+        for bad in [
+            "",
+            "a",
+            "<b>",
+            "1",
+            "1a\u{20e3}",
+            "😀a",
+            "\u{200d}",
+            "\u{2800}",
+            "👍\u{200d}",
+            &"👍".repeat(20),
+        ] {
             assert!(bad.parse::<Emoji>().is_err(), "{bad}");
         }
     }

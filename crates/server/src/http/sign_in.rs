@@ -13,8 +13,8 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use tidings_core::Command;
 use tidings_protocol::{
-    DeviceId, DeviceInfo, Refusal, RefusalCode, Timestamp, UserId, Username,
-    limits::{DEVICE_NAME_BYTES_MAX, DEVICES_PER_USER_MAX},
+    DeviceId, DeviceInfo, RefusalCode, Timestamp, UserId, Username,
+    limits::DEVICES_PER_USER_MAX,
     rest::{SignIn, SignedIn},
 };
 
@@ -88,15 +88,9 @@ pub(super) fn wants_cookie(node: &Node, headers: &HeaderMap) -> Result<bool, Pro
 
 /// A device's name, trimmed: one visible line, or empty. `[LI2]`
 pub(super) fn device_name(name: Option<String>) -> Result<String, Problem> {
-    let name = name.as_deref().unwrap_or_default().trim().to_owned();
-    let refuse = |code, sentence: &str| Err(Problem(Refusal::with_message(code, sentence)));
-    if name.len() > DEVICE_NAME_BYTES_MAX {
-        return refuse(RefusalCode::TooLarge, "The device's name is too long.");
-    }
-    if name.chars().any(char::is_control) {
-        return refuse(RefusalCode::BadRequest, "The device's name is one line.");
-    }
-    Ok(name)
+    let name = tidings_protocol::name::device_name(name.as_deref().unwrap_or_default());
+    name.map(String::from)
+        .map_err(|error| Problem(error.into()))
 }
 
 /// Adds a device and answers with its token: in the body, or as the cookie when these headers asked for it.
@@ -187,6 +181,7 @@ mod tests {
         assert_eq!(of(" Firefox on Linux ").unwrap(), "Firefox on Linux");
         assert_eq!(device_name(None).unwrap(), "");
         assert_eq!(of("a\nb").unwrap_err(), RefusalCode::BadRequest);
+        assert_eq!(of("a\u{202e}b").unwrap_err(), RefusalCode::BadRequest);
         assert_eq!(of(&"x".repeat(121)).unwrap_err(), RefusalCode::TooLarge);
     }
 }

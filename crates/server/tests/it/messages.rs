@@ -73,6 +73,7 @@ async fn a_message_that_breaks_a_rule_is_refused() {
         json!({}),
         json!({ "text": "" }),
         json!({ "text": " \n" }),
+        json!({ "text": "\u{3164}" }),
         json!({ "text": "a\u{0}b" }),
         json!({ "text": "x".repeat(MESSAGE_TEXT_BYTES_MAX + 1) }),
         json!({ "text": 7 }),
@@ -106,7 +107,7 @@ async fn a_message_that_breaks_a_rule_is_refused() {
         .refuses(400, "bad_request");
     let page = server.get(&path, &ada).await.expect(200);
     assert_eq!(page["messages"], json!([]));
-    let largest = json!({ "text": "\u{1}".repeat(MESSAGE_TEXT_BYTES_MAX) });
+    let largest = json!({ "text": format!("a{}", "\u{1}".repeat(MESSAGE_TEXT_BYTES_MAX - 1)) });
     server.say("POST", &path, &ada, &largest).await.expect(201);
 }
 
