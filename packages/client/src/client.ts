@@ -6,6 +6,8 @@
 
 import {
   WATCHED_USERS_MAX,
+  isRoomId,
+  type Event,
   type EventId,
   type Presence,
   type RoomId,
@@ -171,6 +173,7 @@ export class Client {
     this.session.open(this.clock.now(), room, timeline.head || null);
     for (const other of this.opened.splice(0, this.opened.length - OPEN_ROOMS)) {
       this.session.close(other);
+      this.landed(other);
     }
     this.run();
   }
@@ -370,7 +373,11 @@ export class Client {
         if (this.watched.length) this.session.send({ type: 'watch', users: this.watched });
         return;
       case 'apply':
-        return this.store.apply(effect.event, effect.open);
+        this.store.apply(effect.event, effect.open);
+        if (effect.open && isRoomId(effect.event.log)) {
+          this.landed(effect.event.log, effect.event.seq);
+        }
+        return;
       case 'answer':
         return this.answered(effect.frame, now);
       case 'fetch':
@@ -378,7 +385,12 @@ export class Client {
       case 'reload':
         return void this.reload(effect.room);
       case 'pass':
-        if (effect.frame.type === 'left') this.marks.forget(effect.frame.room);
+        if (effect.frame.type === 'left') {
+          this.marks.forget(effect.frame.room);
+          this.landed(effect.frame.room);
+        } else if (effect.frame.type === 'refused' && effect.frame.room) {
+          this.landed(effect.frame.room);
+        }
         return this.store.pass(effect.frame, now);
     }
   }
@@ -427,10 +439,23 @@ export class Client {
     }
     const marked = this.marks.done(txn);
     if (marked) this.store.topics.touch('rooms', `room:${marked}`);
-    const row = this.outbox.done(txn);
+    const row =
+      frame.type === 'event' && frame.answer && this.awaits(frame)
+        ? this.outbox.lands(txn, frame.seq)
+        : this.outbox.done(txn);
     if (!row) return;
     this.keeper.rowDone(txn);
     this.store.topics.touch(`outbox:${row.room}`);
+  }
+
+  /** Whether an event is still to come in its place, on screen. */
+  private awaits({ log, seq }: Event): boolean {
+    if (!isRoomId(log) || !this.session.isOpen(log)) return false;
+    return (this.store.timeline(log)?.head ?? 0) < seq;
+  }
+
+  private landed(room: RoomId, head?: Seq): void {
+    if (this.outbox.landed(room, head)) this.store.topics.touch(`outbox:${room}`);
   }
 
   private async fetch(room: RoomId, after: Seq): Promise<void> {
@@ -449,6 +474,8 @@ export class Client {
       if (this.session.loaded(this.clock.now(), room, page.head)) {
         this.store.useTimeline(room, (other) => this.opened.includes(other)).reset(page);
         this.store.readNewest(room, page);
+        // What the newest page does not hold is of another epoch, or comes again by its own.
+        this.landed(room);
       }
     } catch {
       this.session.failed(this.clock.now(), room);

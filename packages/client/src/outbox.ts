@@ -5,7 +5,7 @@
  * shown) and never mixes with confirmed state.
  */
 
-import type { Command, Refusal, RoomId, TxnId } from '@tidings/protocol';
+import type { Command, Refusal, RoomId, Seq, TxnId } from '@tidings/protocol';
 import { backoffMax, passes } from './backoff.ts';
 
 /** The commands that wait in the outbox. */
@@ -44,6 +44,8 @@ interface Attempt {
 export class Outbox {
   private readonly rows = new Map<TxnId, OutboxRow>();
   private readonly attempts = new Map<TxnId, Attempt>();
+  /** Answered, with where their events will stand: shown until those come in their place. `[CM9]` */
+  private readonly landing = new Map<TxnId, { row: OutboxRow; seq: Seq }>();
 
   /** All rows, in the order in which they were made. */
   all(): OutboxRow[] {
@@ -54,8 +56,10 @@ export class Outbox {
     return this.rows.get(txn);
   }
 
+  /** What is to be seen in a room on top of its timeline. */
   of(room: RoomId): OutboxRow[] {
-    return this.all().filter((row) => row.room === room);
+    const landing = [...this.landing.values()].map(({ row }) => row);
+    return [...landing, ...this.rows.values()].filter((row) => row.room === room);
   }
 
   /** Takes rows: one just made, or those found on disk. A `txn` known already is skipped. */
@@ -111,6 +115,22 @@ export class Outbox {
     this.rows.delete(txn);
     this.attempts.delete(txn);
     return row;
+  }
+
+  /** It happened, but its event is still to come in its place. Gives the row that is done. */
+  lands(txn: TxnId, seq: Seq): OutboxRow | undefined {
+    const row = this.done(txn);
+    if (row) this.landing.set(txn, { row: { ...row, state: 'sent' }, seq });
+    return row;
+  }
+
+  /** A room's timeline reaches here, or nobody looks at it any more; true when that changes `of`. */
+  landed(room: RoomId, head: Seq = Infinity): boolean {
+    const before = this.landing.size;
+    for (const [txn, { row, seq }] of this.landing) {
+      if (row.room === room && seq <= head) this.landing.delete(txn);
+    }
+    return this.landing.size < before;
   }
 
   /** It was refused: tried again when the refusal will pass, else shown to the user. */

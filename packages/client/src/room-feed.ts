@@ -63,6 +63,12 @@ export class RoomFeed {
     this.advance(now, effects);
   }
 
+  /** The log is known to reach here; the event itself is on its way. `[CM9]` */
+  reaches(now: number, seq: Seq): void {
+    this.known = Math.max(this.known, seq);
+    if (this.held !== null && this.known > this.held) this.gapSince ??= now;
+  }
+
   event(now: number, event: Event, effects: Effect[]): void {
     if (this.held !== null && event.seq <= this.held) return;
     this.known = Math.max(this.known, event.seq);

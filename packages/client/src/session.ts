@@ -101,6 +101,8 @@ export class Session {
   /** It was silent, but so was this machine: it has one more chance to prove itself alive. */
   private proving = false;
   private jitter: number | null = null;
+  /** The next event of the own log may stand anywhere. */
+  private ownMayJump = true;
   /** The rooms that `hello` named. */
   private greeted: RoomId[] = [];
 
@@ -228,6 +230,7 @@ export class Session {
         return this.welcome(now, frame.type === 'reset', frame);
       case 'event':
         if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
+        if (frame.answer) return this.answered(now, frame);
         return this.event(now, frame);
       case 'opened':
         return this.feeds.get(frame.room)?.opened(now, frame.from, frame.head, this.effects);
@@ -384,6 +387,7 @@ export class Session {
     this.me = welcome.me.id;
     if (this.transport !== this.transports[0]) this.fallbackUntil = now + FALLBACK_MS;
     if (reset || this.userSeq === null) this.userSeq = welcome.user_seq;
+    this.ownMayJump = true;
     this.cursorHeld = welcome.cursor;
     this.effects.push({ do: 'welcome', reset, welcome });
     for (const room of welcome.left ?? []) this.feeds.delete(room);
@@ -413,6 +417,11 @@ export class Session {
     this.effects.push({ do: 'pass', frame });
   }
 
+  /** Out of its place it is not applied: it comes in its place, too, if the log is followed. `[CM9]` */
+  private answered(now: number, event: Event): void {
+    if (isRoomId(event.log)) this.feeds.get(event.log)?.reaches(now, event.seq);
+  }
+
   private event(now: number, event: Event): void {
     if (isRoomId(event.log)) {
       const feed = this.feeds.get(event.log);
@@ -420,6 +429,9 @@ export class Session {
       else this.effects.push({ do: 'apply', event, open: false });
     } else if (event.log === this.me && event.seq > (this.userSeq ?? 0)) {
       // The own log may start later than it was left: `ready` carries what is missing. [HS4]
+      // In the middle of it something was lost, and only a new connection brings it.
+      if (event.seq > (this.userSeq ?? 0) + 1 && !this.ownMayJump) return this.drop(now, 1006);
+      this.ownMayJump = false;
       this.userSeq = event.seq;
       this.effects.push({ do: 'apply', event, open: false });
     }

@@ -8,7 +8,7 @@ import {
   TimelineWindow,
   type Storage,
 } from '../src/index.ts';
-import { FakeServer } from './fake-server.ts';
+import { FakeServer, NO_FAULTS } from './fake-server.ts';
 import { seeded, VirtualClock } from './virtual-clock.ts';
 
 async function world() {
@@ -86,6 +86,60 @@ describe('the client', () => {
     await time.pass(60_000);
     expect(server.sessions.has(session)).toBe(false);
     expect(client.store.connection.phase).toBe('live');
+  });
+
+  it('[CM9] shows what is answered until its event comes in its place', async () => {
+    const { time, server, ada, bob, open, say } = await world();
+    const room = server.addRoom('a', [ada, bob]);
+    const client = await open(ada);
+    await client.show(room);
+    await time.pass(1_000);
+    const head = client.store.timeline(room)?.head;
+    // The event itself is lost on the way, and the command is sent again.
+    let losses = 1;
+    server.faults = { ...NO_FAULTS, dropsEvent: () => losses-- > 0 };
+    const txn = await client.send(room, 'hello');
+    await time.pass(21_000);
+    expect(client.outbox.all(), 'it is answered').toEqual([]);
+    expect(client.store.timeline(room)?.head).toBe(head);
+    expect(client.outbox.of(room).map((row) => [row.txn, row.state])).toEqual([[txn, 'sent']]);
+    let told = 0;
+    client.store.topics.on(`outbox:${room}`, () => (told += 1));
+    await time.pass(15_000);
+    expect(texts(client, room)).toEqual(['hello']);
+    expect(client.outbox.of(room)).toEqual([]);
+    expect(told).toBeGreaterThan(0);
+    say(room, 'goes on');
+    await time.pass(1_000);
+    expect(texts(client, room)).toEqual(['hello', 'goes on']);
+  });
+
+  it('[CM9] does not wait for the place of what is answered in a room that nobody follows', async () => {
+    const { time, server, ada, bob, open, say } = await world();
+    const rooms = Array.from({ length: 8 }, (_, i) => server.addRoom(`r${i}`, [ada, bob]));
+    const client = await open(ada);
+    const [first] = rooms;
+    if (!first) throw new Error('there are rooms');
+    await client.send(first, 'unseen');
+    await time.pass(1_000);
+    expect(client.outbox.of(first)).toEqual([]);
+    expect(client.store.room(first)).toMatchObject({ count: 1, last: { text: 'unseen' } });
+    expect(client.unread(first)).toBe(0);
+    // Left while its event is on the way.
+    await client.show(first);
+    await time.pass(1_000);
+    let losses = 1;
+    server.faults = { ...NO_FAULTS, dropsEvent: () => losses-- > 0 };
+    await client.send(first, 'lost');
+    await time.pass(21_000);
+    expect(client.outbox.of(first)).toHaveLength(1);
+    for (const room of rooms.slice(1)) await client.show(room);
+    await time.pass(1_000);
+    expect(client.outbox.of(first)).toEqual([]);
+    say(first, 'seen');
+    await client.show(first);
+    await time.pass(1_000);
+    expect(texts(client, first)).toEqual(['unseen', 'lost', 'seen']);
   });
 
   it('[P8] counts a listed room, and reads it on all of one’s clients', async () => {

@@ -443,7 +443,7 @@ export class FakeSession implements Connection {
         const fresh = answer.type === 'event' && answer.position > before;
         const followed = fresh && (answer.log === user || this.open.has(answer.log as RoomId));
         // Where the session follows the log, the event itself, told already, is the answer.
-        if (!followed) this.tell(answer);
+        if (!followed) this.tell(answer.type === 'event' ? { ...answer, answer: true } : answer);
       }
     }
   }

@@ -153,6 +153,30 @@ describe('the greeting', () => {
     expect(bench.session.state()).toMatchObject({ phase: 'ended', endedBy: CLOSE.unauthenticated });
   });
 
+  it('[CM9] an answer of the own log leaves those before it to come', () => {
+    const bench = new Bench().live();
+    bench.frame(event(10, { log: ADA }));
+    bench.frame(event(13, { log: ADA, txn: 't1', answer: true }));
+    expect(bench.session.place().userSeq).toBe(10);
+    for (const seq of [11, 12, 13]) bench.frame(event(seq, { log: ADA }));
+    expect(bench.applied()).toEqual([10, 11, 12, 13]);
+  });
+
+  it('[P4] comes back for what the own log has lost on the way', () => {
+    const bench = new Bench().live();
+    bench.frame(event(4, { log: ADA }));
+    bench.frame(event(6, { log: ADA }));
+    expect(bench.session.place().userSeq).toBe(4);
+    expect(bench.session.state().phase).toBe('waiting');
+    bench.wake();
+    bench.session.opened(bench.now);
+    expect(bench.sent()).toContainEqual({ type: 'hello', follow: 'listed', since: 'c1', user_seq: 4 });
+    bench.frame({ type: 'ready', ...welcome() });
+    bench.frame(event(6, { log: ADA }));
+    bench.frame(event(7, { log: ADA }));
+    expect(bench.applied(), 'the server has no more of it').toEqual([6, 7]);
+  });
+
   it('[HS4] applies the own log once, though it may start later', () => {
     const bench = new Bench().live();
     for (const seq of [3, 6, 6, 5, 7]) bench.frame(event(seq, { log: ADA }));
@@ -364,6 +388,38 @@ describe('an open room', () => {
     bench.take();
     expect(bench.did('pass')).toHaveLength(1);
     expect(bench.session.isOpen(ROOM)).toBe(false);
+  });
+
+  it('[CM9] [FO1] an event that answers out of its place is not folded, and is awaited in it', () => {
+    const bench = opened(5, 5, 5);
+    bench.take();
+    bench.frame(event(7, { txn: 't1', answer: true }));
+    bench.take();
+    expect(bench.did('answer')).toHaveLength(1);
+    expect(bench.effects.filter((effect) => effect.do !== 'answer')).toEqual([]);
+    expect(bench.session.settled(), 'the cursor may not pass it').toBe(false);
+    bench.frame(event(6));
+    bench.frame(event(7, { txn: 't1' }));
+    expect(bench.applied()).toEqual([6, 7]);
+    expect(bench.session.settled()).toBe(true);
+  });
+
+  it('[CM9] opens the room anew when an answer never comes in its place', () => {
+    const bench = opened(5, 5, 5);
+    bench.frame(event(6, { txn: 't1', answer: true }));
+    bench.take();
+    bench.now = GAP_PATIENCE_MS;
+    bench.session.heard(bench.now);
+    bench.session.tick(bench.now);
+    expect(bench.sent().filter(({ type }) => type === 'open')).toEqual([
+      { type: 'open', room: ROOM, after: 5 },
+    ]);
+  });
+
+  it('[CM9] an answer of a room that is only listed changes nothing held', () => {
+    const bench = new Bench().live();
+    bench.frame(event(7, { txn: 't1', answer: true }));
+    expect(bench.take().map((effect) => effect.do)).toEqual(['answer']);
   });
 
   it('[CM2] an answer is an answer, however old its event', () => {

@@ -245,7 +245,7 @@ describe('the SSE transport', () => {
     // Each is its own request; the answers may overtake each other.
     const answers = frames.slice(1) as (ServerFrame & { txn: string })[];
     expect(answers.sort((a, b) => (a.txn < b.txn ? -1 : 1))).toEqual([
-      { ...event(4), type: 'event', txn: 't1' },
+      { ...event(4), type: 'event', txn: 't1', answer: true },
       { type: 'unchanged', txn: 't2', log: ROOM },
       expect.objectContaining({ type: 'refused', txn: 't3' }),
     ]);

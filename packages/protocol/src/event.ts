@@ -19,6 +19,8 @@ export interface Event {
   count: number;
   /** Only on copies for the actor's own devices. `[EV4]` */
   txn?: TxnId;
+  /** It is told as the answer to a command, out of its place: it moves no `seq` and no cursor. `[CM9]` */
+  answer?: boolean;
   /** Null once erased. `[EV2]` */
   content: Content | null;
 }

@@ -7,7 +7,8 @@ import { RefusalError, type Rest } from '../rest.ts';
 export async function command(rest: Rest, frame: Command): Promise<ServerFrame> {
   try {
     const event = await call(rest, frame);
-    if (event) return { ...event, type: 'event', txn: frame.txn };
+    // The stream brings it in its place. [CM9]
+    if (event) return { ...event, type: 'event', txn: frame.txn, answer: true };
     return { type: 'unchanged', txn: frame.txn, log: 'room' in frame ? frame.room : 'room_' };
   } catch (error) {
     return { type: 'refused', txn: frame.txn, refusal: refusalOf(error) };
