@@ -25,6 +25,8 @@ pub(crate) enum What {
     Resume(ResumeArgs),
     /// Pages of a long history
     History(HistoryArgs),
+    /// Memory of sockets that stop reading, and what others notice of them
+    Stall(StallArgs),
     /// The bare loops, as a process of their own
     #[command(hide = true)]
     Bare(BareArgs),
@@ -168,6 +170,30 @@ pub(crate) struct HistoryArgs {
     /// Messages of one page
     #[arg(long, default_value_t = 50)]
     pub(crate) page: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StallArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Sockets that open the room and stop reading
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) stalled: usize,
+    /// Sockets that go on reading; their latency is measured
+    #[arg(long, default_value_t = 100)]
+    pub(crate) readers: usize,
+    /// Users who share all of them
+    #[arg(long, default_value_t = 7)]
+    pub(crate) users: usize,
+    /// Events of each round
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) events: usize,
+    /// Events a second in both rounds
+    #[arg(long, default_value_t = 200.0)]
+    pub(crate) rate: f64,
+    /// Bytes of each message's text
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) text_bytes: usize,
 }
 
 #[derive(Debug, Args)]

@@ -50,16 +50,21 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Begins to connect, from an address of its own when there are more sockets than ports.
+    /// Begins to connect, from an address of its own when there are more sockets than ports, with a receive buffer of so
+    /// many bytes if that is said.
     pub(crate) fn connect(
         to: SocketAddr,
         from: Option<Ipv4Addr>,
         opening: Opening,
+        receive_bytes: Option<usize>,
     ) -> std::io::Result<Conn> {
         let began = Instant::now();
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
+        if let Some(bytes) = receive_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
         if let Some(from) = from.filter(|_| to.is_ipv4()) {
             socket.bind(&SocketAddr::from((from, 0)).into())?;
         }

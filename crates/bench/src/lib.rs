@@ -20,6 +20,7 @@ mod resume;
 mod send;
 mod server;
 mod session;
+mod stall;
 mod store;
 mod world;
 
@@ -37,6 +38,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
         What::Send(args) => send::run(&args),
         What::Resume(args) => resume::run(&args),
         What::History(args) => history::run(&args),
+        What::Stall(args) => stall::run(&args),
         What::Bare(args) => bare::serve(&args),
     }
 }

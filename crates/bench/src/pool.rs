@@ -34,6 +34,7 @@ pub(crate) struct Pool {
     buffer: Vec<u8>,
     clock: Option<OwnedFd>,
     connected: usize,
+    receive_bytes: Option<usize>,
 }
 
 impl Pool {
@@ -47,7 +48,13 @@ impl Pool {
             buffer: vec![0; READ_BYTES],
             clock: None,
             connected: 0,
+            receive_bytes: None,
         })
+    }
+
+    /// From now on the kernel holds little for a connection of this pool that is not read.
+    pub(crate) fn narrow(&mut self, receive_bytes: usize) {
+        self.receive_bytes = Some(receive_bytes);
     }
 
     /// From now on [`Pool::turn`] also returns each time this span has passed.
@@ -74,7 +81,7 @@ impl Pool {
         let from = u8::try_from(2 + self.connected / PORTS_PER_ADDRESS).unwrap_or(254);
         let local = self.address.ip().is_loopback();
         let from = local.then_some(Ipv4Addr::new(127, 0, 0, from));
-        let mut conn = Conn::connect(self.address, from, opening)?;
+        let mut conn = Conn::connect(self.address, from, opening, self.receive_bytes)?;
         let id = self.conns.len();
         let registry = self.poll.registry();
         registry.register(
