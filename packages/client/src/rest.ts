@@ -244,8 +244,10 @@ export class Rest {
       request.headers['content-type'] = 'application/json';
     }
     let response: ResponseLike;
+    // On its own: a page's `fetch` refuses to be called as a part of something else.
+    const { fetch, base } = this.options;
     try {
-      response = await this.options.fetch(`${this.options.base}/api/v1${path}`, request);
+      response = await fetch(`${base}/api/v1${path}`, request);
     } catch (error) {
       throw new Unreachable('The server cannot be reached.', { cause: error });
     }

@@ -85,6 +85,19 @@ describe('REST', () => {
     await expect(rest.me()).rejects.toBeInstanceOf(Unreachable);
   });
 
+  it('calls `fetch` on its own, as a page wants it', async () => {
+    const seen: unknown[] = [];
+    const rest = new Rest({
+      base: '',
+      async fetch(this: unknown) {
+        seen.push(this);
+        return answer(200, {});
+      },
+    });
+    await rest.me();
+    expect(seen).toEqual([undefined]);
+  });
+
   it('[RE1] asks for the cookie when signing in, and only then', async () => {
     const seen: Record<string, string>[] = [];
     const rest = new Rest({
@@ -102,6 +115,48 @@ describe('REST', () => {
 });
 
 describe('[FR1] the WebSocket transport', () => {
+  it('[HS1] greets with the token it was given, and tells it nowhere else', () => {
+    const sent: string[] = [];
+    const made: string[] = [];
+    const socket = { send: (text: string) => sent.push(text), close: () => undefined };
+    const make = (url: string) => {
+      made.push(url);
+      return socket as unknown as SocketLike;
+    };
+    const events = {
+      opened: () => undefined,
+      frame: () => undefined,
+      heard: () => undefined,
+      closed: () => undefined,
+    };
+    const given = new WebSocketTransport('ws://server', make, 'secret').connect(events);
+    given.send({ type: 'hello', since: 'c1' });
+    given.send({ type: 'ping' });
+    new WebSocketTransport('ws://server', make).connect(events).send({ type: 'hello' });
+    expect(sent.map((text) => JSON.parse(text) as unknown)).toEqual([
+      { type: 'hello', since: 'c1', token: 'secret' },
+      { type: 'ping' },
+      { type: 'hello' },
+    ]);
+    expect(made).toEqual(['ws://server', 'ws://server']);
+  });
+
+  it('takes the errors of a socket, which some throw when nobody does', () => {
+    const socket = { close: () => undefined } as unknown as SocketLike;
+    const told: number[] = [];
+    new WebSocketTransport('ws://server', () => socket).connect({
+      opened: () => undefined,
+      frame: () => undefined,
+      heard: () => undefined,
+      closed: (code) => told.push(code),
+    });
+    if (!socket.onerror) throw new Error('ECONNREFUSED, which nobody took');
+    socket.onerror({} as never);
+    expect(told).toEqual([]);
+    socket.onclose?.({ code: 1006 } as never);
+    expect(told).toEqual([1006]);
+  });
+
   it('carries frames, and is silent after the end', () => {
     const sent: string[] = [];
     const socket: SocketLike = {

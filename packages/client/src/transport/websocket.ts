@@ -1,4 +1,7 @@
-/** The stream over a WebSocket with JSON frames. `[FR1]` The socket is made by whoever embeds the client. */
+/**
+ * The stream over a WebSocket with JSON frames. `[FR1]` The socket is made by whoever embeds the
+ * client; a token goes with the greeting, so that any kind of socket will do. `[HS1]`
+ */
 
 import { SUBPROTOCOL_JSON, type ClientFrame } from '@tidings/protocol';
 import { parseFrame, type Connection, type Transport, type TransportEvents } from '../transport.ts';
@@ -19,11 +22,13 @@ export class WebSocketTransport implements Transport {
   readonly name = 'ws';
   private readonly url: string;
   private readonly make: MakeSocket;
+  private readonly token: string | undefined;
 
-  /** `url` is the whole address, `ws:` or `wss:`, without a token. `[HS1]` */
-  constructor(url: string, make: MakeSocket) {
+  /** `url` is the whole address, `ws:` or `wss:`. Without a token the handshake says who it is. */
+  constructor(url: string, make: MakeSocket, token?: string) {
     this.url = url;
     this.make = make;
+    this.token = token;
   }
 
   connect(events: TransportEvents): Connection {
@@ -43,11 +48,14 @@ export class WebSocketTransport implements Transport {
       over = true;
       events.closed(code);
     };
-    // An error is always followed by the close, which says more.
-    socket.onerror = null;
+    // An error is always followed by the close, which says more. Some sockets throw one nobody takes.
+    socket.onerror = () => undefined;
+    const { token } = this;
     return {
       send(frame: ClientFrame) {
-        if (!over) socket.send(JSON.stringify(frame));
+        if (over) return;
+        const greets = frame.type === 'hello' && token !== undefined;
+        socket.send(JSON.stringify(greets ? { ...frame, token } : frame));
       },
       close(code: number) {
         over = true;
