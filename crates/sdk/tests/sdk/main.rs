@@ -1,7 +1,7 @@
 //! The SDK over real sockets, against a small fake server.
 //!
 //! Owns: what the adapters add to the pure session: sockets, REST, the store, the reader's queue.
-//! Never: tests the real server; its World tests use this crate as their client.
+//! Never: tests the real server; `crates/server/tests/it/sdk.rs` does that.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -13,6 +13,7 @@ mod origins;
 mod resume;
 mod rights;
 mod rooms;
+mod sdk;
 mod server;
 mod slow;
 mod socket;
