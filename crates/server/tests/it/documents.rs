@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::server::{Server, nothing};
+use crate::server::{Answer, Server, nothing};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -77,25 +77,28 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
             .unwrap()
             .starts_with("text/html")
     );
-    assert!(
-        !page.text.contains("//") || !page.text.contains("http"),
-        "{}",
-        page.text
-    );
-    let loads = page
-        .text
-        .split(['"', '\''])
-        .filter(|part| part.ends_with(".js") || part.ends_with(".css"));
-    let mut count = 0;
-    for file in loads {
+    assert!(is_kept_to_itself(&page));
+    let named = loaded(&page.text);
+    let mut scripts = 0;
+    for name in &named {
+        assert!(!is_absolute(name), "{name}");
+        if !name.ends_with(".js") && !name.ends_with(".css") {
+            continue;
+        }
         let file = server
-            .call("GET", &format!("/docs/{}", file.trim_start_matches("./")))
+            .call("GET", &format!("/docs/{}", name.trim_start_matches("./")))
             .send()
             .await;
-        assert_eq!(file.status, 200);
-        count += 1;
+        assert_eq!(file.status, 200, "{name}");
+        assert!(is_kept_to_itself(&file), "{name}");
+        scripts += usize::from(name.ends_with(".js"));
+        if name.ends_with(".css") {
+            for address in between(&file.text, &["url(", "@import "]) {
+                assert!(!is_absolute(address), "{name}: {address}");
+            }
+        }
     }
-    assert!(count >= 3, "{count}");
+    assert!(scripts >= 2 && named.len() > scripts, "{named:?}");
     let start = server
         .call("GET", "/docs/swagger-initializer.js")
         .send()
@@ -110,4 +113,44 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
         .send()
         .await
         .refuses(404, "not_found");
+}
+
+/// Whether an address names a host, with a scheme or without.
+fn is_absolute(address: &str) -> bool {
+    address.starts_with("//") || (address.contains("://") && !address.starts_with("data:"))
+}
+
+/// What follows each of these words, as far as its quote, bracket or space.
+fn between<'a>(text: &'a str, words: &[&str]) -> Vec<&'a str> {
+    let after = |word| text.split(word).skip(1);
+    let found = words.iter().flat_map(|&word| after(word));
+    found
+        .map(|rest| rest.trim_start_matches(['"', '\'']))
+        .map(|rest| rest.split(['"', '\'', ')', '>', ' ', ';']).next().unwrap())
+        .collect()
+}
+
+/// The addresses that a page names for loading.
+fn loaded(page: &str) -> Vec<&str> {
+    between(page, &["src=", "href=", "url(", "@import "])
+}
+
+/// Whether the browser is told to load from this server alone, whatever a script asks for.
+fn is_kept_to_itself(answer: &Answer) -> bool {
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    let mut directives = policy.split(';').map(str::trim);
+    directives.clone().any(|one| one == "default-src 'self'")
+        && directives.all(|one| {
+            let mut sources = one.split(' ').skip(1);
+            sources.all(|source| source.starts_with('\'') || source == "data:")
+        })
+}
+
+#[test]
+fn an_address_of_another_host_is_seen() {
+    let page = "<script src='//cdn.test/a.js'></script><link href=\"https://cdn.test/a.css\">\
+        <img src=\"./a.png\"><style>@import 'http://cdn.test/b.css'; a { background: url(b.png) }</style>";
+    let absolute = loaded(page).into_iter().filter(|name| is_absolute(name));
+    assert_eq!(absolute.count(), 3);
+    assert_eq!(loaded(page).len(), 5);
 }
