@@ -53,7 +53,7 @@ export function emptyRoom(room: RoomId): RoomState {
 
 /** Folds one event into the state. A repeat changes nothing; a gap must be filled first. `[FO1]` */
 export function apply(state: RoomState, event: Event): Folded {
-  if (event.log !== state.room || event.seq <= state.head) return 'repeat';
+  if (event.log !== state.room || event.seq <= state.head || event.answer) return 'repeat';
   if (event.seq !== state.head + 1) return 'gap';
   const before = state.count;
   state.head = event.seq;

@@ -148,6 +148,7 @@ async function simulate(seed: number): Promise<void> {
       const end = timeline?.end();
       if (!timeline || !end) throw new Error(`${where}: nothing is held`);
       const held = timeline.between(end).map(({ room: _room, txn: _txn, ...message }) => message);
+      expect(held.length, where).toBeGreaterThan(0);
       expect(held, where).toEqual(truth.filter((message) => message.seq >= end.from));
       const summary = client.store.room(room);
       const expected = server.summary(room, user);
@@ -173,6 +174,7 @@ function audit(
       happened.set(key, (happened.get(key) ?? 0) + 1);
     }
   }
+  expect(happened.size, `seed ${seed}: commands that happened`).toBeGreaterThan(STEPS / 4);
   for (const [key, times] of happened) expect(times, `seed ${seed}: ${key}`).toBe(1);
   for (const { client } of browsers) {
     const waiting = client.outbox.all().filter((row) => row.state !== 'failed');
