@@ -28,6 +28,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn code(self) -> u16 { self as u16 }
 
+            /// What the code is called in this language.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(CloseCode::$name => stringify!($name),)* }
+            }
+
             /// The stable reason text on the wire.
             #[must_use]
             pub const fn reason(self) -> &'static str {
@@ -64,6 +70,18 @@ codes! {
     HelloExpected = 4202, "hello_expected";
     /// A frame that this version does not understand.
     BadFrame = 4203, "bad_frame";
+}
+
+impl ComeBack {
+    /// The word for documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ComeBack::Now => "now",
+            ComeBack::Later => "later",
+            ComeBack::Never => "never",
+        }
+    }
 }
 
 impl CloseCode {

@@ -38,5 +38,6 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub answer: bool,
     /// What it says; null once erased.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub content: Option<Content>,
 }

@@ -2,73 +2,99 @@
 //!
 //! Owns: the numbers. Never: enforces them; the type or the queue that has a limit names it from here.
 
-/// Bytes of a message's text. Sixteen KiB is five pages: longer is a file.
-pub const MESSAGE_TEXT_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of a room's name. Fits one line on a desktop.
-pub const ROOM_NAME_BYTES_MAX: usize = 120;
-/// Bytes of a display name.
-pub const DISPLAY_NAME_BYTES_MAX: usize = 120;
-/// Characters of a username, at least.
-pub const USERNAME_LEN_MIN: usize = 2;
-/// Characters of a username, at most. It stands in addresses (`@name:server`) and mentions.
-pub const USERNAME_LEN_MAX: usize = 32;
-/// Bytes of one emoji: the longest ZWJ sequence of Unicode 17 has 35 bytes.
-pub const EMOJI_BYTES_MAX: usize = 40;
-/// Bytes of a device's name ("Firefox on Linux").
-pub const DEVICE_NAME_BYTES_MAX: usize = 120;
-/// Characters of a password, at least (NIST SP 800-63B).
-pub const PASSWORD_LEN_MIN: usize = 8;
-/// Bytes of a password, at most: hashing cost must not depend on the client.
-pub const PASSWORD_BYTES_MAX: usize = 512;
-/// Bytes of a client's transaction id.
-pub const TXN_BYTES_MAX: usize = 64;
+/// One limit, for the documents that clients are made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name here.
+    pub name: &'static str,
+    /// The number; its unit is in the name.
+    pub value: u64,
+    /// What it limits, and why.
+    pub about: &'static [&'static str],
+}
 
-/// Bytes of one frame from a client: the largest text, each byte escaped in the worst case, and the envelope.
-pub const CLIENT_FRAME_BYTES_MAX: usize = 6 * MESSAGE_TEXT_BYTES_MAX + 4 * 1024;
-/// Fragments of one WebSocket message. No client needs more; each costs a loop turn.
-pub const FRAME_FRAGMENTS_MAX: usize = 64;
-/// Characters of a refusal's sentence. It may quote what was sent, and must not cost more than that did.
-pub const REFUSAL_MESSAGE_LEN_MAX: usize = 300;
-/// Bytes of one REST body.
-pub const BODY_BYTES_MAX: usize = CLIENT_FRAME_BYTES_MAX;
+macro_rules! limits {
+    ($($(#[doc = $about:literal])+ pub const $name:ident: $type:ty = $value:expr;)*) => {
+        $($(#[doc = $about])+ pub const $name: $type = $value;)*
 
-/// Rooms opened by `hello` or held open by one session.
-pub const OPEN_ROOMS_MAX: usize = 64;
-/// Events replayed when a room is opened with `after`; further behind, the room starts over at its head. `[SB4]`
-pub const OPEN_REPLAY_EVENTS_MAX: u64 = 500;
-/// Users one session watches the presence of.
-pub const WATCHED_USERS_MAX: usize = 200;
-/// Members named when a room is created.
-pub const CREATE_MEMBERS_MAX: usize = 100;
-/// Different emoji on one message. A wall of them is unreadable.
-pub const MESSAGE_EMOJI_MAX: usize = 50;
-/// Rooms one user may be a member of. The list of rooms is one answer.
-pub const ROOMS_PER_USER_MAX: usize = 5_000;
-/// Rooms after which nobody can add a user to more groups and channels. The rest stays for rooms that the user chooses:
-/// others cannot fill it.
-pub const ROOMS_ADDED_MAX: usize = 4_000;
-/// Devices of one user; the oldest gives way to a new one.
-pub const DEVICES_PER_USER_MAX: usize = 50;
-/// Commands of one session that wait for their answer.
-pub const COMMANDS_IN_FLIGHT_MAX: usize = 128;
+        /// Every limit.
+        pub const ALL: &[Limit] = &[$(Limit {
+            name: stringify!($name),
+            value: $name as u64,
+            about: &[$($about),+],
+        },)*];
+    };
+}
 
-/// Rows of one page, when the client does not say.
-pub const PAGE_DEFAULT: u32 = 50;
-/// Rows of one page, at most.
-pub const PAGE_MAX: u32 = 200;
-/// Ids of one `GET /users?id=`.
-pub const USERS_PER_QUERY_MAX: usize = 100;
+limits! {
+    /// Bytes of a message's text. Sixteen KiB is five pages: longer is a file.
+    pub const MESSAGE_TEXT_BYTES_MAX: usize = 16 * 1024;
+    /// Bytes of a room's name. Fits one line on a desktop.
+    pub const ROOM_NAME_BYTES_MAX: usize = 120;
+    /// Bytes of a display name.
+    pub const DISPLAY_NAME_BYTES_MAX: usize = 120;
+    /// Characters of a username, at least.
+    pub const USERNAME_LEN_MIN: usize = 2;
+    /// Characters of a username, at most. It stands in addresses (`@name:server`) and mentions.
+    pub const USERNAME_LEN_MAX: usize = 32;
+    /// Bytes of one emoji: the longest ZWJ sequence of Unicode 17 has 35 bytes.
+    pub const EMOJI_BYTES_MAX: usize = 40;
+    /// Bytes of a device's name ("Firefox on Linux").
+    pub const DEVICE_NAME_BYTES_MAX: usize = 120;
+    /// Characters of a password, at least (NIST SP 800-63B).
+    pub const PASSWORD_LEN_MIN: usize = 8;
+    /// Bytes of a password, at most: hashing cost must not depend on the client.
+    pub const PASSWORD_BYTES_MAX: usize = 512;
+    /// Bytes of a client's transaction id.
+    pub const TXN_BYTES_MAX: usize = 64;
 
-/// Milliseconds a client has for its `hello`.
-pub const HELLO_TIMEOUT_MS: u64 = 10_000;
-/// Milliseconds between heartbeats; with one missed, a half-open connection is found in 40 s. `[HB1]`
-pub const HEARTBEAT_MS: u64 = 18_000;
-/// Milliseconds without a byte from the peer after which a connection counts as dead. `[HB2]`
-pub const SILENCE_MS_MAX: u64 = 38_000;
-/// Milliseconds a long poll waits for news.
-pub const POLL_WAIT_MS_MAX: u64 = 25_000;
-/// Milliseconds in which typing goes stale without renewal.
-pub const TYPING_MS_MAX: u64 = 6_000;
+    /// Bytes of one frame from a client: the largest text, each byte escaped in the worst case, and the envelope.
+    pub const CLIENT_FRAME_BYTES_MAX: usize = 6 * MESSAGE_TEXT_BYTES_MAX + 4 * 1024;
+    /// Fragments of one WebSocket message. No client needs more; each costs a loop turn.
+    pub const FRAME_FRAGMENTS_MAX: usize = 64;
+    /// Characters of a refusal's sentence. It may quote what was sent, and must not cost more than that did.
+    pub const REFUSAL_MESSAGE_LEN_MAX: usize = 300;
+    /// Bytes of one REST body.
+    pub const BODY_BYTES_MAX: usize = CLIENT_FRAME_BYTES_MAX;
+
+    /// Rooms opened by `hello` or held open by one session.
+    pub const OPEN_ROOMS_MAX: usize = 64;
+    /// Events replayed when a room is opened with `after`; further behind, the room starts over at its head. `[SB4]`
+    pub const OPEN_REPLAY_EVENTS_MAX: u64 = 500;
+    /// Users one session watches the presence of.
+    pub const WATCHED_USERS_MAX: usize = 200;
+    /// Members named when a room is created.
+    pub const CREATE_MEMBERS_MAX: usize = 100;
+    /// Different emoji on one message. A wall of them is unreadable.
+    pub const MESSAGE_EMOJI_MAX: usize = 50;
+    /// Rooms one user may be a member of. The list of rooms is one answer.
+    pub const ROOMS_PER_USER_MAX: usize = 5_000;
+    /// Rooms after which nobody can add a user to more groups and channels. The rest stays for rooms that the user chooses:
+    /// others cannot fill it.
+    pub const ROOMS_ADDED_MAX: usize = 4_000;
+    /// Devices of one user; the oldest gives way to a new one.
+    pub const DEVICES_PER_USER_MAX: usize = 50;
+    /// Commands of one session that wait for their answer.
+    pub const COMMANDS_IN_FLIGHT_MAX: usize = 128;
+
+    /// Rows of one page, when the client does not say.
+    pub const PAGE_DEFAULT: u32 = 50;
+    /// Rows of one page, at most.
+    pub const PAGE_MAX: u32 = 200;
+    /// Ids of one `GET /users?id=`.
+    pub const USERS_PER_QUERY_MAX: usize = 100;
+
+    /// Milliseconds a client has for its `hello`.
+    pub const HELLO_TIMEOUT_MS: u64 = 10_000;
+    /// Milliseconds between heartbeats; with one missed, a half-open connection is found in 40 s. `[HB1]`
+    pub const HEARTBEAT_MS: u64 = 18_000;
+    /// Milliseconds without a byte from the peer after which a connection counts as dead. `[HB2]`
+    pub const SILENCE_MS_MAX: u64 = 38_000;
+    /// Milliseconds a long poll waits for news.
+    pub const POLL_WAIT_MS_MAX: u64 = 25_000;
+    /// Milliseconds in which typing goes stale without renewal.
+    pub const TYPING_MS_MAX: u64 = 6_000;
+}
 
 const _: () = assert!(
     ROOMS_ADDED_MAX < ROOMS_PER_USER_MAX,

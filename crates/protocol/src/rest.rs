@@ -228,6 +228,7 @@ pub struct MarkerAnswer {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Poll {
     /// Frames as over the socket, in order.
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::ServerFrame>))]
     pub frames: Vec<serde_json::Value>,
     /// Give it as `?since=` next time.
     pub cursor: crate::Cursor,

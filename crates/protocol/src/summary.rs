@@ -156,6 +156,7 @@ pub struct LastMessage {
     /// By whom.
     pub actor: UserId,
     /// The beginning of its current text, at most 140 characters; null when deleted.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub text: Option<String>,
 }
 
@@ -170,6 +171,7 @@ pub struct RoomSummary {
     /// Public or private.
     pub visibility: Visibility,
     /// Its name; a direct room has none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub name: Option<RoomName>,
     /// The other member of a direct room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,10 +185,12 @@ pub struct RoomSummary {
     /// How many members it has.
     pub members: u32,
     /// The reader's own role; null for a public channel they are not in.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub role: Option<Role>,
     /// How far the reader has read; their own messages count as read.
     pub marker: Marker,
     /// Its last line.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last: Option<LastMessage>,
 }
 
@@ -248,6 +252,7 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub txn: Option<crate::TxnId>,
     /// The current text; null when deleted.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub text: Option<MessageText>,
     /// The event of the last edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

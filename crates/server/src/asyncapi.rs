@@ -5,8 +5,9 @@
 use serde_json::{Map, Value, json};
 use tidings_protocol::{
     ClientFrame, RefusalCode, ServerFrame,
-    close::CloseCode,
+    close::{CloseCode, come_back},
     frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
+    limits,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -46,6 +47,7 @@ pub fn asyncapi() -> Value {
                 "description": "Where a server listens unless told otherwise; behind TLS it is `wss`.",
             },
         },
+        "x-tidings": constants(),
         "channels": {
             "socket": {
                 "address": "/api/v1/socket",
@@ -109,6 +111,33 @@ fn description() -> String {
         text.push_str(&format!("- `{}`: {}\n", code.as_str(), code.message()));
     }
     text
+}
+
+/// What clients need and no schema can say: the numbers behind the words.
+fn constants() -> Value {
+    let limit = |limit: &limits::Limit| {
+        let about: Vec<&str> = limit.about.iter().map(|line| line.trim()).collect();
+        json!({ "name": limit.name, "value": limit.value, "description": about.join(" ") })
+    };
+    let close = |code: &CloseCode| {
+        json!({
+            "name": code.name(),
+            "code": code.code(),
+            "reason": code.reason(),
+            "come_back": code.come_back().as_str(),
+        })
+    };
+    // Those of RFC 6455 that a lost network, a proxy or a browser says; and the ends of our ranges. `[CL1]`
+    let come_back: Map<String, Value> = (1000..=1015)
+        .chain([4000, 4099, 4100, 4199, 4200, 4299, 4300])
+        .map(|code| (code.to_string(), come_back(code).as_str().into()))
+        .collect();
+    json!({
+        "subprotocols": { "json": SUBPROTOCOL_JSON, "msgpack": SUBPROTOCOL_MSGPACK },
+        "limits": limits::ALL.iter().map(limit).collect::<Vec<Value>>(),
+        "close_codes": CloseCode::ALL.iter().map(close).collect::<Vec<Value>>(),
+        "come_back": come_back,
+    })
 }
 
 /// Makes one message of each variant of a frame, and takes over the schemas that it names. Returns the messages' names.
@@ -223,5 +252,59 @@ mod tests {
         ] {
             assert!(messages[name]["summary"].is_string(), "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_always_there_is_required() {
+        // A field that may be null is written as null or left out; the schema says which, and clients rely on it.
+        let room = "room_00000000000000000000000000";
+        let user = "user_00000000000000000000000000";
+        let id = "evt_00000000000000000000000000";
+        let at = "2026-11-20T21:00:00.000Z";
+        let event = json!({ "shard": 0, "position": 1, "log": room, "seq": 1, "id": id, "at": at, "actor": user,
+            "count": 0, "content": null });
+        let summary = json!({ "id": room, "kind": "group", "visibility": "private", "name": null, "created_at": at,
+            "head": 1, "count": 0, "members": 1, "role": null, "marker": { "seq": 0, "count": 0 }, "last": null });
+        let last = json!({ "id": id, "seq": 1, "at": at, "actor": user, "text": null });
+        let message = json!({ "id": id, "room": room, "seq": 1, "at": at, "actor": user, "count": 1, "text": null });
+        let head = json!({ "room": room, "head": 1, "count": 0 });
+        least::<tidings_protocol::Event>(event);
+        least::<tidings_protocol::RoomSummary>(summary);
+        least::<tidings_protocol::LastMessage>(last);
+        least::<tidings_protocol::Message>(message);
+        least::<tidings_protocol::RoomHead>(head);
+    }
+
+    /// With as little in it as can be, a value has the fields that its schema requires, and no others.
+    fn least<T: serde::Serialize + serde::de::DeserializeOwned + PartialSchema>(value: Value) {
+        let written = plain(&serde_json::from_value::<T>(value).unwrap());
+        let mut keys: Vec<&str> = written
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let schema = plain(&T::schema());
+        let required = schema["required"].as_array().unwrap();
+        let mut required: Vec<&str> = required.iter().filter_map(Value::as_str).collect();
+        keys.sort_unstable();
+        required.sort_unstable();
+        assert_eq!(keys, required, "{}", std::any::type_name::<T>());
+    }
+
+    #[test]
+    fn limits_and_close_codes_are_told_with_their_meaning() {
+        // [LI1] [CL1]
+        let told = constants();
+        let limits = told["limits"].as_array().unwrap();
+        let text = limits
+            .iter()
+            .find(|limit| limit["name"] == "MESSAGE_TEXT_BYTES_MAX");
+        assert_eq!(
+            text.unwrap()["value"],
+            tidings_protocol::limits::MESSAGE_TEXT_BYTES_MAX
+        );
+        assert!(limits.iter().all(|limit| limit["description"] != ""));
+        assert_eq!(told["come_back"]["4100"], "later");
     }
 }

@@ -1,16 +1,4 @@
-/** WebSocket close codes, in ranges that tell a client when to come back. `[CL1]` */
-
-export const CLOSE = {
-  normal: 1000,
-  restarting: 4000,
-  silent: 4001,
-  internal: 4100,
-  rate_limited: 4101,
-  unauthenticated: 4200,
-  device_removed: 4201,
-  hello_expected: 4202,
-  bad_frame: 4203,
-} as const;
+/** When a client comes back after a close code. `[CL1]` A rule over ranges, so it is written by hand. */
 
 /** At once; after a longer wait; not before something about the client changed. */
 export type ComeBack = 'now' | 'later' | 'never';

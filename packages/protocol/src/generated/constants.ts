@@ -1,0 +1,126 @@
+/** Limits, close codes, subprotocols. Made by `cargo xtask codegen` from the Rust types; do not edit. */
+
+export const SUBPROTOCOL_JSON = 'tidings.v1.json';
+export const SUBPROTOCOL_MSGPACK = 'tidings.v1.msgpack';
+
+/** Bytes of a message's text. Sixteen KiB is five pages: longer is a file. */
+export const MESSAGE_TEXT_BYTES_MAX = 16384;
+/** Bytes of a room's name. Fits one line on a desktop. */
+export const ROOM_NAME_BYTES_MAX = 120;
+/** Bytes of a display name. */
+export const DISPLAY_NAME_BYTES_MAX = 120;
+/** Characters of a username, at least. */
+export const USERNAME_LEN_MIN = 2;
+/** Characters of a username, at most. It stands in addresses (`@name:server`) and mentions. */
+export const USERNAME_LEN_MAX = 32;
+/** Bytes of one emoji: the longest ZWJ sequence of Unicode 17 has 35 bytes. */
+export const EMOJI_BYTES_MAX = 40;
+/** Bytes of a device's name ("Firefox on Linux"). */
+export const DEVICE_NAME_BYTES_MAX = 120;
+/** Characters of a password, at least (NIST SP 800-63B). */
+export const PASSWORD_LEN_MIN = 8;
+/** Bytes of a password, at most: hashing cost must not depend on the client. */
+export const PASSWORD_BYTES_MAX = 512;
+/** Bytes of a client's transaction id. */
+export const TXN_BYTES_MAX = 64;
+/**
+ * Bytes of one frame from a client: the largest text, each byte escaped in the worst case, and the
+ * envelope.
+ */
+export const CLIENT_FRAME_BYTES_MAX = 102400;
+/** Fragments of one WebSocket message. No client needs more; each costs a loop turn. */
+export const FRAME_FRAGMENTS_MAX = 64;
+/**
+ * Characters of a refusal's sentence. It may quote what was sent, and must not cost more than that
+ * did.
+ */
+export const REFUSAL_MESSAGE_LEN_MAX = 300;
+/** Bytes of one REST body. */
+export const BODY_BYTES_MAX = 102400;
+/** Rooms opened by `hello` or held open by one session. */
+export const OPEN_ROOMS_MAX = 64;
+/**
+ * Events replayed when a room is opened with `after`; further behind, the room starts over at its
+ * head. `[SB4]`
+ */
+export const OPEN_REPLAY_EVENTS_MAX = 500;
+/** Users one session watches the presence of. */
+export const WATCHED_USERS_MAX = 200;
+/** Members named when a room is created. */
+export const CREATE_MEMBERS_MAX = 100;
+/** Different emoji on one message. A wall of them is unreadable. */
+export const MESSAGE_EMOJI_MAX = 50;
+/** Rooms one user may be a member of. The list of rooms is one answer. */
+export const ROOMS_PER_USER_MAX = 5000;
+/**
+ * Rooms after which nobody can add a user to more groups and channels. The rest stays for rooms
+ * that the user chooses: others cannot fill it.
+ */
+export const ROOMS_ADDED_MAX = 4000;
+/** Devices of one user; the oldest gives way to a new one. */
+export const DEVICES_PER_USER_MAX = 50;
+/** Commands of one session that wait for their answer. */
+export const COMMANDS_IN_FLIGHT_MAX = 128;
+/** Rows of one page, when the client does not say. */
+export const PAGE_DEFAULT = 50;
+/** Rows of one page, at most. */
+export const PAGE_MAX = 200;
+/** Ids of one `GET /users?id=`. */
+export const USERS_PER_QUERY_MAX = 100;
+/** Milliseconds a client has for its `hello`. */
+export const HELLO_TIMEOUT_MS = 10000;
+/**
+ * Milliseconds between heartbeats; with one missed, a half-open connection is found in 40 s.
+ * `[HB1]`
+ */
+export const HEARTBEAT_MS = 18000;
+/** Milliseconds without a byte from the peer after which a connection counts as dead. `[HB2]` */
+export const SILENCE_MS_MAX = 38000;
+/** Milliseconds a long poll waits for news. */
+export const POLL_WAIT_MS_MAX = 25000;
+/** Milliseconds in which typing goes stale without renewal. */
+export const TYPING_MS_MAX = 6000;
+
+/** Close codes by name. `[CL1]` */
+export const CLOSE = {
+  normal: 1000,
+  protocol: 1002,
+  invalid_data: 1007,
+  policy: 1008,
+  too_large: 1009,
+  restarting: 4000,
+  silent: 4001,
+  internal: 4100,
+  rate_limited: 4101,
+  unauthenticated: 4200,
+  device_removed: 4201,
+  hello_expected: 4202,
+  bad_frame: 4203,
+} as const;
+
+/** When to come back after some close codes, as the server sees it; a test compares. */
+export const COME_BACK: Readonly<Record<number, 'now' | 'later' | 'never'>> = {
+  1000: 'now',
+  1001: 'now',
+  1002: 'never',
+  1003: 'never',
+  1004: 'never',
+  1005: 'now',
+  1006: 'now',
+  1007: 'never',
+  1008: 'never',
+  1009: 'never',
+  1010: 'never',
+  1011: 'later',
+  1012: 'now',
+  1013: 'later',
+  1014: 'later',
+  1015: 'never',
+  4000: 'now',
+  4099: 'now',
+  4100: 'later',
+  4199: 'later',
+  4200: 'never',
+  4299: 'never',
+  4300: 'never',
+};
