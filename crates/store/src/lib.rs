@@ -14,6 +14,7 @@ mod query;
 mod read;
 mod sqlite;
 mod store;
+pub mod upkeep;
 mod value;
 
 pub use error::StoreError;

@@ -10,6 +10,7 @@ mod migrate;
 mod pool;
 mod session;
 pub(crate) mod statements;
+pub(crate) mod upkeep;
 mod write;
 
 use std::{

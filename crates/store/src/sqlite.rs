@@ -8,6 +8,7 @@ mod columns;
 mod load;
 mod open;
 pub(crate) mod statements;
+pub(crate) mod upkeep;
 mod write;
 
 use std::{
@@ -47,12 +48,7 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the file, migrates it and starts the threads. `None` is a temporary database, gone at the end.
     pub(crate) async fn open(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
-        let (answer, opened) = oneshot::channel();
-        start("store-open", move || {
-            // Nobody waits any more when the asker went away; what was opened then closes again.
-            let _ = answer.send(Sqlite::open_now(path));
-        })?;
-        opened.await.map_err(|_| ended())?
+        in_thread(move || Sqlite::open_now(path)).await
     }
 
     fn open_now(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
@@ -146,6 +142,18 @@ async fn run<R: Send + 'static>(
         let _ = answer.send(result);
     });
     queue.send(job).await.map_err(|_| ended())?;
+    answered.await.map_err(|_| ended())?
+}
+
+/// Does something with files on a thread of its own, and waits for it.
+pub(crate) async fn in_thread<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, StoreError> + Send + 'static,
+) -> Result<R, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    start("store-open", move || {
+        // Nobody waits any more when the asker went away; what was opened then closes again.
+        let _ = answer.send(work());
+    })?;
     answered.await.map_err(|_| ended())?
 }
 

@@ -26,21 +26,36 @@ pub(super) async fn migrate(config: &Config) -> Result<Made, StoreError> {
     // Building an index on a large table takes longer than any batch.
     let patient = "SET statement_timeout = 0; SET lock_timeout = 0; BEGIN";
     client.batch_execute(patient).await.map_err(failed)?;
-    client
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
-        .await
-        .map_err(failed)?;
+    lock(client).await?;
     run(client).await?;
-    let made = Made {
-        epoch: Epoch(meta(client, "epoch").await?),
-        shards: u16::try_from(meta(client, "shards").await?)
-            .map_err(|_| StoreError::damaged("the number of shards"))?,
-    };
+    let made = made(client).await?;
     client.batch_execute("COMMIT").await.map_err(failed)?;
     Ok(made)
 }
 
-async fn run(client: &Client) -> Result<(), StoreError> {
+/// Keeps other migrations, and whoever else changes `meta`, out until the transaction ends.
+pub(super) async fn lock(client: &Client) -> Result<(), StoreError> {
+    client
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Reads what was fixed when the database was made.
+pub(super) async fn made(client: &Client) -> Result<Made, StoreError> {
+    Ok(Made {
+        epoch: Epoch(meta(client, "epoch").await?),
+        shards: u16::try_from(meta(client, "shards").await?)
+            .map_err(|_| StoreError::damaged("the number of shards"))?,
+    })
+}
+
+/// Which migrations ran; none in an empty schema.
+///
+/// # Errors
+/// `Refused` for tables that are not ours.
+pub(super) async fn history(client: &Client) -> Result<Option<Vec<migrate::Applied>>, StoreError> {
     let text = "SELECT count(*), count(*) FILTER (WHERE table_name = 'migrations') \
                 FROM information_schema.tables WHERE table_schema = current_schema()";
     let row = client.query_one(text, &[]).await.map_err(failed)?;
@@ -49,9 +64,7 @@ async fn run(client: &Client) -> Result<(), StoreError> {
         return Err(migrate::foreign("The database"));
     }
     if !ours {
-        let text = "CREATE TABLE migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, \
-                    applied_at bigint NOT NULL)";
-        client.batch_execute(text).await.map_err(failed)?;
+        return Ok(None);
     }
     let text = "SELECT version, name, checksum FROM migrations ORDER BY version";
     let rows = client
@@ -66,6 +79,19 @@ async fn run(client: &Client) -> Result<(), StoreError> {
             checksum: row.text(2)?.to_owned(),
         });
     }
+    Ok(Some(applied))
+}
+
+async fn run(client: &Client) -> Result<(), StoreError> {
+    let applied = match history(client).await? {
+        Some(applied) => applied,
+        None => {
+            let text = "CREATE TABLE migrations (version bigint PRIMARY KEY, name text NOT NULL, \
+                        checksum text NOT NULL, applied_at bigint NOT NULL)";
+            client.batch_execute(text).await.map_err(failed)?;
+            Vec::new()
+        }
+    };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));

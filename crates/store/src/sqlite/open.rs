@@ -12,11 +12,11 @@ use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use tempfile::TempDir;
 use tidings_protocol::Epoch;
 
-use super::columns::failed;
+use super::{columns::failed, upkeep};
 use crate::{error::StoreError, migrate};
 
 /// How long a connection waits for another process that writes. Batches take milliseconds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
 /// "TIDG" in the file's header, so that `file` and other programs can tell.
@@ -137,15 +137,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
-    let count = |text: &str| -> Result<i64, StoreError> {
-        transaction
-            .query_row(text, [], |row| row.get(0))
-            .map_err(failed)
-    };
-    let ours = count("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'")? > 0;
-    if !ours && count("SELECT count(*) FROM sqlite_schema")? > 0 {
-        return Err(migrate::foreign(&path.display().to_string()));
-    }
+    let applied = history(&transaction, path)?;
+    let ours = applied.is_some();
+    let applied = applied.unwrap_or_default();
     if !ours {
         transaction
             .execute_batch(
@@ -157,10 +151,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError
             .pragma_update(None, "application_id", APPLICATION_ID)
             .map_err(failed)?;
     }
-    let applied = applied(&transaction)?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
+    let now = now();
     for migration in migrate::pending(migrate::SQLITE, &applied)? {
         transaction
             .execute_batch(migration.text)
@@ -187,16 +178,51 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError
                 .map_err(failed)?;
         }
     }
-    let epoch: String = transaction
+    upkeep::begin_if_copy(&transaction)?;
+    let epoch = epoch(&transaction)?;
+    transaction.commit().map_err(failed)?;
+    Ok(epoch)
+}
+
+/// The epoch as it stands.
+pub(super) fn epoch(connection: &Connection) -> Result<Epoch, StoreError> {
+    let text: String = connection
         .query_row("SELECT value FROM meta WHERE key = 'epoch'", [], |row| {
             row.get(0)
         })
         .map_err(failed)?;
-    transaction.commit().map_err(failed)?;
-    epoch
-        .parse()
+    text.parse()
         .map(Epoch)
         .map_err(|_| StoreError::damaged("the epoch"))
+}
+
+/// Microseconds since 1970.
+pub(super) fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0))
+}
+
+/// Which migrations ran; none in an empty file.
+///
+/// # Errors
+/// `Refused` for tables that are not ours.
+pub(super) fn history(
+    connection: &Connection,
+    path: &Path,
+) -> Result<Option<Vec<migrate::Applied>>, StoreError> {
+    let count = |text: &str| -> Result<i64, StoreError> {
+        connection
+            .query_row(text, [], |row| row.get(0))
+            .map_err(failed)
+    };
+    if count("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'")? > 0 {
+        return applied(connection).map(Some);
+    }
+    if count("SELECT count(*) FROM sqlite_schema")? > 0 {
+        return Err(migrate::foreign(&path.display().to_string()));
+    }
+    Ok(None)
 }
 
 fn applied(connection: &Connection) -> Result<Vec<migrate::Applied>, StoreError> {

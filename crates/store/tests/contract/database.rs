@@ -45,6 +45,38 @@ impl Database {
         }
     }
 
+    /// Waits until what was dropped has let go: threads of SQLite, connections of PostgreSQL.
+    pub(crate) async fn closed(&self) {
+        for _ in 0..3_000 {
+            let is_open = match &self.config {
+                StoreConfig::Postgres { .. } => {
+                    let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                                AND application_name = 'tidings'";
+                    self.sql(text) != ["0"]
+                }
+                _ => self.files().len() > 1,
+            };
+            if !is_open {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the store does not close: {:?}", self.files());
+    }
+
+    /// The database's files by name, where there are files.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let files = std::fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<String> = files
+            .map(|file| file.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Every byte of the database's files, where there are files to look into.
     pub(crate) fn file_bytes(&self) -> Vec<u8> {
         let Some(folder) = &self.folder else {

@@ -15,6 +15,7 @@ mod postgres_alone;
 mod races;
 mod resume;
 mod txns;
+mod upkeep;
 mod visible;
 mod world;
 
@@ -81,6 +82,9 @@ on_both! {
     txns::a_retry_within_one_batch_gets_the_first_answer,
     txns::a_retry_after_reopening_gets_the_first_answer,
     txns::a_txn_with_another_command_is_refused,
+    upkeep::a_look_says_what_is_there_and_changes_nothing,
+    upkeep::a_look_refuses_what_is_not_ours,
+    upkeep::a_new_epoch_is_drawn_and_kept,
     visible::a_user_sees_a_room_from_joining_to_leaving,
     visible::one_who_was_away_long_sees_the_same,
     visible::pages_of_what_is_visible_join_without_a_gap,

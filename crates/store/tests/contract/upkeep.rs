@@ -1,0 +1,158 @@
+//! What operators do: look, back up, begin a new epoch.
+
+use tidings_protocol::{LogId, Seq};
+use tidings_store::{
+    Store, StoreConfig, StoreError,
+    upkeep::{self, Found},
+};
+
+use crate::{Database, world::*};
+
+fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Refused(why)) => why,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn tables(db: &Database) -> Vec<String> {
+    match db.config {
+        StoreConfig::Postgres { .. } => {
+            db.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+        }
+        _ => db.files(),
+    }
+}
+
+pub(crate) async fn a_look_says_what_is_there_and_changes_nothing(db: Database) {
+    assert_eq!(upkeep::look(&db.config).await.unwrap(), Found::Nothing);
+    assert_eq!(tables(&db), Vec::<String>::new());
+    let store = db.open().await;
+    user(&store, "ada").await;
+    let current = Found::Current {
+        epoch: store.epoch(),
+        shards: store.shards(),
+    };
+    // Beside a server, and after it.
+    assert_eq!(upkeep::look(&db.config).await.unwrap(), current);
+    drop(store);
+    db.closed().await;
+    let before = (tables(&db), db.file_bytes());
+    assert_eq!(upkeep::look(&db.config).await.unwrap(), current);
+    assert!((tables(&db), db.file_bytes()) == before);
+    db.sql("DELETE FROM migrations");
+    db.closed().await;
+    let before = (tables(&db), db.file_bytes());
+    let older = Found::Older {
+        applied: 0,
+        known: 1,
+    };
+    assert_eq!(upkeep::look(&db.config).await.unwrap(), older);
+    assert!((tables(&db), db.file_bytes()) == before);
+    assert_eq!(db.sql("SELECT count(*) FROM migrations"), ["0"]);
+    db.sql("INSERT INTO migrations (version, name, checksum, applied_at) VALUES (999, '0999_later.sql', 'x', 0)");
+    assert!(refused(upkeep::look(&db.config).await).contains("newer version"));
+}
+
+pub(crate) async fn a_look_refuses_what_is_not_ours(db: Database) {
+    db.sql("CREATE TABLE recipes (name text)");
+    assert!(refused(upkeep::look(&db.config).await).contains("a database of its own"));
+    assert!(refused(upkeep::new_epoch(&db.config).await).contains("a database of its own"));
+}
+
+pub(crate) async fn a_new_epoch_is_drawn_and_kept(db: Database) {
+    // [CU3]
+    let why = refused(upkeep::new_epoch(&db.config).await);
+    assert!(why.contains("no database of Tidings"), "{why}");
+    assert_eq!(tables(&db), Vec::<String>::new());
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let (before, heads) = (store.epoch(), store.heads().await.unwrap());
+    drop(store);
+    db.closed().await;
+    let drawn = upkeep::new_epoch(&db.config).await.unwrap();
+    assert!(drawn != before && drawn.0 > 0 && drawn.0 < 1 << 53);
+    let store = db.open().await;
+    assert_eq!(store.epoch(), drawn);
+    assert_eq!(store.heads().await.unwrap(), heads);
+    assert!(store.user(ada).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_new_epoch_is_drawn_on_postgres_while_a_node_runs() {
+    let db = Database::postgres();
+    let store = db.open().await;
+    user(&store, "ada").await;
+    let why = refused(upkeep::new_epoch(&db.config).await);
+    assert!(why.contains("Stop every node"), "{why}");
+    let epoch = store.epoch();
+    drop(store);
+    db.closed().await;
+    assert_eq!(db.open().await.epoch(), epoch);
+}
+
+#[tokio::test]
+async fn postgres_is_backed_up_by_its_own_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy.db");
+    let why = refused(upkeep::back_up(&Database::postgres().config, &to).await);
+    assert!(
+        why.contains("pg_dump") && why.contains("new-epoch"),
+        "{why}"
+    );
+    assert!(!to.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_one_commit_of_a_store_in_use_and_begins_an_epoch_of_its_own() {
+    // [CU3]
+    use std::os::unix::fs::PermissionsExt;
+    let db = Database::sqlite();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy.db");
+    let why = refused(upkeep::back_up(&db.config, &to).await);
+    assert!(why.contains("no database of Tidings"), "{why}");
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let room = group(&store, ada, &[]).await;
+    for n in 0..50 {
+        say(&store, ada, room, &format!("before {n}")).await;
+    }
+    let writing = async {
+        for n in 0..50 {
+            say(&store, ada, room, &format!("during {n}")).await;
+        }
+    };
+    let (done, ()) = tokio::join!(upkeep::back_up(&db.config, &to), writing);
+    done.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    let mode = std::fs::metadata(&to).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds the hashes of passwords");
+    let bytes = std::fs::read(&to).unwrap();
+    let why = refused(upkeep::back_up(&db.config, &to).await);
+    assert!(why.contains("exists already"), "{why}");
+    assert!(std::fs::read(&to).unwrap() == bytes);
+    // Looking at it leaves it a backup.
+    let config = StoreConfig::Sqlite { path: to };
+    upkeep::look(&config).await.unwrap();
+    let copy = Store::open(&config).await.unwrap();
+    let drawn = copy.epoch();
+    assert_ne!(drawn, store.epoch());
+    let log = async |store: &Store| {
+        store
+            .log_after(LogId::Room(room), Seq::ZERO, 500)
+            .await
+            .unwrap()
+    };
+    let (whole, part) = (log(&store).await, log(&copy).await);
+    assert!(part.len() > 50 && whole.len() > 100);
+    assert_eq!(part[..], whole[..part.len()]);
+    assert_eq!(
+        copy.heads().await.unwrap()[0],
+        part.last().unwrap().position
+    );
+    // Once: from then on it is a database like any other.
+    drop(copy);
+    assert_eq!(Store::open(&config).await.unwrap().epoch(), drawn);
+    assert_eq!(db.open().await.epoch(), store.epoch());
+}
