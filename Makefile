@@ -10,8 +10,8 @@ ARGS ?=
 help:
 	@echo "make run      build Tidings and start it (LISTEN=$(LISTEN) DATA=$(DATA))"
 	@echo "make test     install what the tests need, then run all of them"
-	@echo "make bench    run the benchmarks in a release build (ARGS='--help')"
-	@echo "make fmt      format Rust and the web code"
+	@echo "make bench    run a benchmark in a release build (ARGS='fanout'; without ARGS it lists them)"
+	@echo "make fmt      format the Rust code"
 	@echo "make clean    remove what was built; your data stays"
 	@echo "cargo xtask   ci, tidy, codegen, sim"
 
@@ -22,11 +22,10 @@ test:
 	@scripts/test
 
 bench:
-	cargo run --release -p tidings-server -- bench $(ARGS)
+	cargo run --release -p tidings-server -- bench $(or $(ARGS),--help)
 
 fmt:
 	cargo fmt --all
-	@if [ -d node_modules ]; then npm run fmt --workspaces --if-present; fi
 
 clean:
 	cargo clean

@@ -17,6 +17,7 @@ use tidings_core::StoredEvent;
 use tidings_protocol::{
     Epoch, EventId, LogId, Position, RoomId, Seq, ShardId, Timestamp, TxnId, UserId,
 };
+use tidings_store::{Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -340,6 +341,25 @@ pub async fn look_for_ever(feed: Arc<Feed>, connected: Option<Arc<AtomicBool>>) 
         if let Err(error) = feed.look().await {
             tracing::warn!(%error, "cannot look at the heads");
             tokio::time::sleep(LOOK_WITH_HINTS).await;
+        }
+    }
+}
+
+/// Looks for ever whether another process wrote to this node's own file (`tidings user` does), and reads what it wrote.
+/// `known` is what the store said before the feed began.
+pub async fn look_beside(feed: Arc<Feed>, store: Store, mut known: Option<i64>) {
+    loop {
+        tokio::time::sleep(LOOK_WITH_HINTS).await;
+        let looked = async {
+            let now = store.commits_by_others().await?;
+            if now != known {
+                feed.look().await?;
+                known = now;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = looked.await {
+            tracing::warn!(%error, "cannot look for commits of others");
         }
     }
 }

@@ -1,49 +1,17 @@
 //! The settings: from a file, the environment and flags, the later over the earlier.
 //!
-//! Owns: every setting's name, default and meaning. Never: prints a secret; they are masked.
+//! Owns: every setting's default, and what values make sense. Never: prints a secret; they are masked.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+mod secret;
+mod settings;
+
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Secret {
-        Secret(text)
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Secret, Self::Err> {
-        Ok(Secret(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"***\"")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str("***")
-    }
-}
+pub use secret::Secret;
+pub use settings::{DatabaseSettings, DoctorSettings, Settings, check_variables, table};
 
 /// The settings in effect.
 #[derive(Debug, Clone, Serialize)]
@@ -60,8 +28,12 @@ pub struct Config {
     pub cores: usize,
     /// Threads that hash passwords.
     pub password_threads: usize,
-    /// Origins besides the server's own whose pages may use cookies.
+    /// Origins besides the server's own whose pages may call the API and use cookies.
     pub origins: Vec<String>,
+    /// Whose word about the client's address and TLS is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// What `/metrics` asks for; only for this machine without one.
+    pub metrics_token: Option<Secret>,
     /// Whether new accounts may be made by anybody.
     pub sign_up: bool,
     /// Sign-ins and sign-ups a minute from one address.
@@ -84,51 +56,6 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
-}
-
-/// One source of settings; what it leaves out comes from an earlier one.
-#[derive(Debug, Clone, Default, Deserialize, clap::Args)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// Where to listen, ADDRESS:PORT
-    #[arg(long, env = "TIDINGS_LISTEN")]
-    pub listen: Option<SocketAddr>,
-    /// The folder for the database and files
-    #[arg(long, env = "TIDINGS_DATA")]
-    pub data: Option<PathBuf>,
-    /// A PostgreSQL address (postgres://…); SQLite in the data folder without one
-    #[arg(long, env = "TIDINGS_DATABASE", hide_env_values = true)]
-    pub database: Option<Secret>,
-    /// A Redis address (redis://…) for hints between nodes
-    #[arg(long, env = "TIDINGS_REDIS", hide_env_values = true)]
-    pub redis: Option<Secret>,
-    /// Threads that serve connections
-    #[arg(long, env = "TIDINGS_CORES")]
-    pub cores: Option<usize>,
-    /// Threads that hash passwords
-    #[arg(long, env = "TIDINGS_PASSWORD_THREADS")]
-    pub password_threads: Option<usize>,
-    /// Another origin whose pages may use cookies (https://chat.example.org); repeatable
-    #[arg(long = "origin", env = "TIDINGS_ORIGINS", value_delimiter = ',')]
-    pub origins: Option<Vec<String>>,
-    /// Whether anybody may make an account (true or false)
-    #[arg(long, env = "TIDINGS_SIGN_UP")]
-    pub sign_up: Option<bool>,
-    /// Sign-ins and sign-ups a minute from one address
-    #[arg(long, env = "TIDINGS_SIGN_INS_PER_MINUTE")]
-    pub sign_ins_per_minute: Option<u32>,
-    /// Commands a second of one user, in the long run
-    #[arg(long, env = "TIDINGS_COMMANDS_PER_SECOND")]
-    pub commands_per_second: Option<u32>,
-    /// Sessions (sockets, streams, polls) that one user may have on this node
-    #[arg(long, env = "TIDINGS_SESSIONS_PER_USER")]
-    pub sessions_per_user: Option<u32>,
-    /// Log lines for people or machines
-    #[arg(long, env = "TIDINGS_LOG", value_enum)]
-    pub log: Option<LogFormat>,
-    /// Milliseconds over which clients spread when the server drains
-    #[arg(long, env = "TIDINGS_DRAIN_JITTER_MS")]
-    pub drain_jitter_ms: Option<u64>,
 }
 
 impl Config {
@@ -164,6 +91,11 @@ impl Config {
                 .or(under.password_threads)
                 .unwrap_or(cores.min(4)),
             origins: over.origins.or(under.origins).unwrap_or_default(),
+            trusted_proxies: over
+                .trusted_proxies
+                .or(under.trusted_proxies)
+                .unwrap_or_default(),
+            metrics_token: over.metrics_token.or(under.metrics_token),
             sign_up: over.sign_up.or(under.sign_up).unwrap_or(true),
             sign_ins_per_minute: over
                 .sign_ins_per_minute

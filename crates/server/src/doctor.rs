@@ -1,59 +1,113 @@
 //! `tidings doctor`: whether what the server needs is there and well, one line each.
 //!
-//! Owns: the checks. Never: changes anything.
+//! Owns: the checks. Never: changes anything, not even a file; before a start, beside a server and after it.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    time::Duration,
+};
 
-use crate::{config::Config, node::store_config};
+use rustix::fs::Access;
+use tidings_engine::hints::{self, Hints};
+use tidings_protocol::Epoch;
+use tidings_store::upkeep::{self, Found};
+
+use crate::{config::Config, data_folder, node::store_config};
 
 /// Files a process should be able to open: one a connection, and some.
 const FILES_MIN: u64 = 4_096;
 /// How long a check may take.
 const CHECK_WAIT: Duration = Duration::from_secs(5);
 
+/// What a check found.
+enum Finding {
+    /// As it should be.
+    Well(String),
+    /// Worth knowing; the server starts all the same.
+    Note(String),
+    /// The server will not start, or not keep its promises.
+    Wrong(String),
+}
+
+use Finding::{Note, Well, Wrong};
+
 /// Runs every check and prints what it found.
 ///
 /// # Errors
 /// When something needed is missing, after all checks were printed.
 pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let mut found = vec![
+        ("address", address(config.listen)),
+        ("open files", open_files()),
+    ];
+    if config.database.is_none() {
+        found.push(("data folder", folder(&config.data)));
+    }
+    found.push(("database", runtime.block_on(database(config))));
+    if let Some(url) = &config.redis {
+        found.push(("redis", runtime.block_on(redis(url.reveal()))));
+    }
     let mut out = std::io::stdout();
     let mut wrong = 0;
-    let mut tell = |what: &str, found: Result<String, String>| -> anyhow::Result<()> {
-        match found {
-            Ok(text) => writeln!(out, "ok     {what}: {text}")?,
-            Err(text) => {
+    for (what, finding) in found {
+        let (word, text) = match finding {
+            Well(text) => ("ok   ", text),
+            Note(text) => ("note ", text),
+            Wrong(text) => {
                 wrong += 1;
-                writeln!(out, "WRONG  {what}: {text}")?;
+                ("WRONG", text)
             }
-        }
-        Ok(())
-    };
-    tell("address", address(config))?;
-    tell("open files", open_files())?;
-    if config.database.is_none() {
-        tell("data folder", data_folder(config))?;
+        };
+        writeln!(out, "{word}  {what}: {text}")?;
     }
-    let runtime = tokio::runtime::Runtime::new()?;
-    tell("database", runtime.block_on(database(config)))?;
-    if let Some(url) = &config.redis {
-        tell("redis", runtime.block_on(redis(url.reveal())))?;
-    }
-    anyhow::ensure!(wrong == 0, "{wrong} of these need your attention");
+    anyhow::ensure!(wrong == 0, "{wrong} of these must be mended");
     Ok(())
 }
 
-fn address(config: &Config) -> Result<String, String> {
-    match std::net::TcpListener::bind(config.listen) {
-        Ok(_) => Ok(format!("{} is free", config.listen)),
-        Err(error) => Err(format!(
-            "{}: {error}; a running server of yours, or another program?",
-            config.listen
-        )),
+fn address(listen: SocketAddr) -> Finding {
+    match std::net::TcpListener::bind(listen) {
+        Ok(_) => Well(format!("{listen} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            if is_tidings(listen) {
+                Note(format!("a running tidings listens on {listen}"))
+            } else {
+                Wrong(format!("another program listens on {listen}"))
+            }
+        }
+        Err(error) => Wrong(format!("{listen}: {error}")),
     }
 }
 
-fn open_files() -> Result<String, String> {
-    let limits = std::fs::read_to_string("/proc/self/limits").map_err(|e| e.to_string())?;
+/// Whether a Tidings answers there: its refusals have a name of their own.
+fn is_tidings(listen: SocketAddr) -> bool {
+    let mut to = listen;
+    if listen.ip().is_unspecified() {
+        to.set_ip(match listen {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let ask = || -> std::io::Result<Vec<u8>> {
+        let mut stream = TcpStream::connect_timeout(&to, CHECK_WAIT)?;
+        stream.set_read_timeout(Some(CHECK_WAIT))?;
+        stream.set_write_timeout(Some(CHECK_WAIT))?;
+        let request = format!("GET /api/v1/me HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.take(8 * 1024).read_to_end(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| String::from_utf8_lossy(&answer).contains("\"urn:tidings:refusal:"))
+}
+
+fn open_files() -> Finding {
+    let limits = match std::fs::read_to_string("/proc/self/limits") {
+        Ok(limits) => limits,
+        Err(error) => return Note(format!("how many there may be is not known here: {error}")),
+    };
     let line = limits
         .lines()
         .find(|line| line.starts_with("Max open files"))
@@ -64,46 +118,84 @@ fn open_files() -> Result<String, String> {
         .and_then(|n| n.parse().ok())
         .unwrap_or(u64::MAX);
     if soft >= FILES_MIN {
-        Ok(format!("{soft} at once, one for each connection"))
+        Well(format!("{soft} at once, one for each connection"))
     } else {
-        Err(format!(
-            "only {soft} at once; raise it with `ulimit -n {FILES_MIN}` or LimitNOFILE="
+        Note(format!(
+            "only {soft} at once, one for each connection; raise it with `ulimit -n {FILES_MIN}` or LimitNOFILE="
         ))
     }
 }
 
-fn data_folder(config: &Config) -> Result<String, String> {
-    let probe = config.data.join(".doctor");
-    std::fs::create_dir_all(&config.data)
-        .and_then(|()| std::fs::write(&probe, b"x"))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map(|()| format!("{} can be written", config.data.display()))
-        .map_err(|error| format!("{}: {error}", config.data.display()))
-}
-
-async fn database(config: &Config) -> Result<String, String> {
-    let settings = store_config(config);
-    let open = tidings_store::Store::open(&settings);
-    match tokio::time::timeout(CHECK_WAIT, open).await {
-        Ok(Ok(store)) => Ok(format!(
-            "open, {} shard(s), epoch {}",
-            store.shards(),
-            store.epoch()
-        )),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("no answer in 5 s".to_owned()),
+fn folder(data: &Path) -> Finding {
+    let shown = data.display();
+    if !data.exists() {
+        return match parent_of_missing(data) {
+            Some(parent) if may_write(parent) => {
+                Note(format!("{shown} is made by the first start"))
+            }
+            _ => Wrong(format!(
+                "{shown} is missing and cannot be made by this user"
+            )),
+        };
+    }
+    if !data.is_dir() {
+        return Wrong(format!("{shown} is no folder"));
+    }
+    let file = data.join("tidings.db");
+    if !may_write(data) || (file.exists() && !may_write(&file)) {
+        return Wrong(format!("{shown} cannot be written by this user"));
+    }
+    match data_folder::is_held(data) {
+        Ok(false) => Well(format!("{shown} can be written")),
+        Ok(true) => Note(format!("a running tidings serves from {shown}")),
+        Err(error) => Wrong(format!("{shown}: {error}")),
     }
 }
 
-async fn redis(url: &str) -> Result<String, String> {
-    let check = tidings_engine::hints::check(url);
-    match tokio::time::timeout(CHECK_WAIT, check).await {
-        Ok(Ok(())) => Ok("answers".to_owned()),
-        Ok(Err(error)) => Err(format!(
-            "{error}; without it nodes look into the database instead"
-        )),
-        Err(_) => {
-            Err("no answer in 5 s; without it nodes look into the database instead".to_owned())
+fn parent_of_missing(path: &Path) -> Option<&Path> {
+    path.ancestors().skip(1).find_map(|parent| {
+        if parent.as_os_str().is_empty() {
+            return Some(Path::new("."));
         }
+        parent.exists().then_some(parent)
+    })
+}
+
+fn may_write(path: &Path) -> bool {
+    let mut access = Access::READ_OK | Access::WRITE_OK;
+    if path.is_dir() {
+        access |= Access::EXEC_OK;
     }
+    rustix::fs::access(path, access).is_ok()
+}
+
+async fn database(config: &Config) -> Finding {
+    let store = store_config(config);
+    match tokio::time::timeout(CHECK_WAIT, upkeep::look(&store)).await {
+        Ok(Ok(Found::Current { epoch, shards })) => {
+            Well(format!("of this version, {shards} shard(s), epoch {epoch}"))
+        }
+        Ok(Ok(Found::Older { applied, known })) => Note(format!(
+            "of an older version ({applied} of {known} migrations); the next start or `tidings migrate` brings it to \
+             this one, so back it up first"
+        )),
+        Ok(Ok(Found::Nothing)) => Note("there is none yet; the first start makes it".to_owned()),
+        Ok(Err(error)) => Wrong(error.to_string()),
+        Err(_) => Wrong("no answer in 5 s".to_owned()),
+    }
+}
+
+async fn redis(url: &str) -> Finding {
+    if Hints::new(url, Epoch(0), 0).is_err() {
+        return Wrong("its address does not read as one (redis://…)".to_owned());
+    }
+    let check = hints::check(url);
+    let why = match tokio::time::timeout(CHECK_WAIT, check).await {
+        Ok(Ok(())) => return Well("answers".to_owned()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in 5 s".to_owned(),
+    };
+    Note(format!(
+        "{why}; without it nodes look into the database instead, a little later"
+    ))
 }

@@ -7,7 +7,9 @@
 
 pub mod asyncapi;
 pub mod auth;
+pub mod backup;
 pub mod config;
+pub mod data_folder;
 pub mod doctor;
 pub mod echo;
 pub mod http;

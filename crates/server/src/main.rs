@@ -3,13 +3,17 @@
 //! Owns: the command line, the threads, signals, log output. The only place that knows every part.
 //! Never: holds logic that a test would want to reach; that is in the library.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tidings_engine::Inbox;
 use tidings_server::{
-    config::{Config, LogFormat, Settings},
+    backup,
+    config::{
+        Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, table,
+    },
+    data_folder,
     node::Node,
     reactor,
 };
@@ -37,16 +41,35 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the app and the API
-    Serve(Settings),
+    Serve(Box<Settings>),
     /// Bring the database to this version, and stop
-    Migrate(Settings),
-    /// Look whether everything needed is there and well
-    Doctor(Settings),
+    Migrate(DatabaseSettings),
+    /// Look whether everything needed is there and well; changes nothing
+    Doctor(DoctorSettings),
+    /// Copy the SQLite database into a new file, while the server may run
+    Backup {
+        /// The file to make
+        file: PathBuf,
+        #[command(flatten)]
+        settings: DatabaseSettings,
+    },
+    /// After restoring a backup: make every client start anew
+    ///
+    /// What clients remember of the database that was lost does not fit the one that was restored. A file made by
+    /// `tidings backup` does this by itself when it is used.
+    NewEpoch(DatabaseSettings),
     /// Add and list accounts, sign them out
     #[command(subcommand)]
     User(tidings_server::user::UserCommand),
     /// Print the settings in effect, secrets masked
-    Settings(Settings),
+    #[command(name = "settings")]
+    ShowSettings {
+        /// Print all there are, as a table for the documentation
+        #[arg(long)]
+        table: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
     /// Measure this machine, each figure beside a bare loop of the same run
     Bench(tidings_bench::BenchArgs),
     /// Print the OpenAPI document
@@ -74,13 +97,21 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let load = |settings: Settings| Config::load(cli.config.as_deref(), settings);
+    let load = |settings: Settings| {
+        check_variables(std::env::vars_os().map(|(name, _)| name))?;
+        Config::load(cli.config.as_deref(), settings)
+    };
     match cli.command {
-        Command::Serve(settings) => serve(load(settings)?),
-        Command::Migrate(settings) => migrate(&load(settings)?),
-        Command::Doctor(settings) => tidings_server::doctor::run(&load(settings)?),
+        Command::Serve(settings) => serve(load(*settings)?),
+        Command::Migrate(settings) => backup::migrate(&load(settings.into())?),
+        Command::Doctor(settings) => tidings_server::doctor::run(&load(settings.into())?),
+        Command::Backup { file, settings } => backup::back_up(&load(settings.into())?, &file),
+        Command::NewEpoch(settings) => backup::new_epoch(&load(settings.into())?),
         Command::User(command) => tidings_server::user::run(command, load),
-        Command::Settings(settings) => print(&serde_json::to_string_pretty(&load(settings)?)?),
+        Command::ShowSettings { table: true, .. } => print(table().trim_end()),
+        Command::ShowSettings { settings, .. } => {
+            print(&serde_json::to_string_pretty(&load(*settings)?)?)
+        }
         Command::Bench(args) => tidings_bench::run(args),
         Command::Openapi => print(&tidings_server::http::docs::openapi().to_pretty_json()?),
         Command::Asyncapi => print(&serde_json::to_string_pretty(
@@ -102,28 +133,12 @@ fn start_log(format: LogFormat) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false);
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
-}
-
-fn migrate(config: &Config) -> anyhow::Result<()> {
-    prepare_data(config)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(tidings_store::Store::open(
-        &tidings_server::node::store_config(config),
-    ))?;
-    print("the database is at this version")
-}
-
-fn prepare_data(config: &Config) -> anyhow::Result<()> {
-    if config.database.is_none() {
-        std::fs::create_dir_all(&config.data)
-            .with_context(|| format!("cannot make the data folder {}", config.data.display()))?;
-    }
-    Ok(())
 }
 
 fn listener(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
@@ -153,7 +168,9 @@ fn check_port_is_free(address: SocketAddr) -> anyhow::Result<()> {
 
 fn serve(config: Config) -> anyhow::Result<()> {
     start_log(config.log);
-    prepare_data(&config)?;
+    data_folder::prepare(&config)?;
+    // Until the process ends.
+    let _held = data_folder::hold(&config)?;
     check_port_is_free(config.listen)?;
     let first =
         listener(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;

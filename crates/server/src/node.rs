@@ -62,6 +62,7 @@ impl Node {
     /// When the store cannot be opened, or an address cannot be read.
     pub async fn start(config: Config, cores: Vec<Arc<Inbox>>) -> anyhow::Result<Arc<Node>> {
         let store = Store::open(&store_config(&config)).await?;
+        let by_others = store.commits_by_others().await?;
         let presence = Arc::new(PresenceBook::default());
         let hints = match &config.redis {
             Some(url) => {
@@ -85,6 +86,12 @@ impl Node {
         }
         if store.is_shared() {
             tokio::spawn(hints::look_for_ever(Arc::clone(&feed), connected));
+        } else {
+            tokio::spawn(hints::look_beside(
+                Arc::clone(&feed),
+                store.clone(),
+                by_others,
+            ));
         }
         Ok(Arc::new(Node {
             passwords: Passwords::new(config.password_threads),
@@ -149,6 +156,10 @@ impl Node {
             if tokio::time::timeout(DRAIN_WAIT, appender).await.is_err() {
                 tracing::warn!("an appender did not end in time; its clients will send again");
             }
+        }
+        // Who copies the file of a stopped server gets all of it.
+        if let Err(error) = self.store.settle().await {
+            tracing::warn!(%error, "the write-ahead log was not copied back; the next start does it");
         }
     }
 }

@@ -16,14 +16,15 @@ use tidings_store::Store;
 
 use crate::{
     auth::passwords::{self, Passwords},
-    config::{Config, Settings},
+    config::{Config, DatabaseSettings, Settings},
+    data_folder,
     node::store_config,
 };
 
 /// Accounts that one listing shows.
 const LIST_MAX: u32 = 1_000;
 
-/// What to do with accounts. A server that runs on SQLite hears of it with its next event; nodes on PostgreSQL at once.
+/// What to do with accounts. A server that runs meanwhile hears of it within a second.
 #[derive(Debug, clap::Subcommand)]
 pub enum UserCommand {
     /// Make an account; the password is the first line of standard input
@@ -35,7 +36,7 @@ pub enum UserCommand {
         display_name: Option<String>,
         /// Where the database is
         #[command(flatten)]
-        settings: Settings,
+        settings: DatabaseSettings,
     },
     /// List accounts whose username begins so
     List {
@@ -44,7 +45,7 @@ pub enum UserCommand {
         prefix: String,
         /// Where the database is
         #[command(flatten)]
-        settings: Settings,
+        settings: DatabaseSettings,
     },
     /// Sign all devices of an account out
     SignOut {
@@ -52,7 +53,7 @@ pub enum UserCommand {
         username: String,
         /// Where the database is
         #[command(flatten)]
-        settings: Settings,
+        settings: DatabaseSettings,
     },
 }
 
@@ -71,24 +72,22 @@ pub fn run(
             display_name,
             settings,
         } => {
-            let config = load(settings)?;
+            let config = load(settings.into())?;
             runtime.block_on(add(&config, &username, display_name.as_deref()))
         }
         UserCommand::List { prefix, settings } => {
-            let config = load(settings)?;
+            let config = load(settings.into())?;
             runtime.block_on(list(&config, &prefix))
         }
         UserCommand::SignOut { username, settings } => {
-            let config = load(settings)?;
+            let config = load(settings.into())?;
             runtime.block_on(sign_out(&config, &username))
         }
     }
 }
 
 async fn open(config: &Config) -> anyhow::Result<Store> {
-    if config.database.is_none() {
-        std::fs::create_dir_all(&config.data)?;
-    }
+    data_folder::prepare(config)?;
     Ok(Store::open(&store_config(config)).await?)
 }
 
@@ -169,6 +168,7 @@ async fn sign_out(config: &Config, username: &str) -> anyhow::Result<()> {
         let gone = submit(&store, user.id, Command::RemoveDevice { device: device.id }).await?;
         count += usize::from(gone.is_some_and(|event| event.log == LogId::User(user.id)));
     }
-    writeln!(std::io::stdout(), "{count} devices signed out")?;
+    let devices = if count == 1 { "device" } else { "devices" };
+    writeln!(std::io::stdout(), "{count} {devices} signed out")?;
     Ok(())
 }

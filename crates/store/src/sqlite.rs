@@ -81,6 +81,26 @@ impl Sqlite {
         .await
     }
 
+    /// See [`Store::settle`](crate::Store::settle).
+    pub(crate) async fn settle(&self) -> Result<(), StoreError> {
+        run(&self.writer, |connection| {
+            connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .map_err(columns::failed)
+        })
+        .await
+    }
+
+    /// What the one connection that writes sees of the commits of others.
+    pub(crate) async fn commits_by_others(&self) -> Result<i64, StoreError> {
+        run(&self.writer, |connection| {
+            connection
+                .pragma_query_value(None, "data_version", |row| row.get(0))
+                .map_err(columns::failed)
+        })
+        .await
+    }
+
     /// Runs a read of one statement.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

@@ -126,12 +126,36 @@ impl Store {
         }
     }
 
+    /// A number that changes when another process commits to the file; none on a shared database, where a node looks at
+    /// the heads.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn commits_by_others(&self) -> Result<Option<i64>> {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.commits_by_others().await.map(Some),
+            Backend::Postgres(_) => Ok(None),
+        }
+    }
+
     /// The last position of every shard, by shard.
     ///
     /// # Errors
     /// As every read: `Unavailable` or `Trouble`.
     pub async fn heads(&self) -> Result<Vec<Position>> {
         read!(self, s => log::heads(s))
+    }
+
+    /// Copies everything committed back into the file itself, so that the file alone is the whole database. For the end:
+    /// it waits until nobody reads.
+    ///
+    /// # Errors
+    /// As every read; then what is committed is in the file and its write-ahead log together, as while serving.
+    pub async fn settle(&self) -> Result<()> {
+        match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.settle().await,
+            Backend::Postgres(_) => Ok(()),
+        }
     }
 
     /// Whether the database answers.

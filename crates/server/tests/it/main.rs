@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod accounts;
+mod backup;
+mod commands;
 mod documents;
 mod drain;
 mod hostile;

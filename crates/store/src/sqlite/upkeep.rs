@@ -25,7 +25,8 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     if !path.exists() {
         return Ok(Found::Nothing);
     }
-    // Without a write-ahead log nobody has the file open, and reading it as unchanging makes no files beside it.
+    // Without a write-ahead log nobody has the file open, and reading it as unchanging makes no files beside it. With one
+    // SQLite may build its index of it (-shm) anew, as the next start would.
     let log = path.with_file_name(format!("{}-wal", name(path)));
     let is_alone = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
     let mut address = format!("file:{}?mode=ro", escaped(path));

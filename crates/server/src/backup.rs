@@ -1,0 +1,62 @@
+//! `tidings migrate`, `tidings backup` and `tidings new-epoch`: what operators do with the database itself.
+//!
+//! Owns: when each may run beside a server. Never: touches the database past the store.
+
+use std::{io::Write, path::Path};
+
+use tidings_store::{Store, upkeep};
+
+use crate::{config::Config, data_folder, node::store_config};
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Runtime::new()?.block_on(work)
+}
+
+/// Brings the database to this version, or makes it.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn migrate(config: &Config) -> anyhow::Result<()> {
+    data_folder::prepare(config)?;
+    let _held = data_folder::hold(config)?;
+    block_on(async {
+        let store = Store::open(&store_config(config)).await?;
+        Ok(store.settle().await?)
+    })?;
+    writeln!(std::io::stdout(), "the database is at this version")?;
+    Ok(())
+}
+
+/// Copies the database into a new file, while a server may run.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn back_up(config: &Config, to: &Path) -> anyhow::Result<()> {
+    block_on(async { Ok(upkeep::back_up(&store_config(config), to).await?) })?;
+    writeln!(
+        std::io::stdout(),
+        "{} holds the database; to restore it, stop the server and put it in the place of {}, without the files \
+         tidings.db-wal and tidings.db-shm",
+        to.display(),
+        config.data.join("tidings.db").display()
+    )?;
+    Ok(())
+}
+
+/// Draws a new epoch, so that every client starts anew.
+///
+/// # Errors
+/// A sentence for the operator; a server that runs is one.
+pub fn new_epoch(config: &Config) -> anyhow::Result<()> {
+    let _held = if config.data.is_dir() {
+        data_folder::hold(config)?
+    } else {
+        None
+    };
+    let epoch = block_on(async { Ok(upkeep::new_epoch(&store_config(config)).await?) })?;
+    writeln!(
+        std::io::stdout(),
+        "the epoch is {epoch}; every client starts anew with the state as it is now"
+    )?;
+    Ok(())
+}
