@@ -369,6 +369,28 @@ async fn pings_of_both_kinds_are_answered() {
 }
 
 #[tokio::test]
+async fn a_connection_that_went_silent_is_found_and_one_that_answers_stays() {
+    // [HB1] [HB2] The far end of the first is gone without a word: it answers no ping. The second only answers pings.
+    let world = World::new().await;
+    let [ada, lin] = world.users(["ada", "lin"]).await;
+    let mut silent = world.listed(&ada).await;
+    let mut quiet = world.listed(&lin).await;
+    let gone = silent.ended_by_silence();
+    let stays = async {
+        loop {
+            quiet.pong_when_pinged().await;
+        }
+    };
+    let code = tokio::select! {
+        code = gone => code,
+        () = stays => unreachable!("it goes on for ever"),
+    };
+    assert_eq!(code, Some(4001));
+    assert!(silent.pings > 0, "it was asked first");
+    quiet.settled().await;
+}
+
+#[tokio::test]
 async fn a_removed_device_is_cut_off_at_once() {
     // [CL1] [EV7] RELIABILITY 4.15
     let world = World::new().await;

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
+use tidings_protocol::limits::SILENCE_MS_MAX;
 use tidings_websocket::{
     CloseCode, Decoder, Deflater, Limits, Message, Role, Scratch, handshake, put_binary, put_close,
     put_frame, put_text,
@@ -193,8 +194,10 @@ impl Socket {
 
     /// Reads once. What it was waiting for is said when it waits in vain.
     async fn read(&mut self, what: &str, until: tokio::time::Instant) {
+        let Socket { tcp, buffer, .. } = self;
+        let read = tokio::time::timeout_at(until, tcp.read(buffer)).await;
+        // Only now: a read that is given up must leave the buffer.
         let mut buffer = std::mem::take(&mut self.buffer);
-        let read = tokio::time::timeout_at(until, self.tcp.read(&mut buffer)).await;
         match read {
             Ok(Ok(0) | Err(_)) => self.end = self.end.take().or(Some(End::Cut)),
             Ok(Ok(n)) => self.take(&mut buffer[..n]),
@@ -298,6 +301,29 @@ impl Socket {
                 Err(End::Cut) => return None,
             }
         }
+    }
+
+    /// Reads to the end like [`Socket::ended`], for as long as the server forgives silence and a while longer.
+    pub(crate) async fn ended_by_silence(&mut self) -> Option<u16> {
+        let wait = std::time::Duration::from_millis(SILENCE_MS_MAX);
+        let until = super::deadline() + wait;
+        while self.end.is_none() {
+            self.read("the end of silence", until).await;
+        }
+        self.ended().await
+    }
+
+    /// Waits for a ping and answers it.
+    pub(crate) async fn pong_when_pinged(&mut self) {
+        let until = super::deadline();
+        let before = self.pings;
+        while self.pings == before {
+            assert_eq!(self.end, None, "it was ended");
+            self.read("a ping", until).await;
+        }
+        let mut bytes = Vec::new();
+        tidings_websocket::put_pong(&mut bytes, b"", Some(KEY));
+        self.raw(&bytes).await;
     }
 
     /// Everything that was sent before the answer to a `ping` of now.
