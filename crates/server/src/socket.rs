@@ -218,6 +218,18 @@ async fn drive(
 mod tests {
     use super::*;
 
+    /// Bytes of what an async function with these arguments makes.
+    const fn future_bytes<A, B, C, D, E, F: Future>(_: &impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_a_small_task() {
+        // The largest part of what a connection costs while nothing happens; it must not grow unseen.
+        let bytes = future_bytes(&drive);
+        assert!(bytes <= 256, "{bytes} bytes");
+    }
+
     #[test]
     fn subprotocols_are_chosen_from_what_is_offered() {
         // [FR1]
