@@ -64,8 +64,6 @@ codes! {
     LastOwner = "last_owner", 409, "You are the last owner. Make another member owner first.";
     /// The message was deleted.
     MessageDeleted = "message_deleted", 409, "This message was deleted.";
-    /// A cursor of another server or an unreadable one.
-    InvalidCursor = "invalid_cursor", 400, "This cursor is not of this server. Leave it out to start anew.";
     /// Above a limit of size.
     TooLarge = "too_large", 413, "This is larger than the limit. See the limits in the documentation.";
     /// Above a limit of number (rooms, members, reactions, open rooms).

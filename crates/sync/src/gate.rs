@@ -3,7 +3,8 @@
 //! Owns: the order of a session on the server's side. Never: knows tokens, rooms or state.
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, Refusal, RefusalCode, limits::COMMANDS_IN_FLIGHT_MAX,
+    ClientFrame, CloseCode, Presence, Refusal, RefusalCode,
+    limits::{COMMANDS_IN_FLIGHT_MAX, WATCHED_USERS_MAX},
 };
 
 /// What to do with a frame.
@@ -37,7 +38,7 @@ enum Stage {
 }
 
 impl Gate {
-    /// Judges a frame. `[HS1]` `[CM8]`
+    /// Judges a frame. `[HS1]` `[CM8]` `[SG3]`
     pub fn frame(&mut self, frame: &ClientFrame) -> Verdict {
         match (self.stage, frame) {
             (Stage::Fresh, ClientFrame::Hello { .. }) => {
@@ -59,6 +60,18 @@ impl Gate {
                 }
                 self.in_flight += 1;
                 Verdict::Command
+            }
+            (
+                Stage::Welcomed,
+                ClientFrame::Presence {
+                    status: Presence::Offline,
+                },
+            ) => Verdict::Refuse(Refusal::with_message(
+                RefusalCode::BadRequest,
+                "A session is online or away; to be offline, end it.",
+            )),
+            (Stage::Welcomed, ClientFrame::Watch { users }) if users.len() > WATCHED_USERS_MAX => {
+                Verdict::Refuse(RefusalCode::LimitReached.into())
             }
             (Stage::Welcomed, _) => Verdict::Other,
         }
@@ -90,6 +103,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_protocol::UserId;
 
     fn hello() -> ClientFrame {
         serde_json::from_str(r#"{"type":"hello"}"#).unwrap()
@@ -117,6 +131,36 @@ mod tests {
         assert_eq!(
             gate.frame(&hello()),
             Verdict::Close(CloseCode::HelloExpected)
+        );
+    }
+
+    #[test]
+    fn what_a_session_cannot_be_or_hear_is_refused_not_cut() {
+        // [SG3]
+        let mut gate = Gate::default();
+        gate.frame(&hello());
+        gate.welcomed();
+        let code = |verdict| match verdict {
+            Verdict::Refuse(refusal) => Some(refusal.code),
+            _ => None,
+        };
+        for (status, expected) in [
+            (Presence::Online, None),
+            (Presence::Away, None),
+            (Presence::Offline, Some(RefusalCode::BadRequest)),
+        ] {
+            assert_eq!(
+                code(gate.frame(&ClientFrame::Presence { status })),
+                expected
+            );
+        }
+        let watch = |count: usize| ClientFrame::Watch {
+            users: vec![UserId::from_bits(1); count],
+        };
+        assert_eq!(gate.frame(&watch(WATCHED_USERS_MAX)), Verdict::Other);
+        assert_eq!(
+            code(gate.frame(&watch(WATCHED_USERS_MAX + 1))),
+            Some(RefusalCode::LimitReached)
         );
     }
 

@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use tidings_protocol::{
-    Presence, RoomId, ServerFrame, UserId, frame::UserPresence, limits::WATCHED_USERS_MAX,
-};
+use tidings_protocol::{Presence, RoomId, ServerFrame, UserId, frame::UserPresence};
 
 use super::{Effect, Hub, PeerId, Wire};
 use crate::encoded::{self, FORMATS};
@@ -54,14 +52,13 @@ impl<W: Wire> Hub<W> {
         Some((peer.user, before, status))
     }
 
-    /// Whose presence the peer wants to hear of: first it is found out whom it may. `[SG3]`
+    /// Whose presence the peer wants to hear of: first it is found out whom it may. Too many were refused by the gate. `[SG3]`
     pub fn watch(&mut self, id: PeerId, mut users: Vec<UserId>) {
         let Some(peer) = self.peer(id).filter(|p| p.welcomed) else {
             return;
         };
         users.sort_unstable();
         users.dedup();
-        users.truncate(WATCHED_USERS_MAX);
         let old = std::mem::take(&mut peer.watching);
         self.unwatch(id.slot, &old);
         self.authorise(id.slot, users);

@@ -233,6 +233,20 @@ impl<S: Sync> FromRequestParts<S> for Txn {
     }
 }
 
+/// For an address whose answer holds a secret that is not kept, so that no retry can be given it again. `[RE4]`
+pub(crate) struct NoTxn;
+
+impl<S: Sync> FromRequestParts<S> for NoTxn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoTxn, Problem> {
+        if parts.headers.contains_key(IDEMPOTENCY_KEY) {
+            return Err(bad("This address takes no `Idempotency-Key`."));
+        }
+        Ok(NoTxn)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

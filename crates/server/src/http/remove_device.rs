@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use tidings_core::Command;
-use tidings_protocol::{DeviceId, Event};
+use tidings_protocol::{DeviceId, Event, TxnId};
 
 use super::{
     command::{changed, submit},
@@ -19,7 +19,10 @@ use crate::{auth::Principal, node::Node, problem::Problem};
     delete,
     path = "/api/v1/devices/{device}",
     tag = "accounts",
-    params(("device" = DeviceId, Path)),
+    params(
+        ("device" = DeviceId, Path),
+        ("Idempotency-Key" = Option<TxnId>, Header, description = "Gives a retry the same answer"),
+    ),
     responses((status = 200, description = "The event that says so", body = Event))
 )]
 pub(crate) async fn remove_device(

@@ -18,7 +18,10 @@ use tidings_protocol::{
     rest::{SignIn, SignedIn},
 };
 
-use super::{command::submit_as, extract::JsonBody};
+use super::{
+    command::submit_as,
+    extract::{JsonBody, NoTxn},
+};
 use crate::{
     auth::{self, ClientAddress, cookie, token::Token},
     node::Node,
@@ -56,6 +59,7 @@ pub(crate) async fn sign_in(
     State(node): State<Arc<Node>>,
     caller: Caller,
     headers: HeaderMap,
+    _: NoTxn,
     JsonBody(body): JsonBody<SignIn>,
 ) -> Result<Response, Problem> {
     let cookie = wants_cookie(&node, &headers)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, header};
 use tidings_core::Command;
-use tidings_protocol::Event;
+use tidings_protocol::{Event, TxnId};
 
 use super::{
     command::{changed, submit},
@@ -26,6 +26,7 @@ use crate::{
     delete,
     path = "/api/v1/devices/current",
     tag = "accounts",
+    params(("Idempotency-Key" = Option<TxnId>, Header, description = "Gives a retry the same answer")),
     responses((status = 200, description = "The event that says so", body = Event))
 )]
 pub(crate) async fn sign_out(

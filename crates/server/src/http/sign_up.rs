@@ -14,7 +14,7 @@ use tidings_protocol::{
 
 use super::{
     command::submit_as,
-    extract::JsonBody,
+    extract::{JsonBody, NoTxn},
     sign_in::{self, Caller},
 };
 use crate::{auth::passwords, node::Node, problem::Problem};
@@ -36,6 +36,7 @@ pub(crate) async fn sign_up(
     State(node): State<Arc<Node>>,
     caller: Caller,
     headers: HeaderMap,
+    _: NoTxn,
     JsonBody(body): JsonBody<SignUp>,
 ) -> Result<Response, Problem> {
     let cookie = sign_in::wants_cookie(&node, &headers)?;

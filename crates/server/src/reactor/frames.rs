@@ -9,7 +9,7 @@ use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
-    ClientFrame, CloseCode, Presence, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
+    ClientFrame, CloseCode, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
     limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
 };
 use tidings_sync::Verdict;
@@ -337,7 +337,7 @@ impl Core {
                     }
                 }
             }
-            ClientFrame::Presence { status } if status != Presence::Offline => {
+            ClientFrame::Presence { status } => {
                 if let Some((user, from, to)) = self.act(|hub| hub.set_presence(id, status)) {
                     self.presence_changed(user, from, to);
                 }

@@ -50,6 +50,47 @@ async fn the_document_and_the_router_offer_the_same() {
 }
 
 #[tokio::test]
+async fn a_key_is_documented_where_it_is_taken_and_refused_elsewhere() {
+    // [RE4]
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let document = serde_json::to_value(tidings_server::http::docs::openapi()).unwrap();
+    let mut taken = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+            let documented = parameters.any(|p| p["name"] == "Idempotency-Key");
+            if method == "get" {
+                assert!(!documented, "{path}");
+                continue;
+            }
+            let address = path
+                .replace("{room}", &nothing("room"))
+                .replace("{message}", &nothing("evt"))
+                .replace("{user}", &nothing("user"))
+                .replace("{device}", &nothing("device"))
+                .replace("{emoji}", "%F0%9F%91%8D");
+            // A key that is none: wherever one is taken, it is judged before anything is done.
+            let call = server.call(&method.to_uppercase(), &address).by(&ada);
+            let body = serde_json::json!({ "username": "eve", "password": "correct horse" });
+            let answer = call.header("idempotency-key", "two words").json(&body);
+            let answer = answer.send().await;
+            let problem = answer.json();
+            assert_eq!(problem["code"], "bad_request", "{method} {path}");
+            let detail = problem["detail"].as_str().unwrap();
+            let takes_none = detail.contains("takes no `Idempotency-Key`");
+            assert!(
+                takes_none || detail.starts_with("`Idempotency-Key`: "),
+                "{method} {path}: {detail}"
+            );
+            assert_eq!(documented, !takes_none, "{method} {path}");
+            taken += usize::from(documented);
+        }
+    }
+    assert!(taken > 10, "{taken}");
+}
+
+#[tokio::test]
 async fn both_documents_are_served() {
     let server = Server::start().await;
     let openapi = server.call("GET", "/api/openapi.json").send().await;

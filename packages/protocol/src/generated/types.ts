@@ -577,7 +577,6 @@ export type RefusalCode =
   | 'direct_room'
   | 'last_owner'
   | 'message_deleted'
-  | 'invalid_cursor'
   | 'too_large'
   | 'limit_reached'
   | 'rate_limited'

@@ -1,6 +1,7 @@
 //! Typing and presence: who is told, and who is not. `[SG1]` to `[SG3]`
 
 use serde_json::{Value, json};
+use tidings_protocol::limits::WATCHED_USERS_MAX;
 
 use crate::world::World;
 
@@ -77,6 +78,29 @@ fn heard(frames: &[Value], user: &str) -> Vec<String> {
         .filter(|u| u["user"] == user)
         .map(|u| u["status"].as_str().unwrap().to_owned())
         .collect()
+}
+
+#[tokio::test]
+async fn what_cannot_be_signalled_is_refused() {
+    // [SG3]
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    let mut socket = world.listed(&ada).await;
+    for (frame, code) in [
+        (
+            json!({ "type": "presence", "status": "offline" }),
+            "bad_request",
+        ),
+        (
+            json!({ "type": "watch", "users": vec![ada.id.clone(); WATCHED_USERS_MAX + 1] }),
+            "limit_reached",
+        ),
+    ] {
+        socket.send(&frame).await;
+        let refused = socket.expect("refused").await;
+        assert_eq!(refused["refusal"]["code"], code, "{refused}");
+        assert_eq!(refused.get("txn"), None);
+    }
 }
 
 #[tokio::test]
