@@ -59,6 +59,7 @@ impl Database {
             if !is_open {
                 return;
             }
+            // tidy: allow sleep — neither the system nor the server tells when the last one has let go
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         panic!("the store does not close: {:?}", self.files());
