@@ -47,6 +47,11 @@ export interface ClientOptions {
   clock: Clock;
   random: Random;
   locks: Locks;
+  /**
+   * Told of what failed through nobody's fault outside: a frame that cannot be read, a listener
+   * that throws. It costs that frame or that listener, never the client.
+   */
+  trouble?: (error: unknown) => void;
 }
 
 export class Client {
@@ -56,6 +61,7 @@ export class Client {
   private readonly storage: Storage;
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly trouble: (error: unknown) => void;
   private readonly transports: Transport[];
   private readonly session: Session;
   private readonly keeper: Keeper;
@@ -80,6 +86,7 @@ export class Client {
     this.storage = options.storage;
     this.clock = options.clock;
     this.random = options.random;
+    this.trouble = options.trouble ?? (() => undefined);
     this.transports = options.transports;
     this.txns = new TxnMaker(options.clock, options.random);
     // What is written now is sent after what waits, whatever the clock says by now.
@@ -101,7 +108,15 @@ export class Client {
 
   /** Reads what is stored; `start` connects. */
   static async open(options: ClientOptions): Promise<Client> {
-    return new Client(options, await options.storage.load());
+    try {
+      return new Client(options, await options.storage.load());
+    } catch (error) {
+      options.trouble?.(error);
+      // What cannot be read is not trusted: all is asked for anew, and what waits is looked for later.
+      const client = new Client(options, { place: null, rooms: [], users: [], rows: [] });
+      client.keeper.forget();
+      return client;
+    }
   }
 
   start(): void {
@@ -311,13 +326,23 @@ export class Client {
       if (this.session.state().phase === 'live') this.pump(now);
       const effects = this.session.take();
       if (!effects.length) break;
-      for (const effect of effects) this.perform(effect, now);
+      for (const effect of effects) {
+        try {
+          this.perform(effect, now);
+        } catch (error) {
+          this.trouble(error);
+          // Its timeline may have stopped halfway: it starts over from the newest page.
+          if (effect.do === 'apply' && effect.open && isRoomId(effect.event.log)) {
+            this.session.reload(effect.event.log);
+          }
+        }
+      }
     }
     this.running = false;
     this.lookups.look();
     this.keeper.nudge();
     this.sleep(now);
-    this.store.topics.tell();
+    this.store.topics.tell(this.trouble);
   }
 
   /** Sends what waits and may go now. */
@@ -400,7 +425,11 @@ export class Client {
     const current = () => id === this.connections;
     const told = (call: (now: number) => void) => {
       if (!current()) return;
-      call(this.clock.now());
+      try {
+        call(this.clock.now());
+      } catch (error) {
+        this.trouble(error);
+      }
       this.run();
     };
     const { session } = this;

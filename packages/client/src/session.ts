@@ -302,6 +302,11 @@ export class Session {
     this.effects.push({ do: 'send', frame: { type: 'close', room } });
   }
 
+  /** What is held of a room is of no use: it is read anew. */
+  reload(room: RoomId): void {
+    this.feeds.get(room)?.reload(this.effects);
+  }
+
   isOpen(room: RoomId): boolean {
     return this.feeds.has(room);
   }

@@ -17,6 +17,10 @@ export type Topic =
   | `members:${RoomId}`
   | `typing:${RoomId}`;
 
+function raise(error: unknown): never {
+  throw error;
+}
+
 export class Topics {
   private readonly listeners = new Map<Topic, Set<() => void>>();
   private readonly changed = new Set<Topic>();
@@ -36,13 +40,19 @@ export class Topics {
     for (const topic of topics) this.changed.add(topic);
   }
 
-  /** Ends the turn: tells everyone once. */
-  tell(): void {
+  /** Ends the turn: tells everyone once. One that fails keeps no other from hearing. */
+  tell(failed: (error: unknown) => void = raise): void {
     while (this.changed.size) {
       const changed = [...this.changed];
       this.changed.clear();
       for (const topic of changed) {
-        for (const call of [...(this.listeners.get(topic) ?? [])]) call();
+        for (const call of [...(this.listeners.get(topic) ?? [])]) {
+          try {
+            call();
+          } catch (error) {
+            failed(error);
+          }
+        }
       }
     }
   }

@@ -83,6 +83,7 @@ class Account {
       clock,
       random,
       locks,
+      trouble: (error) => console.error(error),
     });
     client.store.topics.on('connection', () => this.ended(client));
     client.setPresence(document.visibilityState === 'visible' ? 'online' : 'away');
