@@ -5,6 +5,7 @@
  */
 
 import {
+  COMMANDS_IN_FLIGHT_MAX,
   WATCHED_USERS_MAX,
   isRoomId,
   type Event,
@@ -131,6 +132,7 @@ export class Client {
     this.stopped = true;
     this.cancelTimer?.();
     this.keeper.stop();
+    this.lookups.stop();
     await this.keeper.flush();
     this.rescue.stop();
     this.storage.close();
@@ -152,6 +154,7 @@ export class Client {
     this.stopped = true;
     this.cancelTimer?.();
     this.keeper.stop();
+    this.lookups.stop();
     await this.storage.wipe();
     this.rescue.stop();
     this.storage.close();
@@ -303,6 +306,7 @@ export class Client {
     const list = [...new Set(users)].sort().slice(0, WATCHED_USERS_MAX);
     if (list.join() === this.watched.join()) return;
     this.watched = list;
+    this.store.keepPresences(list);
     this.session.send({ type: 'watch', users: list });
     this.run();
   }
@@ -347,11 +351,19 @@ export class Client {
 
   /** Sends what waits and may go now. */
   private pump(now: number): void {
-    for (const frame of this.outbox.due(now)) {
+    const { commands, marks } = this.budget();
+    for (const frame of this.outbox.due(now, commands)) {
       this.session.send(frame);
       this.store.topics.touch(`outbox:${frame.room}`);
     }
-    for (const frame of this.marks.due(now)) this.session.send(frame);
+    for (const frame of this.marks.due(now, marks)) this.session.send(frame);
+  }
+
+  /** How many may be under way: markers wait rather than messages. `[CM8]` */
+  private budget(): { commands: number; marks: number } {
+    const most = this.store.limits?.commands_in_flight_max ?? COMMANDS_IN_FLIGHT_MAX;
+    const marks = Math.max(1, Math.floor(most / 4));
+    return { commands: Math.max(1, most - marks), marks };
   }
 
   private sleep(now: number): void {
@@ -359,7 +371,8 @@ export class Client {
     this.cancelTimer = null;
     const times = [this.session.wakeAt(), this.store.typing.wakeAt()];
     if (this.session.state().phase === 'live') {
-      times.push(this.outbox.wakeAt(), this.marks.wakeAt(), this.rescue.wakeAt());
+      const { commands, marks } = this.budget();
+      times.push(this.outbox.wakeAt(commands), this.marks.wakeAt(marks), this.rescue.wakeAt());
     }
     const next = Math.min(...times.flatMap((time) => time ?? []));
     if (next === Infinity) return;

@@ -156,10 +156,11 @@ export function react(
 ): MessageReaction[] {
   const rows = reactions ?? [];
   const row = rows.find((candidate) => candidate.emoji === emoji);
-  if (row?.users.includes(user)) return rows;
-  const users = [...(row?.users ?? []), user].sort(compareText);
-  const others = rows.filter((candidate) => candidate !== row);
-  return [...others, { emoji, users }].sort((a, b) => compareText(a.emoji, b.emoji));
+  if (!row) return inserted(rows, placeOf(rows, emoji, emojiOf), { emoji, users: [user] });
+  const at = placeOf(row.users, user, itself);
+  if (row.users[at] === user) return rows;
+  const users = inserted(row.users, at, user);
+  return rows.map((candidate) => (candidate === row ? { emoji, users } : candidate));
 }
 
 /** Reactions with one less; the same array when it was not there. */
@@ -169,8 +170,11 @@ export function unreact(
   user: UserId,
 ): MessageReaction[] | undefined {
   const row = reactions?.find((candidate) => candidate.emoji === emoji);
-  if (!reactions || !row?.users.includes(user)) return reactions;
-  const users = row.users.filter((candidate) => candidate !== user);
+  if (!reactions || !row) return reactions;
+  const at = placeOf(row.users, user, itself);
+  if (row.users[at] !== user) return reactions;
+  const users = row.users.slice();
+  users.splice(at, 1);
   return reactions.flatMap((candidate) => {
     if (candidate !== row) return [candidate];
     return users.length ? [{ emoji, users }] : [];
@@ -179,11 +183,44 @@ export function unreact(
 
 /** The order of code points, which is that of UTF-8 bytes and so the server's. */
 export function compareText(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
-  for (let i = 0; i < left.length && i < right.length; i++) {
-    const order = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
-    if (order !== 0) return order;
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const left = a.charCodeAt(i);
+    const right = b.charCodeAt(i);
+    if (left === right) continue;
+    // Halves of what stands above U+FFFF come after everything below it.
+    const order = Number(isHalf(left)) - Number(isHalf(right));
+    return order !== 0 ? order : left - right;
   }
-  return left.length - right.length;
+  return a.length - b.length;
+}
+
+function isHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdfff;
+}
+
+function itself(text: string): string {
+  return text;
+}
+
+function emojiOf(row: MessageReaction): string {
+  return row.emoji;
+}
+
+/** Where `text` stands, or would stand, in a sorted list. */
+function placeOf<T>(sorted: readonly T[], text: string, textOf: (item: T) => string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const item = sorted[middle];
+    if (item !== undefined && compareText(textOf(item), text) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function inserted<T>(list: readonly T[], at: number, item: T): T[] {
+  const longer = list.slice();
+  longer.splice(at, 0, item);
+  return longer;
 }

@@ -34,22 +34,36 @@ export class Marks {
     return this.wishes.get(room) ?? null;
   }
 
-  due(now: number): ClientFrame[] {
+  /** What to send now, with no more than `most` under way. `[CM8]` */
+  due(now: number, most = Infinity): ClientFrame[] {
     const frames: ClientFrame[] = [];
+    let left = most - this.tried();
     for (const [room, wish] of this.wishes) {
       if (now < wish.notBefore) continue;
+      // What is sent again was counted before.
+      if (wish.notBefore === 0 && left-- <= 0) continue;
       wish.notBefore = now + ANSWER_MS;
       frames.push({ type: 'mark', txn: wish.txn, room, seq: wish.seq });
     }
     return frames;
   }
 
-  wakeAt(): number | null {
+  wakeAt(most = Infinity): number | null {
     let first: number | null = null;
+    const full = this.tried() >= most;
     for (const { notBefore } of this.wishes.values()) {
+      // An answer makes room for it, not time.
+      if (full && notBefore === 0) continue;
       first = first === null ? notBefore : Math.min(first, notBefore);
     }
     return first;
+  }
+
+  /** How many were sent since there is a connection. */
+  private tried(): number {
+    let count = 0;
+    for (const { notBefore } of this.wishes.values()) if (notBefore > 0) count += 1;
+    return count;
   }
 
   /** The command was answered; true when it was one of these. */

@@ -77,10 +77,14 @@ export class Outbox {
     for (const [txn, row] of sorted) this.rows.set(txn, row);
   }
 
-  /** The commands to send now: of each room the first that waits, when nothing of it is under way. */
-  due(now: number): OutboxCommand[] {
+  /**
+   * The commands to send now: of each room the first that waits, when nothing of it is under way,
+   * and no more than `most` of all rooms. `[CM8]`
+   */
+  due(now: number, most = Infinity): OutboxCommand[] {
     const busy = new Set<RoomId>();
     const due: OutboxCommand[] = [];
+    let left = most - this.underWay();
     for (const row of this.rows.values()) {
       if (row.state === 'failed' || busy.has(row.room)) continue;
       busy.add(row.room);
@@ -88,6 +92,8 @@ export class Outbox {
       const late = attempt?.sentAt != null && now >= attempt.sentAt + ANSWER_MS;
       if (row.state === 'sent' && !late) continue;
       if (attempt && now < attempt.notBefore) continue;
+      // What is sent again was counted before.
+      if (!late && left-- <= 0) continue;
       this.rows.set(row.txn, { ...row, state: 'sent', attempts: row.attempts + 1 });
       this.attempts.set(row.txn, { notBefore: 0, sentAt: now });
       due.push(row.command);
@@ -96,17 +102,26 @@ export class Outbox {
   }
 
   /** When `due` may have more, if only time is missing. */
-  wakeAt(): number | null {
+  wakeAt(most = Infinity): number | null {
     let first: number | null = null;
     const busy = new Set<RoomId>();
+    const full = this.underWay() >= most;
     for (const row of this.rows.values()) {
       if (row.state === 'failed' || busy.has(row.room)) continue;
       busy.add(row.room);
+      // An answer makes room for it, not time.
+      if (full && row.state === 'queued') continue;
       const attempt = this.attempts.get(row.txn);
       const at = row.state === 'sent' ? (attempt?.sentAt ?? 0) + ANSWER_MS : (attempt?.notBefore ?? 0);
       first = first === null ? at : Math.min(first, at);
     }
     return first;
+  }
+
+  private underWay(): number {
+    let count = 0;
+    for (const { state } of this.rows.values()) if (state === 'sent') count += 1;
+    return count;
   }
 
   /** It happened, or there was nothing to change. Gives the row that is done. */

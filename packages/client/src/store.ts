@@ -52,6 +52,8 @@ export class Store {
     endedBy: null,
   };
   private readonly summaries = new Map<RoomId, RoomSummary>();
+  /** The list of rooms, until one of them changes. */
+  private sorted: readonly RoomSummary[] | null = null;
   private readonly timelines = new Map<RoomId, Timeline>();
   private readonly members = new Map<RoomId, Map<UserId, Role>>();
   private readonly presences = new Map<UserId, Presence>();
@@ -64,8 +66,9 @@ export class Store {
   }
 
   /** The rooms one is a member of, the last to move first. */
-  rooms(): RoomSummary[] {
-    return [...this.summaries.values()].filter((room) => room.role !== null).sort(byLastMove);
+  rooms(): readonly RoomSummary[] {
+    this.sorted ??= [...this.summaries.values()].filter((room) => room.role !== null).sort(byLastMove);
+    return this.sorted;
   }
 
   timeline(id: RoomId): Timeline | undefined {
@@ -113,6 +116,7 @@ export class Store {
   restore(me: UserProfile, rooms: RoomSummary[], users: UserProfile[]): void {
     this.me = me;
     for (const room of rooms) this.summaries.set(room.id, room);
+    this.sorted = null;
     this.users.put([...users, me]);
     this.topics.touch('me', 'rooms', 'users');
   }
@@ -122,6 +126,7 @@ export class Store {
     if (reset) {
       for (const room of this.summaries.keys()) this.topics.touch(`room:${room}`);
       this.summaries.clear();
+      this.sorted = null;
       this.members.clear();
       this.dirty = emptyDirty();
     }
@@ -226,8 +231,17 @@ export class Store {
     }
   }
 
+  /** Only theirs is told from here on; what was known of others grows stale. `[SG3]` */
+  keepPresences(users: readonly UserId[]): void {
+    const kept = new Set(users);
+    const before = this.presences.size;
+    for (const user of this.presences.keys()) if (!kept.has(user)) this.presences.delete(user);
+    if (this.presences.size < before) this.topics.touch('presence');
+  }
+
   leave(id: RoomId): void {
     this.summaries.delete(id);
+    this.sorted = null;
     this.timelines.delete(id);
     this.members.delete(id);
     this.dirty.rooms.delete(id);
@@ -266,6 +280,11 @@ export class Store {
     for (const id of dirty.tails) if (this.summaries.has(id)) this.dirty.tails.add(id);
   }
 
+  /** Asks for the summary of a room again, if it is still not known. */
+  wantRoom(id: RoomId): void {
+    if (!this.summaries.has(id)) this.unknown.add(id);
+  }
+
   /** The rooms whose summaries have to be asked for; they are given once. */
   takeUnknown(): RoomId[] {
     const rooms = [...this.unknown].filter((id) => !this.summaries.has(id));
@@ -289,6 +308,7 @@ export class Store {
   private setRoom(room: RoomSummary): void {
     if (this.summaries.get(room.id) === room) return;
     this.summaries.set(room.id, room);
+    this.sorted = null;
     this.dirty.left.delete(room.id);
     this.dirty.rooms.add(room.id);
     this.topics.touch('rooms', `room:${room.id}`);

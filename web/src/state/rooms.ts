@@ -6,7 +6,7 @@ import { rest } from './browser.ts';
 import { hear } from './hear.ts';
 import { me, nameOf } from './people.ts';
 
-export function roomList(): RoomSummary[] {
+export function roomList(): readonly RoomSummary[] {
   hear(client(), 'rooms');
   return client().store.rooms();
 }

@@ -7,7 +7,10 @@ export interface StreamEvent {
 }
 
 export class EventStreamReader {
-  private rest = '';
+  /** The line that is not whole yet; joined once, however many pieces it comes in. */
+  private parts: string[] = [];
+  /** The last line ended with a CR: an LF that follows belongs to it. */
+  private afterCr = false;
   private data: string[] = [];
   private event = '';
   private id: string | null = null;
@@ -15,18 +18,21 @@ export class EventStreamReader {
   /** Takes the next piece; gives the events that it completes. */
   push(piece: string): StreamEvent[] {
     const done: StreamEvent[] = [];
-    const text = this.rest + piece;
+    if (piece === '') return done;
     const ends = /[\r\n]/g;
-    let from = 0;
-    for (let end = ends.exec(text); end; end = ends.exec(text)) {
+    let from = this.afterCr && piece[0] === '\n' ? 1 : 0;
+    this.afterCr = false;
+    ends.lastIndex = from;
+    for (let end = ends.exec(piece); end; end = ends.exec(piece)) {
       const at = end.index;
-      // A CR at the very end may be the first half of CRLF.
-      if (text[at] === '\r' && at + 1 === text.length) break;
-      this.line(text.slice(from, at), done);
-      from = at + (text[at] === '\r' && text[at + 1] === '\n' ? 2 : 1);
+      this.parts.push(piece.slice(from, at));
+      this.line(this.parts.join(''), done);
+      this.parts = [];
+      from = at + (piece[at] === '\r' && piece[at + 1] === '\n' ? 2 : 1);
+      this.afterCr = piece[at] === '\r' && from === at + 1 && from === piece.length;
       ends.lastIndex = from;
     }
-    this.rest = text.slice(from);
+    if (from < piece.length) this.parts.push(piece.slice(from));
     return done;
   }
 
