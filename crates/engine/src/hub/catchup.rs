@@ -252,6 +252,11 @@ impl<W: Wire> Hub<W> {
         let Some(peer) = self.peer(id) else { return };
         let slot = peer.id.slot;
         let complete = page.len() < CATCHUP_PAGE as usize;
+        if let Some(all) = &mut peer.all
+            && let Some((shard, upto)) = all.replay.reading()
+        {
+            all.stored.insert(shard.0, upto);
+        }
         self.take_page(slot, page.into_iter().map(Logged::read).collect(), complete);
         self.catch_up_all(slot);
     }

@@ -19,7 +19,9 @@ impl<W: Wire> Hub<W> {
         let moved = std::mem::take(&mut self.moved);
         let mut due: Vec<(u32, Bytes)> = Vec::new();
         for index in moved {
-            let Some(entry) = self.rooms.get_mut(index as usize) else {
+            // A head that this hub has not come to is told when it has: the event that takes it there notes the room.
+            let entry = self.rooms.get_mut(index as usize);
+            let Some(entry) = entry.filter(|entry| !entry.is_ahead()) else {
                 continue;
             };
             let mut frames: [Option<Bytes>; FORMATS] = Default::default();

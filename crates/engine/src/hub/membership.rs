@@ -23,9 +23,6 @@ impl<W: Wire> Hub<W> {
             return;
         }
         let id = peer.id;
-        if !peer.coming.iter().any(|coming| coming.room == room) {
-            peer.coming.push(Coming { room, open: None });
-        }
         self.read_summary(id, room);
     }
 
@@ -56,15 +53,22 @@ impl<W: Wire> Hub<W> {
             peer.stale = true;
             return;
         }
-        // A read for their coming may be under way, and be older than this: one answer for each.
         let id = peer.id;
-        peer.coming.push(Coming { room, open: None });
         self.read_summary(id, room);
     }
 
+    /// Has a room read that is to be told as a whole. A read that is under way for it is older than this, and forgotten.
     fn read_summary(&mut self, id: PeerId, room: RoomId) {
         let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));
         if let Some(peer) = self.peer(id) {
+            match peer.coming.iter_mut().find(|coming| coming.room == room) {
+                Some(coming) => coming.seen = seen,
+                None => peer.coming.push(Coming {
+                    room,
+                    seen,
+                    open: None,
+                }),
+            }
             let (peer, user) = (peer.id, peer.user);
             self.effects.push(Effect::ReadSummary {
                 peer,
@@ -88,8 +92,9 @@ impl<W: Wire> Hub<W> {
             return;
         };
         let slot = peer.id.slot;
-        let Some(at) = peer.coming.iter().position(|coming| coming.room == room) else {
-            // They left while it was read, or an earlier read of it was enough.
+        let asked = |coming: &Coming| coming.room == room && coming.seen == seen;
+        let Some(at) = peer.coming.iter().position(asked) else {
+            // They left while it was read, or it is read again since.
             return;
         };
         let Some(summary) = summary.filter(|s| s.role.is_some()) else {
@@ -103,8 +108,16 @@ impl<W: Wire> Hub<W> {
             return;
         }
         let coming = self.peers[slot as usize].coming.swap_remove(at);
-        if self.interest(slot, room).is_none() {
-            let index = self.room_entry(room, summary.head, summary.count);
+        if let Some(interest) = self.interest(slot, room) {
+            // The state of the beginning had it already; this is told, too.
+            let entry = &mut self.rooms[interest.room as usize];
+            if !interest.open {
+                let told = &mut entry.listed[interest.place as usize].told;
+                *told = (*told).max(summary.head);
+            }
+        } else {
+            let level = !self.knows_room(room);
+            let index = self.room_entry(room, summary.head, summary.count, level);
             self.list(slot, index, summary.head);
             self.note_since(shard, seen);
             if self.rooms[index as usize].head > summary.head {
@@ -156,7 +169,7 @@ impl<W: Wire> Hub<W> {
             return Err(RefusalCode::LimitReached.into());
         }
         self.forget_keeping_room(slot, interest, |hub, index| {
-            let head = hub.rooms[index as usize].head;
+            let head = hub.rooms[index as usize].head_for(interest);
             let start = Subscription::start(after, head);
             hub.follow_open(slot, index, Subscription::after(start.from));
             hub.send(

@@ -81,6 +81,8 @@ pub(super) struct Interest {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coming {
     pub(super) room: RoomId,
+    /// What the hub had seen when the last read was asked for: the answer to an earlier one is of an earlier join.
+    pub(super) seen: Position,
     /// The peer asked to open it meanwhile, after this event.
     pub(super) open: Option<Option<Seq>>,
 }
@@ -93,6 +95,9 @@ pub(super) struct All {
     /// By shard: the last change of this user's memberships. A window of the past that holds one is read from the
     /// store, which knows who could see what; others may come from the ring.
     pub(super) changed: HashMap<u16, Position>,
+    /// By shard: how far the past came from the store. It shows the last stay in a room, so that an event of one's own
+    /// in an earlier one may have been passed over.
+    pub(super) stored: HashMap<u16, Position>,
     /// The rest of a page, while the wire is full.
     pub(super) page: VecDeque<Arc<Logged>>,
     pub(super) page_complete: bool,

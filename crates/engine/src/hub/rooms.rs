@@ -34,8 +34,11 @@ pub(super) struct ListedSlot {
 #[derive(Debug)]
 pub(super) struct RoomEntry {
     pub(super) id: RoomId,
+    /// The last event that anybody here was told of: a state that was read may be ahead of this hub.
     pub(super) head: Seq,
     pub(super) count: u64,
+    /// How far this hub has come in the room; zero when it does not know yet.
+    noted: Seq,
     pub(super) last: Option<LastMessage>,
     /// The name that it was given while it was followed here.
     name: Option<RoomName>,
@@ -47,11 +50,12 @@ pub(super) struct RoomEntry {
 }
 
 impl RoomEntry {
-    fn new(id: RoomId, head: Seq, count: u64) -> RoomEntry {
+    fn new(id: RoomId) -> RoomEntry {
         RoomEntry {
             id,
-            head,
-            count,
+            head: Seq::ZERO,
+            count: 0,
+            noted: Seq::ZERO,
             last: None,
             name: None,
             open: Vec::new(),
@@ -66,9 +70,34 @@ impl RoomEntry {
         self.open.is_empty() && self.listed.is_empty() && self.all.is_empty()
     }
 
+    /// Whether this hub has not come to the head yet: then it does not know either who may know of it. `[P6]`
+    pub(super) fn is_ahead(&self) -> bool {
+        self.noted < self.head
+    }
+
+    /// Whether this hub has come to an event of the room.
+    pub(super) fn has_noted(&self, seq: Seq) -> bool {
+        seq <= self.noted
+    }
+
+    /// The head as a follower may know of it: not what only another's state told of.
+    pub(super) fn head_for(&self, interest: Interest) -> Seq {
+        if !self.is_ahead() {
+            return self.head;
+        }
+        let place = interest.place as usize;
+        let told = if interest.open {
+            self.open[place].subscription.last()
+        } else {
+            self.listed[place].told
+        };
+        told.max(self.noted)
+    }
+
     /// Notes an event: head, last line, ring. An erasure reaches the ring, too. `[EV8]`
     pub(super) fn note(&mut self, event: &Arc<Logged>) {
         let envelope = event.event();
+        self.noted = self.noted.max(envelope.seq);
         if envelope.seq > self.head {
             self.head = envelope.seq;
             self.count = envelope.count;
@@ -155,19 +184,33 @@ pub(super) fn concerns(event: &Logged, target: Seq) -> bool {
 }
 
 impl<W: Wire> Hub<W> {
-    /// The entry of a room, made when somebody begins to follow it; its head never goes back.
-    pub(super) fn room_entry(&mut self, room: RoomId, head: Seq, count: u64) -> u32 {
-        if let Some(&index) = self.room_index.get(&room) {
-            let entry = &mut self.rooms[index as usize];
-            if head > entry.head {
-                entry.head = head;
-                entry.count = count;
+    /// The entry of a room, made when somebody begins to follow it; its head never goes back. `level`: this hub has come
+    /// to that head.
+    pub(super) fn room_entry(&mut self, room: RoomId, head: Seq, count: u64, level: bool) -> u32 {
+        let index = match self.room_index.get(&room) {
+            Some(&index) => index,
+            None => {
+                let entry = RoomEntry::new(room);
+                let index = self.rooms.insert(entry) as u32;
+                self.room_index.insert(room, index);
+                index
             }
-            return index;
+        };
+        let entry = &mut self.rooms[index as usize];
+        if head > entry.head {
+            entry.head = head;
+            entry.count = count;
         }
-        let index = self.rooms.insert(RoomEntry::new(room, head, count)) as u32;
-        self.room_index.insert(room, index);
+        if level {
+            entry.noted = entry.noted.max(head);
+        }
         index
+    }
+
+    /// Whether this hub follows the events of a room already, so that a state that is ahead of them is ahead of the hub.
+    pub(super) fn knows_room(&self, room: RoomId) -> bool {
+        let index = self.room_index.get(&room);
+        index.is_some_and(|index| self.rooms[*index as usize].noted > Seq::ZERO)
     }
 
     pub(super) fn list(&mut self, slot: u32, room: u32, told: Seq) {
@@ -193,7 +236,7 @@ impl<W: Wire> Hub<W> {
     }
 
     pub(super) fn follow_all(&mut self, slot: u32, room: RoomId) {
-        let index = self.room_entry(room, Seq::ZERO, 0);
+        let index = self.room_entry(room, Seq::ZERO, 0, true);
         if let Some(all) = &mut self.peers[slot as usize].all
             && all.rooms.insert(room)
         {

@@ -149,6 +149,7 @@ impl<W: Wire> Hub<W> {
                 replay: Replay::after(cursor),
                 rooms: HashSet::new(),
                 changed: HashMap::new(),
+                stored: HashMap::new(),
                 page: VecDeque::new(),
                 page_complete: false,
             }));
@@ -171,11 +172,14 @@ impl<W: Wire> Hub<W> {
             }
             self.catch_up_all(slot);
         } else {
+            let shards = self.shards.len() as u16;
             self.peers[slot as usize]
                 .rooms
                 .reserve_exact(resume.following.len());
             for following in resume.following {
-                let index = self.room_entry(following.room, following.head, following.count);
+                let level = following.head_position
+                    <= self.head_of(LogId::Room(following.room).shard(shards));
+                let index = self.room_entry(following.room, following.head, following.count, level);
                 self.list(slot, index, following.head);
             }
             self.note_unheard(&resume.heads);
@@ -218,7 +222,7 @@ impl<W: Wire> Hub<W> {
         for event in events {
             if let LogId::Room(room) = event.event().log
                 && let Some(&index) = self.room_index.get(&room)
-                && self.rooms[index as usize].head < event.event().seq
+                && !self.rooms[index as usize].has_noted(event.event().seq)
             {
                 self.rooms[index as usize].note(&event);
             }

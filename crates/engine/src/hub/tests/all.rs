@@ -2,8 +2,8 @@
 
 use tidings_protocol::{Cursor, Follow, Position};
 
-use super::model::{ADA, EVE, Heard, LIN, Node, OTHER, ROOM, Session, seqs, types};
-use crate::{encoded::Format, hub::Hello};
+use super::model::{ADA, EVE, Heard, LIN, Node, OTHER, ROOM, Session, seqs, txn, types};
+use crate::{appender::Answer, encoded::Format, hub::Hello};
 
 fn all(since: Option<&Cursor>) -> Hello {
     Hello {
@@ -273,4 +273,26 @@ fn a_creator_hears_of_the_room_from_its_first_event() {
     let again = node.greet(EVE, Format::Plain, all(Some(&start)));
     node.work();
     assert_eq!(again.seqs(room), [1, 2, 3]);
+}
+
+#[test]
+fn an_answer_comes_though_a_later_stay_hides_its_event() {
+    // [CM2] [CM9] Read from the store, the past is that of the last stay; the command was given in the one before.
+    let mut node = Node::new(1);
+    let since = node.cursor();
+    let message = tidings_protocol::content::Known::Message {
+        text: "hi".parse().unwrap(),
+    };
+    let seq = node.commit_txn(ROOM, LIN, message, Some("t-1"));
+    node.leave(ROOM, LIN);
+    node.join(ROOM, LIN);
+    node.deliver();
+    let peer = node.greet(LIN, Format::Json, all(Some(&since)));
+    node.work();
+    assert_eq!(seqs(&peer.take(), ROOM), [seq.0 + 2]);
+    let event = node.event(ROOM, seq);
+    node.hub
+        .answer(peer.id, &txn("t-1"), Answer::Happened(event));
+    let frames = peer.take();
+    assert_eq!((frames.len(), &frames[0]["answer"]), (1, &true.into()));
 }

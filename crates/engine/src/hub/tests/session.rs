@@ -82,6 +82,73 @@ fn a_state_that_is_ahead_of_the_hub_is_told_once() {
 }
 
 #[test]
+fn a_state_that_is_ahead_of_the_hub_is_told_to_nobody_else() {
+    // [P6] [SB8] One session begins with a state that the hub has not come to; another was removed before that.
+    for follow in [Follow::Listed, Follow::All] {
+        let mut node = Node::new(1);
+        let lin = node.listed(LIN);
+        node.leave(ROOM, LIN);
+        node.write(ROOM, ADA, "canary");
+        let hello = Hello {
+            follow,
+            ..Hello::default()
+        };
+        let _ada = node.greet(ADA, Format::Json, hello);
+        node.work();
+        node.open(&lin, ROOM, None);
+        let frames = lin.take();
+        assert_eq!(types(&frames), ["opened"]);
+        assert_eq!(
+            (&frames[0]["from"], &frames[0]["head"]),
+            (&json!(3), &json!(3))
+        );
+        node.hub.close_room(lin.id, ROOM);
+        node.work();
+        assert_eq!(lin.take(), Vec::<Value>::new());
+        node.deliver();
+        node.work();
+        assert_eq!(types(&lin.take()), ["left"]);
+    }
+}
+
+#[test]
+fn a_head_is_told_with_its_own_last_line() {
+    // [SB2] The head of a state that is ahead of the hub waits for the events that make it.
+    let mut node = Node::new(1);
+    let lin = node.listed(LIN);
+    node.write(ROOM, ADA, "first");
+    let head = node.write(ROOM, ADA, "second");
+    let _ada = node.listed(ADA);
+    node.deliver_some(0, 1);
+    node.work();
+    assert_eq!(lin.take(), Vec::<Value>::new());
+    node.deliver();
+    node.work();
+    let frames = lin.take();
+    assert_eq!(types(&frames), ["rooms"]);
+    assert_eq!(frames[0]["rooms"][0]["head"], head.0);
+    assert_eq!(frames[0]["rooms"][0]["last"]["text"], "second");
+}
+
+#[test]
+fn a_head_that_a_room_was_told_with_is_not_taken_back() {
+    // [SB2] [SB7] The state told of the new room, then the news of joining reads it once more, further on.
+    let mut node = Node::new(1);
+    node.join(OTHER, EVE);
+    let eve = node.listed(EVE);
+    node.write(OTHER, ADA, "one");
+    let head = node.write(OTHER, ADA, "two");
+    node.deliver_some(0, 1);
+    node.work();
+    let frames = eve.take();
+    assert_eq!(types(&frames), ["room"]);
+    assert_eq!(frames[0]["room"]["head"], head.0);
+    node.deliver();
+    node.work();
+    assert_eq!(eve.take(), Vec::<Value>::new());
+}
+
+#[test]
 fn a_membership_that_changes_meanwhile_is_read_again() {
     // [P6] [SB8]
     for follow in [Follow::Listed, Follow::All] {
