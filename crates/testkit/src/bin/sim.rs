@@ -33,7 +33,7 @@ fn main() -> ExitCode {
                 ..Options::default()
             },
         );
-        events += outcome.events;
+        events += outcome.record.events();
         if !outcome.findings.is_empty() {
             failed += 1;
             eprintln!("seed {seed}: {} findings", outcome.findings.len());

@@ -1,27 +1,32 @@
-//! A strict client: it notes everything it gets, and complains at once of what no client should ever get.
+//! A simulated device: its wire, its commands, who stands beside it, and the mind that decides what it says.
 //!
-//! Owns: one user's device: its outbox, its cursor, what it holds of each room. It survives disconnects, not its user.
-//! Never: is lenient. Repeats within a session, gaps and strangers' news are findings.
+//! Owns: one user's device over all its connections. Never: is lenient; what no client should ever get is a finding.
+//!
+//! Two minds there are: [`plain`], few rules written down once more, and [`session`], the client half of
+//! `tidings-sync` as programs use it.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, VecDeque},
-    rc::Rc,
-};
+pub mod plain;
 
-use tidings_protocol::{
-    ClientFrame, Content, DeviceId, Event, Follow, LogId, OpenRoom, Position, RoomId, Seq,
-    ServerFrame, TxnId, UserId, content::Known,
-};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+
+use tidings_protocol::{ClientFrame, DeviceId, Event, Follow, RoomId, ServerFrame, TxnId, UserId};
 use tidings_websocket::{Decoder, Limits, Message, Role, Scratch};
 
-use super::wire::Pipe;
+use super::{
+    fold::Fold,
+    observer::Observer,
+    wire::{Load, Pipe},
+};
+use plain::Plain;
 
 const LIMITS: Limits = Limits {
     max_message_bytes: 1 << 24,
     max_frame_bytes: 1 << 24,
     max_fragments: 1,
 };
+
+/// Commands of one device without an answer, at most: chance gives no more.
+const WAITING_MAX: usize = 20;
 
 /// One command of a client, from its giving to its answer.
 #[derive(Debug, Clone)]
@@ -38,32 +43,6 @@ pub struct Op {
     pub answered: Option<(u64, Option<Event>)>,
 }
 
-/// What a client holds of a room.
-#[derive(Debug, Clone, Default)]
-pub struct Held {
-    /// The last event it was sent of the room while it was open.
-    pub seq: Seq,
-    /// It asked for the room to be open, in this session.
-    pub open: bool,
-    /// `opened` came in this session, and events follow from there.
-    pub expects: Option<Seq>,
-    /// The head it was last told of.
-    pub told: Seq,
-    /// `opened` came in this session: while it opens again, news of the time before is on its way.
-    pub opened: bool,
-}
-
-/// An event that reached a client, and when.
-#[derive(Debug, Clone)]
-pub struct Seen {
-    /// The step.
-    pub step: u64,
-    /// Which session of the client.
-    pub session: u64,
-    /// What.
-    pub event: Event,
-}
-
 /// The device.
 pub struct Client {
     /// The user.
@@ -74,31 +53,17 @@ pub struct Client {
     pub follow: Follow,
     /// The wire, while connected.
     pub pipe: Option<Rc<RefCell<Pipe>>>,
-    /// Which session this is.
-    pub session: u64,
-    /// It was welcomed in this session.
-    pub welcomed: bool,
     /// Frames on their way to the server.
     pub up: VecDeque<ClientFrame>,
-    /// Commands without an answer, in the order they were given.
-    pub outbox: VecDeque<Op>,
-    /// Commands with one.
-    pub done: Vec<Op>,
-    /// The cursor it would come back with.
-    pub cursor: Option<String>,
-    /// For `follow: all`: the position of the last event.
-    pub position: Option<Position>,
-    /// The first cursor of an `all` client: events after it must all come.
-    pub began: Option<Position>,
-    /// By room.
-    pub rooms: BTreeMap<RoomId, Held>,
-    /// Everything it got.
-    pub seen: Vec<Seen>,
-    /// `opened` with a `from` that was not what it asked: it dropped the room.
-    pub dropped: u64,
-    /// What should never have come.
-    pub complaints: Vec<String>,
+    /// Commands, in the order in which they were given.
+    pub ops: Vec<Op>,
+    /// Who notes what it gets.
+    pub observer: Observer,
+    /// What its wires had to hold, but for the present one.
+    pub wires: Load,
+    mind: Plain,
     decoder: Decoder,
+    step: u64,
 }
 
 impl Client {
@@ -110,259 +75,177 @@ impl Client {
             device,
             follow,
             pipe: None,
-            session: 0,
-            welcomed: false,
             up: VecDeque::new(),
-            outbox: VecDeque::new(),
-            done: Vec::new(),
-            cursor: None,
-            position: None,
-            began: None,
-            rooms: BTreeMap::new(),
-            seen: Vec::new(),
-            dropped: 0,
-            complaints: Vec::new(),
+            ops: Vec::new(),
+            observer: Observer::new(user, follow),
+            wires: Load::default(),
+            mind: Plain::new(user, follow),
             decoder: Decoder::new(Role::Client, false),
+            step: 0,
         }
     }
 
-    /// A connection was made: says hello with all that is held.
-    pub fn connected(&mut self, pipe: Rc<RefCell<Pipe>>) {
+    /// What it holds.
+    #[must_use]
+    pub fn fold(&self) -> &Fold {
+        &self.mind.fold
+    }
+
+    /// Whether it has the room open, as far as it knows.
+    #[must_use]
+    pub fn is_open(&self, room: RoomId) -> bool {
+        self.mind.open.contains(&room)
+    }
+
+    /// The commands without an answer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.ops.iter().filter(|op| op.answered.is_none()).count()
+    }
+
+    /// Whether chance may give it another command.
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        self.waiting() < WAITING_MAX
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self, pipe: Rc<RefCell<Pipe>>, step: u64) {
         self.pipe = Some(pipe);
-        self.session += 1;
-        self.welcomed = false;
         self.decoder = Decoder::new(Role::Client, false);
         self.up.clear();
-        let mut open = Vec::new();
-        for (room, held) in &mut self.rooms {
-            held.expects = None;
-            held.opened = false;
-            if held.open {
-                open.push(OpenRoom {
-                    room: *room,
-                    after: (held.seq > Seq::ZERO).then_some(held.seq),
-                });
-            }
-        }
-        self.up.push_back(ClientFrame::Hello {
-            token: None,
-            since: self.cursor.clone(),
-            follow: self.follow,
-            open,
-            user_seq: None,
-        });
+        self.observer.connected(step);
+        self.up.push_back(self.mind.hello());
     }
 
     /// The connection is gone, and what was on its way with it.
     pub fn disconnected(&mut self) {
-        self.pipe = None;
-        self.welcomed = false;
+        if let Some(pipe) = self.pipe.take() {
+            self.wires = self.wires.max(pipe.borrow().load);
+        }
+        self.observer.welcomed = false;
         self.up.clear();
     }
 
-    /// Gives a command: into the outbox, and on its way if there is a session.
+    /// Gives a command: kept until it is answered, and on its way if there is a session.
     pub fn give(&mut self, op: Op) {
-        if self.welcomed {
+        if self.observer.welcomed {
             self.up.push_back(op.frame.clone());
         }
-        self.outbox.push_back(op);
+        self.ops.push(op);
     }
 
-    /// Reads up to `n` bytes from the wire. Returns whether anything was read.
-    pub fn read(&mut self, n: usize, step: u64, cursor_at: &dyn Fn(Position) -> String) -> bool {
-        let Some(pipe) = &self.pipe else { return false };
+    /// Opens a room; `fresh` without saying what is held of it.
+    pub fn open(&mut self, room: RoomId, fresh: bool) {
+        let frame = self.mind.open(room, fresh);
+        self.up.extend(frame);
+    }
+
+    /// Closes a room.
+    pub fn close(&mut self, room: RoomId) {
+        let frame = self.mind.close(room);
+        self.up.extend(frame);
+    }
+
+    /// The next frame leaves for the server.
+    pub fn next_up(&mut self, step: u64) -> Option<ClientFrame> {
+        let frame = self.up.pop_front()?;
+        self.trace(step, "up", &frame);
+        self.observer.sent(&frame);
+        Some(frame)
+    }
+
+    /// Reads up to `n` bytes from the wire.
+    pub fn read(&mut self, n: usize, step: u64) {
+        self.step = step;
+        let Some(pipe) = &self.pipe else { return };
         let mut bytes: Vec<u8> = {
             let mut pipe = pipe.borrow_mut();
             let n = n.min(pipe.bytes.len());
             pipe.bytes.drain(..n).collect()
         };
         if bytes.is_empty() {
-            return false;
+            return;
         }
-        let mut frames = Vec::new();
+        let mut frames: Vec<Result<ServerFrame, String>> = Vec::new();
+        let mut note = |message: Message<'_>| match message {
+            Message::Text(text) => {
+                frames.push(serde_json::from_str(text).map_err(|error| error.to_string()));
+            }
+            Message::Binary(bytes) => {
+                frames.push(rmp_serde::from_slice(bytes).map_err(|error| error.to_string()));
+            }
+            _ => {}
+        };
         let fed = self
             .decoder
-            .feed(&mut bytes, &LIMITS, &mut Scratch::new(), &mut |message| {
-                if let Message::Text(text) = message {
-                    frames.push(serde_json::from_str::<ServerFrame>(text));
-                }
-            });
+            .feed(&mut bytes, &LIMITS, &mut Scratch::new(), &mut note);
         if let Err(error) = fed {
-            self.complaints
-                .push(format!("bytes that are no frame: {error}"));
+            self.observer
+                .complain("I5", format!("bytes that are no frame: {error}"));
         }
         for frame in frames {
             match frame {
-                Ok(frame) => self.frame(frame, step, cursor_at),
+                Ok(frame) => self.frame(&frame),
                 Err(error) => self
-                    .complaints
-                    .push(format!("a frame that does not parse: {error}")),
+                    .observer
+                    .complain("I5", format!("a frame that does not parse: {error}")),
             }
         }
-        true
     }
 
-    fn frame(&mut self, frame: ServerFrame, step: u64, cursor_at: &dyn Fn(Position) -> String) {
-        self.trace(step, "down", &frame);
+    /// A frame came.
+    pub fn frame(&mut self, frame: &ServerFrame) {
+        self.trace(self.step, "down", frame);
+        self.observer.got(self.step, frame);
         match frame {
-            ServerFrame::Ready(welcome) | ServerFrame::Reset(welcome) => {
-                self.welcomed = true;
-                if self.follow == Follow::All {
-                    let position = welcome.cursor.positions[0];
-                    self.began.get_or_insert(position);
-                    if self.position.is_none() {
-                        self.position = Some(position);
-                    }
-                }
-                self.cursor = Some(welcome.cursor.to_string());
-                for room in welcome.rooms {
-                    let held = self.rooms.entry(room.id).or_default();
-                    held.told = held.told.max(room.head);
-                }
-                for room in welcome.left {
-                    self.rooms.remove(&room);
-                }
-                // Everything without an answer goes again, in its order. [CM3]
-                self.up
-                    .extend(self.outbox.iter().map(|op| op.frame.clone()));
+            ServerFrame::Event(event) if event.txn.is_some() && event.actor == self.user => {
+                self.answered(event.txn.as_ref(), Some(event));
             }
-            ServerFrame::Event(event) => self.event(*event, step, cursor_at),
-            ServerFrame::Opened { room, from, .. } => {
-                let held = self.rooms.entry(room).or_default();
-                if from != held.seq {
-                    self.dropped += 1;
-                    held.seq = from;
-                }
-                // A `close` may be on its way: the room stays as this side wants it.
-                held.expects = Some(from.next());
-                held.opened = true;
-            }
-            ServerFrame::Rooms { rooms } => {
-                for room in rooms {
-                    let held = self.rooms.entry(room.room).or_default();
-                    held.told = held.told.max(room.head);
-                }
-            }
-            ServerFrame::Room { room, .. } => {
-                let held = self.rooms.entry(room.id).or_default();
-                held.told = held.told.max(room.head);
-            }
-            ServerFrame::Left { room } => {
-                self.rooms.remove(&room);
-            }
-            ServerFrame::Refused { txn: Some(txn), .. } => self.answered(&txn, step, None),
-            ServerFrame::Unchanged { txn, .. } => self.answered(&txn, step, None),
-            ServerFrame::Refused {
-                room: Some(room), ..
-            } => {
-                self.rooms.remove(&room);
-            }
-            ServerFrame::Cursor { cursor } => self.cursor = Some(cursor.to_string()),
+            ServerFrame::Refused { txn, .. } => self.answered(txn.as_ref(), None),
+            ServerFrame::Unchanged { txn, .. } => self.answered(Some(txn), None),
             _ => {}
         }
+        if let Err(reason) = self.mind.frame(frame) {
+            self.observer.complain("I12", reason);
+        }
+        if matches!(frame, ServerFrame::Ready(_) | ServerFrame::Reset(_)) {
+            // Everything without an answer goes again, in its order. [CM3]
+            let waiting = self.ops.iter().filter(|op| op.answered.is_none());
+            self.up.extend(waiting.map(|op| op.frame.clone()));
+        }
     }
 
-    fn event(&mut self, event: Event, step: u64, cursor_at: &dyn Fn(Position) -> String) {
-        if event.txn.is_some() && event.actor != self.user {
-            self.complaints
-                .push(format!("[EV4] another's txn on {}", event.id));
-        }
-        let answer = event.txn.clone();
-        if event.answer {
-            if !answer.as_ref().is_some_and(|txn| {
-                self.outbox
-                    .iter()
-                    .chain(&self.done)
-                    .any(|op| op.txn == *txn)
-            }) {
-                self.complaints.push(format!(
-                    "[CM9] an answer to what was never asked: {}",
-                    event.id
-                ));
-            }
-            if let Some(txn) = answer {
-                self.answered(&txn, step, Some(event));
+    fn answered(&mut self, txn: Option<&TxnId>, event: Option<&Event>) {
+        let Some(txn) = txn else { return };
+        let Some(op) = self.ops.iter_mut().find(|op| op.txn == *txn) else {
+            // Another device of the same user may have given it; then it is no answer.
+            if event.is_none_or(|event| event.answer) {
+                let text = format!("[CM9] an answer to what was never asked: {txn}");
+                self.observer.complain("I5", text);
             }
             return;
-        }
-        let left = matches!(&event.content, Some(Content::Known(Known::MemberLeft { user })) if *user == self.user);
-        match (self.follow, event.log) {
-            (Follow::All, _) => {
-                let repeat = self
-                    .position
-                    .is_some_and(|position| event.position <= position);
-                if repeat {
-                    self.complaints.push(format!(
-                        "[CU4] position {} came twice or late",
-                        event.position
-                    ));
-                }
-                if !repeat {
-                    if left && let LogId::Room(room) = event.log {
-                        self.rooms.remove(&room);
-                    }
-                    self.position = Some(event.position);
-                    self.cursor = Some(cursor_at(event.position));
-                    self.seen.push(Seen {
-                        step,
-                        session: self.session,
-                        event: event.clone(),
-                    });
-                }
+        };
+        match (&op.answered, event) {
+            (Some((_, Some(first))), Some(again)) if first.id == again.id => {}
+            (Some((_, Some(_))), _) => {
+                let text = format!("[CM3] {txn} happened, and was answered otherwise later");
+                self.observer.complain("I2", text);
             }
-            (Follow::Listed, LogId::Room(room)) => {
-                let held = self.rooms.get_mut(&room);
-                let expected = held.as_ref().and_then(|held| held.expects);
-                let reopening = held
-                    .as_ref()
-                    .is_some_and(|held| held.opened && held.expects.is_none());
-                match held {
-                    Some(held) if expected == Some(event.seq) => {
-                        held.expects = Some(event.seq.next());
-                        held.seq = event.seq;
-                        held.told = held.told.max(event.seq);
-                        self.seen.push(Seen {
-                            step,
-                            session: self.session,
-                            event: event.clone(),
-                        });
-                    }
-                    _ if reopening => {}
-                    _ => self.complaints.push(format!(
-                        "[EV3] seq {} of {room} came where {expected:?} was due",
-                        event.seq
-                    )),
-                }
-            }
-            (Follow::Listed, LogId::User(user)) => {
-                if user != self.user {
-                    self.complaints
-                        .push(format!("[P6] an event of the log of {user}"));
-                }
-            }
-        }
-        if let Some(txn) = answer {
-            self.answered(&txn, step, Some(event));
+            (Some((_, None)), None) => {}
+            // A refusal is not remembered: a copy may happen later. [CM4]
+            (None | Some((_, None)), event) => op.answered = Some((self.step, event.cloned())),
         }
     }
 
     /// Prints a frame when `SIM_TRACE` is set: to read what a seed did.
-    pub fn trace(&self, step: u64, way: &str, frame: &impl serde::Serialize) {
+    fn trace(&self, step: u64, way: &str, frame: &impl serde::Serialize) {
         if std::env::var_os("SIM_TRACE").is_some() {
             let text = serde_json::to_string(frame).unwrap_or_default();
             eprintln!(
                 "{step} {} session {} {way}: {text}",
-                self.device, self.session
+                self.device, self.observer.session
             );
-        }
-    }
-
-    fn answered(&mut self, txn: &TxnId, step: u64, event: Option<Event>) {
-        if let Some(at) = self.outbox.iter().position(|op| op.txn == *txn)
-            && let Some(mut op) = self.outbox.remove(at)
-        {
-            op.answered = Some((step, event));
-            self.done.push(op);
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Owns: driving the engine's parts by hand, one small step at a time. Never: does two steps at once.
 
+mod frames;
+mod reads;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -10,19 +13,15 @@ use std::{
     },
 };
 
-use tidings_core::from_frame;
 use tidings_engine::{
-    Appender, Batch, Effect, Environment, Feed, Hello, Hub, Inbox, Item, PeerId, Reply, Submission,
-    Work, hub::CATCHUP_PAGE,
+    Appender, Effect, Environment, Feed, Hub, Inbox, Item, PeerId, Submission, Work, appender,
 };
-use tidings_protocol::{
-    ClientFrame, Cursor, DeviceId, EventId, Position, Presence, Refusal, ServerFrame, ShardId,
-    Timestamp, UserId,
-};
+use tidings_protocol::{EventId, Position, ShardId, Timestamp};
 use tidings_store::Store;
-use tidings_sync::{Gate, Verdict};
+use tidings_sync::Gate;
 
 use super::{random::Random, wire::SimWire};
+use reads::{Return, perform};
 
 /// Clock and ids of a run: counted, never read.
 #[derive(Debug, Default)]
@@ -38,9 +37,6 @@ impl Environment for Counted {
     }
 }
 
-/// What a read brought, on its way back to the hub.
-type Return = Box<dyn FnOnce(&mut Hub<SimWire>)>;
-
 /// One core of a node.
 pub struct Core {
     /// The hub.
@@ -49,6 +45,20 @@ pub struct Core {
     items: VecDeque<Item>,
     effects: Vec<Effect>,
     returns: Vec<Return>,
+}
+
+impl Core {
+    /// Takes all that waits in the inbox, once what was taken before is done. What was dropped there is read instead.
+    fn wake(&mut self) {
+        if self.items.is_empty() {
+            let taken = self.inbox.take();
+            self.items = taken.items;
+            for shard in taken.missed {
+                self.hub.missed(shard);
+            }
+            self.effects.extend(self.hub.take_effects());
+        }
+    }
 }
 
 /// A peer's gate, kept as the server keeps it in the wire.
@@ -69,14 +79,15 @@ pub struct Node {
     pub feed: Arc<Feed>,
     /// The cores.
     pub cores: Vec<Core>,
-    queue: VecDeque<Submission>,
+    /// Commands that wait, by shard.
+    queues: Vec<VecDeque<Submission>>,
 }
 
 /// "There may be more": what one node tells the others.
 #[derive(Debug, Clone)]
 pub struct Hint {
-    /// The node that committed.
-    pub from: usize,
+    /// The shard that moved.
+    pub shard: ShardId,
     /// The head before.
     pub before: Position,
     /// The head after.
@@ -85,12 +96,16 @@ pub struct Hint {
     pub full: bool,
 }
 
-const SHARD: ShardId = ShardId(0);
-
 impl Node {
-    /// Starts a node on a store.
-    pub async fn start(store: Store, environment: Arc<dyn Environment>, cores: usize) -> Node {
-        let inboxes: Vec<Arc<Inbox>> = (0..cores).map(|_| Arc::new(Inbox::default())).collect();
+    /// Starts a node on a store. So many batches wait in the inbox of each core, at most.
+    pub async fn start(
+        store: Store,
+        environment: Arc<dyn Environment>,
+        cores: usize,
+        batches_max: usize,
+    ) -> Node {
+        let inbox = |_| Arc::new(Inbox::holding(batches_max));
+        let inboxes: Vec<Arc<Inbox>> = (0..cores).map(inbox).collect();
         let feed = Feed::start(store.clone(), inboxes.clone(), None)
             .await
             .expect("the store is open");
@@ -108,12 +123,13 @@ impl Node {
             effects: Vec::new(),
             returns: Vec::new(),
         });
+        let queues = heads.iter().map(|_| VecDeque::new()).collect();
         Node {
             cores: cores.collect(),
             store,
             appender,
             feed,
-            queue: VecDeque::new(),
+            queues,
         }
     }
 
@@ -127,118 +143,45 @@ impl Node {
         }
     }
 
-    /// A frame of a client arrives.
-    pub fn frame(&mut self, seat: &mut Seat, user: UserId, device: DeviceId, frame: ClientFrame) {
-        let hub = &mut self.cores[seat.core].hub;
-        match seat.gate.frame(&frame) {
-            Verdict::Hello => {
-                if let ClientFrame::Hello {
-                    since,
-                    follow,
-                    open,
-                    user_seq,
-                    ..
-                } = frame
-                {
-                    hub.greet(
-                        seat.peer,
-                        user,
-                        device,
-                        Hello {
-                            since,
-                            follow,
-                            open,
-                            user_seq,
-                        },
-                    );
-                }
-            }
-            Verdict::Command => {
-                let txn = frame.txn().cloned();
-                match from_frame::command(user, frame) {
-                    Ok(command) => {
-                        let work = Work {
-                            actor: user,
-                            txn,
-                            command,
-                        };
-                        let reply = Reply::Peer {
-                            core: seat.core as u16,
-                            peer: seat.peer,
-                        };
-                        self.queue.push_back(Submission { work, reply });
-                    }
-                    Err(code) => {
-                        let refusal = Refusal::new(code);
-                        hub.send(
-                            seat.peer,
-                            &ServerFrame::Refused {
-                                txn,
-                                room: None,
-                                refusal,
-                            },
-                        );
-                    }
-                }
-            }
-            Verdict::Other => match frame {
-                ClientFrame::Open { room, after } => {
-                    if let Err(refusal) = hub.open(seat.peer, room, after) {
-                        hub.send(
-                            seat.peer,
-                            &ServerFrame::Refused {
-                                txn: None,
-                                room: Some(room),
-                                refusal,
-                            },
-                        );
-                    }
-                }
-                ClientFrame::Close { room } => hub.close_room(seat.peer, room),
-                ClientFrame::Typing { room, on } => hub.typing(room, user, on),
-                _ => {}
-            },
-            Verdict::Refuse(refusal) => {
-                let txn = frame.txn().cloned();
-                hub.send(
-                    seat.peer,
-                    &ServerFrame::Refused {
-                        txn,
-                        room: None,
-                        refusal,
-                    },
-                );
-            }
-            Verdict::Close(code) => hub.close(seat.peer, code),
-        }
-        self.gather(seat.core);
+    /// A shard in which commands wait, and up to `n` of them.
+    fn take_some(&mut self, n: usize, random: &mut Random) -> Option<(ShardId, Vec<Submission>)> {
+        let waiting: Vec<usize> = (0..self.queues.len())
+            .filter(|shard| !self.queues[*shard].is_empty())
+            .collect();
+        let shard = *random.pick(&waiting)?;
+        let queue = &mut self.queues[shard];
+        let some = queue.drain(..n.min(queue.len())).collect();
+        Some((ShardId(shard as u16), some))
     }
 
-    /// How many commands wait.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
+    async fn head(&self, shard: ShardId) -> Position {
+        let heads = self.store.heads().await.expect("the store is open");
+        heads[usize::from(shard.0)]
     }
 
-    /// Commits up to `n` waiting commands as one batch. With `unseen` the node dies after the commit: nobody hears of it.
-    pub async fn commit(&mut self, n: usize, unseen: bool) -> Option<(Position, Position)> {
-        let n = n.min(self.queue.len());
-        if n == 0 {
-            return None;
-        }
-        let batch: Vec<Submission> = self.queue.drain(..n).collect();
-        let before = self.store.heads().await.expect("the store is open")[0];
-        if unseen {
-            let works: Arc<[Work]> = batch.into_iter().map(|s| s.work).collect();
-            tidings_engine::appender::commit(&self.store, &self.appender.environment, SHARD, works)
-                .await
-                .expect("the store is open");
-        } else {
-            self.appender.take(SHARD, batch).await;
-        }
-        let last = self.store.heads().await.expect("the store is open")[0];
-        self.pull();
-        (last > before).then_some((before, last))
+    /// Commits up to `n` waiting commands of one shard as one batch. What moved is to be hinted at.
+    pub async fn commit(&mut self, n: usize, random: &mut Random) -> Option<Hint> {
+        let (shard, batch) = self.take_some(n, random)?;
+        let before = self.head(shard).await;
+        self.appender.take(shard, batch).await;
+        let last = self.head(shard).await;
+        (last > before).then_some(Hint {
+            shard,
+            before,
+            last,
+            full: true,
+        })
+    }
+
+    /// The same by a node that dies after the commit: nobody hears of it.
+    pub async fn commit_unseen(&mut self, n: usize, random: &mut Random) {
+        let Some((shard, batch)) = self.take_some(n, random) else {
+            return;
+        };
+        let works: Arc<[Work]> = batch.into_iter().map(|s| s.work).collect();
+        appender::commit(&self.store, &self.appender.environment, shard, works)
+            .await
+            .expect("the store is open");
     }
 
     /// A hint of another node arrives.
@@ -246,7 +189,7 @@ impl Node {
         let events = if hint.full {
             let mut events = self
                 .store
-                .shard_after(SHARD, hint.before, 1_000)
+                .shard_after(hint.shard, hint.before, 1_000)
                 .await
                 .expect("the store is open");
             events.retain(|event| event.position <= hint.last);
@@ -254,25 +197,14 @@ impl Node {
         } else {
             None
         };
-        self.feed.hear(SHARD, hint.before, hint.last, events).await;
-        self.pull();
+        self.feed
+            .hear(hint.shard, hint.before, hint.last, events)
+            .await;
     }
 
     /// The node looks at the heads.
     pub async fn look(&mut self) {
         self.feed.look().await.expect("the store is open");
-        self.pull();
-    }
-
-    fn pull(&mut self) {
-        for core in &mut self.cores {
-            let taken = core.inbox.take();
-            core.items.extend(taken.items);
-            taken
-                .missed
-                .into_iter()
-                .for_each(|shard| core.hub.missed(shard));
-        }
     }
 
     fn gather(&mut self, core: usize) {
@@ -281,9 +213,9 @@ impl Node {
     }
 
     /// Whether anything is under way on this node.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        !self.queue.is_empty()
+    pub fn is_busy(&mut self) -> bool {
+        self.cores.iter_mut().for_each(Core::wake);
+        self.queues.iter().any(|queue| !queue.is_empty())
             || self.cores.iter().any(|core| {
                 !core.items.is_empty()
                     || !core.effects.is_empty()
@@ -297,6 +229,7 @@ impl Node {
         let now = &mut self.cores[core];
         match random.below(5) {
             0 | 1 => {
+                now.wake();
                 if let Some(item) = now.items.pop_front() {
                     take(&mut now.hub, item, core, gates);
                 }
@@ -340,80 +273,5 @@ fn take(hub: &mut Hub<SimWire>, item: Item, core: usize, gates: &mut [&mut Seat]
         }
         Item::Typing { room, user, on } => hub.typing(room, user, on),
         Item::Presence { user, status } => hub.presence(user, status),
-    }
-}
-
-async fn perform(store: &Store, effect: Effect) -> Return {
-    match effect {
-        Effect::ReadLog { peer, log, after } => {
-            let page = store
-                .log_after(log, after, CATCHUP_PAGE)
-                .await
-                .expect("the store is open");
-            Box::new(move |hub| hub.log_page(peer, log, page))
-        }
-        Effect::ReadVisible {
-            peer,
-            user,
-            shard,
-            after,
-            upto,
-        } => {
-            let page = store
-                .visible_after(user, shard, after, upto, CATCHUP_PAGE)
-                .await
-                .expect("the store is open");
-            Box::new(move |hub| hub.visible_page(peer, page))
-        }
-        Effect::Resume { peer, user, since } => {
-            let resume = store
-                .resume(user, since.as_ref())
-                .await
-                .expect("the store is open");
-            Box::new(move |hub: &mut Hub<SimWire>| {
-                hub.welcome(peer, resume, since);
-            })
-        }
-        Effect::ReadSummary {
-            peer,
-            user,
-            room,
-            seen,
-        } => {
-            let summary = store
-                .room_summary(room, user)
-                .await
-                .expect("the store is open");
-            Box::new(move |hub| hub.room_summary(peer, room, seen, summary, Vec::new()))
-        }
-        Effect::Fill { shard, after } => {
-            let events = store
-                .shard_after(shard, after, 50)
-                .await
-                .expect("the store is open");
-            let more = events.len() == 50;
-            Box::new(move |hub| hub.filled(shard, Batch::read(shard, events), more))
-        }
-        Effect::Authorise {
-            peer, users, asked, ..
-        } => Box::new(move |hub| {
-            hub.watching(
-                peer,
-                asked,
-                users
-                    .into_iter()
-                    .map(|user| (user, Presence::Offline))
-                    .collect(),
-            );
-        }),
-    }
-}
-
-/// The cursor of a position in the one shard of a simulation.
-#[must_use]
-pub fn cursor(store: &Store, position: Position) -> Cursor {
-    Cursor {
-        epoch: store.epoch(),
-        positions: vec![position],
     }
 }

@@ -1,0 +1,106 @@
+//! What a node does with a client's frame: as the server's reactor does it, without the socket.
+//!
+//! Owns: the gate before the door and the hub. Never: waits; commands go into the queue of their shard.
+
+use tidings_core::from_frame;
+use tidings_engine::{Hello, Item, Reply, Submission, Work};
+use tidings_protocol::{ClientFrame, DeviceId, Refusal, ServerFrame, UserId};
+use tidings_sync::Verdict;
+
+use super::{Node, Seat};
+
+impl Node {
+    /// A frame of a client arrives.
+    pub fn frame(&mut self, seat: &mut Seat, user: UserId, device: DeviceId, frame: ClientFrame) {
+        let hub = &mut self.cores[seat.core].hub;
+        match seat.gate.frame(&frame) {
+            Verdict::Hello => {
+                if let ClientFrame::Hello {
+                    since,
+                    follow,
+                    open,
+                    user_seq,
+                    ..
+                } = frame
+                {
+                    hub.greet(
+                        seat.peer,
+                        user,
+                        device,
+                        Hello {
+                            since,
+                            follow,
+                            open,
+                            user_seq,
+                        },
+                    );
+                }
+            }
+            Verdict::Command => {
+                let txn = frame.txn().cloned();
+                match from_frame::command(user, frame) {
+                    Ok(command) => {
+                        let work = Work {
+                            actor: user,
+                            txn,
+                            command,
+                        };
+                        let reply = Reply::Peer {
+                            core: seat.core as u16,
+                            peer: seat.peer,
+                        };
+                        let shard = work.command.log(user).shard(self.store.shards());
+                        let queue = &mut self.queues[usize::from(shard.0)];
+                        queue.push_back(Submission { work, reply });
+                    }
+                    Err(code) => {
+                        let refusal = Refusal::new(code);
+                        hub.send(
+                            seat.peer,
+                            &ServerFrame::Refused {
+                                txn,
+                                room: None,
+                                refusal,
+                            },
+                        );
+                    }
+                }
+            }
+            Verdict::Other => match frame {
+                ClientFrame::Open { room, after } => {
+                    if let Err(refusal) = hub.open(seat.peer, room, after) {
+                        hub.send(
+                            seat.peer,
+                            &ServerFrame::Refused {
+                                txn: None,
+                                room: Some(room),
+                                refusal,
+                            },
+                        );
+                    }
+                }
+                ClientFrame::Close { room } => hub.close_room(seat.peer, room),
+                ClientFrame::Typing { room, on } if hub.follows(seat.peer, room) => {
+                    for inbox in self.feed.cores() {
+                        inbox.signal(Item::Typing { room, user, on });
+                    }
+                }
+                ClientFrame::Ping {} => hub.send(seat.peer, &ServerFrame::Pong {}),
+                _ => {}
+            },
+            Verdict::Refuse(refusal) => {
+                let txn = frame.txn().cloned();
+                hub.send(
+                    seat.peer,
+                    &ServerFrame::Refused {
+                        txn,
+                        room: None,
+                        refusal,
+                    },
+                );
+            }
+            Verdict::Close(code) => hub.close(seat.peer, code),
+        }
+        self.gather(seat.core);
+    }
+}

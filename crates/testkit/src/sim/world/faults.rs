@@ -1,0 +1,122 @@
+//! What breaks: connections, nodes, and the news between nodes.
+//!
+//! Owns: connecting, cutting, crashing, starting again. Never: touches what is committed.
+
+use std::{cell::RefCell, rc::Rc};
+
+use tidings_engine::Format;
+
+use super::{Link, World};
+use crate::sim::wire::{Pipe, SimWire};
+
+impl World {
+    /// A device that is away gets a connection to some core of some node.
+    pub(super) fn connect(&mut self) {
+        let away: Vec<usize> = (0..self.clients.len())
+            .filter(|c| self.clients[*c].pipe.is_none())
+            .collect();
+        let (Some(&at), Some(node)) = (self.random.pick(&away), self.alive()) else {
+            return;
+        };
+        let capacity = [200, 2_000, 50_000][self.random.below(3)];
+        let format = [Format::Json, Format::Msgpack][self.random.below(2)];
+        let pipe = Pipe::new(format, capacity, self.options.fault);
+        let pipe = Rc::new(RefCell::new(pipe));
+        let Some(home) = &mut self.nodes[node] else {
+            return;
+        };
+        let core = self.random.below(home.cores.len());
+        let seat = home.connect(core, SimWire(Rc::clone(&pipe)));
+        self.links[at].push(Link {
+            node,
+            seat,
+            cut: false,
+        });
+        self.clients[at].connected(pipe, self.step);
+    }
+
+    /// A connection is cut.
+    pub(super) fn cut(&mut self) {
+        let here: Vec<usize> = (0..self.clients.len())
+            .filter(|c| self.clients[*c].pipe.is_some())
+            .collect();
+        let Some(&at) = self.random.pick(&here) else {
+            return;
+        };
+        self.sever(at);
+    }
+
+    pub(super) fn sever(&mut self, at: usize) {
+        self.clients[at].disconnected();
+        self.links[at].iter_mut().for_each(|link| link.cut = true);
+    }
+
+    /// A node notices that a connection is gone.
+    pub(super) fn notice(&mut self) {
+        let at = self.random.below(self.clients.len());
+        self.notice_cut(at);
+    }
+
+    /// True when there was one to notice.
+    pub(super) fn notice_cut(&mut self, at: usize) -> bool {
+        let Some(index) = self.links[at].iter().position(|link| link.cut) else {
+            return false;
+        };
+        let link = self.links[at].remove(index);
+        if let Some(node) = &mut self.nodes[link.node] {
+            node.cores[link.seat.core].hub.disconnect(link.seat.peer);
+        }
+        true
+    }
+
+    /// A node dies, and with it everything that was under way on it.
+    pub(super) async fn crash(&mut self) {
+        let Some(at) = self.alive() else { return };
+        if self.random.percent(50)
+            && let Some(node) = &mut self.nodes[at]
+        {
+            // Died between the commit and telling anybody.
+            let n = 1 + self.random.below(5);
+            node.commit_unseen(n, &mut self.random).await;
+        }
+        self.nodes[at] = None;
+        for client in 0..self.clients.len() {
+            let current = self.links[client]
+                .iter()
+                .any(|link| link.node == at && !link.cut);
+            self.links[client].retain(|link| link.node != at);
+            if current {
+                self.clients[client].disconnected();
+            }
+        }
+    }
+
+    /// A dead node starts again.
+    pub(super) async fn restart(&mut self) {
+        let dead: Vec<usize> = (0..self.nodes.len())
+            .filter(|n| self.nodes[*n].is_none())
+            .collect();
+        if let Some(&at) = self.random.pick(&dead) {
+            self.nodes[at] = Some(self.node(at).await);
+        }
+    }
+
+    /// News from one node reaches another: late, twice, or never.
+    pub(super) async fn hint(&mut self) {
+        if self.hints.is_empty() {
+            return;
+        }
+        let at = self.random.below(self.hints.len());
+        let (to, hint) = if self.random.percent(10) {
+            self.hints[at].clone()
+        } else {
+            self.hints.swap_remove(at)
+        };
+        if self.random.percent(20) {
+            return; // lost
+        }
+        if let Some(node) = &mut self.nodes[to] {
+            node.hear(&hint).await;
+        }
+    }
+}

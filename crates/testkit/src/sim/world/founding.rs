@@ -1,0 +1,125 @@
+//! What is there before the run begins: a store, users, rooms, nodes, devices.
+//!
+//! Owns: the world's first state. Never: leaves anything of it to be set up later.
+
+use std::sync::Arc;
+
+use tidings_core::Command;
+use tidings_engine::{Environment, Work, inbox::INBOX_BATCHES_MAX};
+use tidings_protocol::{DeviceId, Follow, RoomId, RoomKind, UserId, UserKind, Visibility};
+use tidings_store::{Store, StoreConfig};
+
+use super::{Options, World};
+use crate::sim::{
+    client::Client,
+    node::{Counted, Node},
+    random::Random,
+};
+
+impl World {
+    pub(super) async fn found(seed: u64, options: Options) -> World {
+        let store = Store::open(&StoreConfig::SqliteMemory)
+            .await
+            .expect("a temporary database");
+        let mut random = Random::new(seed);
+        let inbox = [1, 3, INBOX_BATCHES_MAX][random.below(3)];
+        let mut world = World {
+            store,
+            inbox,
+            clients: Vec::new(),
+            rooms: Vec::new(),
+            random,
+            environment: Arc::new(Counted::default()),
+            nodes: Vec::new(),
+            links: Vec::new(),
+            hints: Vec::new(),
+            step: 0,
+            txns: 0,
+            options,
+        };
+        world.people().await;
+        world.start_nodes().await;
+        world.devices();
+        world
+    }
+
+    async fn people(&mut self) {
+        let users: Vec<UserId> = (1..=self.options.users)
+            .map(|n| UserId::from_bits(n as u128))
+            .collect();
+        for &user in &users {
+            let name = format!("user{}", user.bits());
+            let command = Command::CreateUser {
+                only_first: false,
+                user,
+                username: name.parse().expect("a username"),
+                display_name: name.parse().expect("a name"),
+                kind: UserKind::Person,
+                password_hash: String::new(),
+            };
+            self.decree(user, command).await;
+        }
+        for n in 0..self.options.rooms {
+            let room = RoomId::from_bits(0x1000 + n as u128);
+            let visibility = if n == 0 {
+                Visibility::Public
+            } else {
+                Visibility::Private
+            };
+            let command = Command::CreateRoom {
+                room,
+                kind: RoomKind::Channel,
+                visibility,
+                name: Some(format!("room{n}").parse().expect("a name")),
+                members: users.iter().skip(n).copied().collect(),
+            };
+            self.decree(users[0], command).await;
+            self.rooms.push(room);
+        }
+    }
+
+    async fn start_nodes(&mut self) {
+        for n in 0..self.options.nodes {
+            let node = self.node(n).await;
+            self.nodes.push(Some(node));
+        }
+    }
+
+    /// A node starts, for the first time or again.
+    pub(super) async fn node(&self, n: usize) -> Node {
+        let cores = 1 + n % 2;
+        let environment = Arc::clone(&self.environment);
+        Node::start(self.store.clone(), environment, cores, self.inbox).await
+    }
+
+    /// Each user has a device that follows summaries; the first has two, the first two one that follows everything.
+    fn devices(&mut self) {
+        for n in 0..self.options.users {
+            let user = UserId::from_bits(1 + n as u128);
+            for (follow, devices) in [
+                (Follow::Listed, 1 + usize::from(n == 0)),
+                (Follow::All, usize::from(n < 2)),
+            ] {
+                for _ in 0..devices {
+                    let device = DeviceId::from_bits(self.clients.len() as u128 + 1);
+                    self.clients.push(Client::new(user, device, follow));
+                    self.links.push(Vec::new());
+                }
+            }
+        }
+    }
+
+    /// A command before the run begins.
+    async fn decree(&self, actor: UserId, command: Command) {
+        let environment: &Arc<dyn Environment> = &self.environment;
+        let shard = command.log(actor).shard(self.store.shards());
+        let works: Arc<[Work]> = Arc::new([Work {
+            actor,
+            txn: None,
+            command,
+        }]);
+        tidings_engine::appender::commit(&self.store, environment, shard, works)
+            .await
+            .expect("the store is open");
+    }
+}
