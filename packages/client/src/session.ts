@@ -175,6 +175,11 @@ export class Session {
     if (this.phase === 'waiting') {
       this.attempt = 0;
       this.connect(now);
+    } else if (this.phase !== 'live' && this.connected() && now - this.since > PROOF_MS) {
+      // Begun on a network that is gone, it may hang for long.
+      this.effects.push({ do: 'disconnect', code: CLOSE.normal });
+      this.attempt = 0;
+      this.connect(now);
     } else if (this.phase === 'live' && now - this.heardAt > PROOF_MS) {
       if (now >= this.deadAt) return this.prove(now);
       this.ping(now);

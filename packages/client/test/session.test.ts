@@ -234,6 +234,25 @@ describe('coming back', () => {
     expect(bench.did('connect')).toHaveLength(1);
   });
 
+  it('[CL3] gives up an attempt that hangs since before the network returned, once for each return', () => {
+    for (const greeting of [false, true]) {
+      const bench = new Bench();
+      bench.session.start(0);
+      if (greeting) bench.session.opened(0);
+      bench.take();
+      bench.session.wake(1_000);
+      expect(bench.take(), 'it may still come').toEqual([]);
+      bench.session.wake(8_000);
+      expect(bench.take().map((effect) => effect.do)).toEqual(['disconnect', 'connect', 'connection']);
+      bench.session.wake(8_001);
+      expect(bench.take()).toEqual([]);
+      bench.session.opened(8_100);
+      bench.now = 8_200;
+      bench.frame({ type: 'ready', ...welcome() });
+      expect(bench.session.state()).toMatchObject({ phase: 'live', transport: 'ws' });
+    }
+  });
+
   it('falls back when WebSocket failed to open twice, and tries both in turn', () => {
     const bench = new Bench();
     const used: string[] = [];
