@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::command;
+use crate::{command, reference};
 
 /// Whether to write the artefacts or only to compare them with what is committed.
 #[derive(Clone, Copy, PartialEq)]
@@ -28,11 +28,13 @@ struct Artefact {
 enum Maker {
     /// `tidings <subcommand>` prints the file.
     Server(&'static str),
+    /// [`reference`](crate::reference) writes it from the two documents.
+    Reference,
     /// `npm run codegen` in this package writes the folder.
     Package(&'static str),
 }
 
-/// In order: the packages read what the server printed.
+/// In order: the reference and the packages read what the server printed.
 const ARTEFACTS: &[Artefact] = &[
     Artefact {
         path: "spec/openapi.json",
@@ -41,6 +43,10 @@ const ARTEFACTS: &[Artefact] = &[
     Artefact {
         path: "spec/asyncapi.json",
         maker: Maker::Server("asyncapi"),
+    },
+    Artefact {
+        path: "spec/REFERENCE.md",
+        maker: Maker::Reference,
     },
     Artefact {
         path: "packages/protocol/src/generated",
@@ -97,6 +103,11 @@ fn make(root: &Path, artefact: &Artefact) -> Result<(), String> {
                     ],
                 )?,
             };
+            let path = root.join(artefact.path);
+            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+        }
+        Maker::Reference => {
+            let text = reference::write(root)?;
             let path = root.join(artefact.path);
             std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
         }

@@ -6,6 +6,7 @@
 mod ci;
 mod codegen;
 mod command;
+mod reference;
 mod sim;
 mod tidy;
 

@@ -11,15 +11,15 @@ use std::{
 
 use bytes::Bytes;
 use tidings_core::StoredEvent;
-use tidings_protocol::{Content, LastMessage, ServerFrame, UserId, content::Known};
+use tidings_protocol::{
+    Content, LastMessage, ServerFrame, UserId, content::Known, limits::LAST_LINE_LEN_MAX,
+};
 use tidings_websocket::Deflater;
 
 /// Frames shorter than this are sent as they are: deflate would not make them smaller.
 const DEFLATE_BYTES_MIN: usize = 200;
 /// Speed before size: the level of deflate for broadcasts.
 const DEFLATE_LEVEL: u32 = 1;
-/// Characters of a room's last line in summaries.
-const PREVIEW_CHARS: usize = 140;
 
 /// How a peer wants its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -254,7 +254,7 @@ impl Logged {
 /// The beginning of a text, for one line.
 #[must_use]
 pub fn preview(text: &str) -> String {
-    text.chars().take(PREVIEW_CHARS).collect()
+    text.chars().take(LAST_LINE_LEN_MAX).collect()
 }
 
 #[cfg(test)]

@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn text_follows_typeid() {
-        // The example of the TypeID specification: the UUID 01890a5d-ac96-774b-bcce-b302099a8057.
+        // [ID1] The example of the TypeID specification: the UUID 01890a5d-ac96-774b-bcce-b302099a8057.
         let id = UserId::from_bits(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
         assert_eq!(id.to_string(), "user_01h455vb4pex5vsknk084sn02q");
     }

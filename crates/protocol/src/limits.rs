@@ -54,6 +54,19 @@ limits! {
     pub const FRAME_FRAGMENTS_MAX: usize = 64;
     /// Characters of a refusal's sentence. It may quote what was sent, and must not cost more than that did.
     pub const REFUSAL_MESSAGE_LEN_MAX: usize = 300;
+    /// Levels of maps and lists in one MessagePack frame, at most; JSON stops at 128 by itself. Frames have four.
+    pub const MSGPACK_DEPTH_MAX: usize = 32;
+    /// Bytes of the head of one request.
+    pub const REQUEST_HEAD_BYTES_MAX: usize = 32 * 1024;
+    /// Milliseconds a client has for the head of a request: one that drips holds a connection no longer.
+    pub const REQUEST_HEAD_MS_MAX: u64 = 10_000;
+    /// Milliseconds a request may take, from its head to its answer; the stream is no such request. After that it is
+    /// `unavailable`, and the same `txn` tells what became of it.
+    pub const REQUEST_MS_MAX: u64 = 30_000;
+    /// Characters of an `X-Request-Id` that is taken over. A log line holds it.
+    pub const REQUEST_ID_LEN_MAX: usize = 64;
+    /// Milliseconds in which a client must take something of what it is sent; else its connection ends.
+    pub const WRITE_MS_MAX: u64 = 30_000;
     /// Bytes of one REST body.
     pub const BODY_BYTES_MAX: usize = CLIENT_FRAME_BYTES_MAX;
 
@@ -77,6 +90,18 @@ limits! {
     /// Commands of one session that wait for their answer.
     pub const COMMANDS_IN_FLIGHT_MAX: usize = 128;
 
+    /// Answers and notices that wait for a session that does not read. Above that it is closed with 4101; events do not
+    /// wait in memory, they are read again.
+    pub const OWED_FRAMES_MAX: usize = 1_024;
+    /// Bytes of what waits for a session that does not read, with the same end.
+    pub const OWED_BYTES_MAX: usize = 256 * 1024;
+    /// Events of one long poll's answer. `[LP2]`
+    pub const POLL_EVENTS_MAX: usize = 500;
+    /// Bytes of events after which a long poll's answer ends. `[LP2]`
+    pub const POLL_BYTES_MAX: usize = 512 * 1024;
+    /// Characters of a room's last line. The list shows no more.
+    pub const LAST_LINE_LEN_MAX: usize = 140;
+
     /// Rows of one page, when the client does not say.
     pub const PAGE_DEFAULT: u32 = 50;
     /// Rows of one page, at most.
@@ -92,6 +117,10 @@ limits! {
     pub const SILENCE_MS_MAX: u64 = 38_000;
     /// Milliseconds a long poll waits for news.
     pub const POLL_WAIT_MS_MAX: u64 = 25_000;
+    /// Milliseconds that an SSE stream tells the client to wait before it comes back. `[SE3]`
+    pub const STREAM_RETRY_MS: u64 = 1_500;
+    /// Milliseconds between two summaries of listed rooms: what happens in between is told once. `[SB2]`
+    pub const LISTED_EVERY_MS: u64 = 100;
     /// Milliseconds in which typing goes stale without renewal.
     pub const TYPING_MS_MAX: u64 = 6_000;
 }

@@ -75,6 +75,7 @@ mod tests {
 
     #[test]
     fn numbers_from_outside_stay_where_javascript_counts_exactly() {
+        // [ID3]
         for (text, number) in [("0", Some(0)), ("9007199254740991", Some(NUMBER_MAX))] {
             assert_eq!(serde_json::from_str::<Seq>(text).ok().map(Seq::get), number);
         }

@@ -64,6 +64,7 @@ mod tests {
 
     #[test]
     fn text_is_rfc_3339_in_utc_with_milliseconds() {
+        // [ID4]
         let at = Timestamp::from_millis(1_795_208_400_000);
         assert_eq!(at.to_string(), "2026-11-20T21:00:00.000Z");
         let json = serde_json::to_string(&at).unwrap();

@@ -6,12 +6,9 @@ use std::collections::BTreeMap;
 
 use tidings_protocol::{
     Content, Event, LastMessage, LogId, Marker, RoomHead, RoomId, RoomSummary, UserId,
-    content::Known,
+    content::Known, limits::LAST_LINE_LEN_MAX,
 };
 use tidings_sync::client::Output;
-
-/// Characters of a last line, as the server cuts it.
-const LAST_CHARS_MAX: usize = 140;
 
 /// The list.
 #[derive(Debug, Default)]
@@ -117,7 +114,7 @@ fn read_upto(marker: &mut Marker, to: Marker) {
 }
 
 fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>) {
-    let cut = |text: &str| Some(text.chars().take(LAST_CHARS_MAX).collect::<String>());
+    let cut = |text: &str| Some(text.chars().take(LAST_LINE_LEN_MAX).collect::<String>());
     match known {
         Known::Message { text } => {
             room.last = Some(LastMessage {

@@ -127,6 +127,7 @@ fn constants() -> Value {
             "come_back": code.come_back().as_str(),
         })
     };
+    let refusal = |code: &RefusalCode| json!({ "code": code.as_str(), "status": code.status(), "message": code.message() });
     // Those of RFC 6455 that a lost network, a proxy or a browser says; and the ends of our ranges. `[CL1]`
     let come_back: Map<String, Value> = (1000..=1015)
         .chain([4000, 4099, 4100, 4199, 4200, 4299, 4300])
@@ -135,6 +136,7 @@ fn constants() -> Value {
     json!({
         "subprotocols": { "json": SUBPROTOCOL_JSON, "msgpack": SUBPROTOCOL_MSGPACK },
         "limits": limits::ALL.iter().map(limit).collect::<Vec<Value>>(),
+        "refusals": RefusalCode::ALL.iter().map(refusal).collect::<Vec<Value>>(),
         "close_codes": CloseCode::ALL.iter().map(close).collect::<Vec<Value>>(),
         "come_back": come_back,
     })

@@ -34,7 +34,7 @@ pub enum Connection {
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum Answered {
     /// It happened, or had happened before with the same `txn`.
     Happened,
     /// There was nothing to change.
@@ -54,12 +54,12 @@ impl Connection {
     }
 }
 
-impl Outcome {
+impl Answered {
     const fn as_str(self) -> &'static str {
         match self {
-            Outcome::Happened => "happened",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Refused => "refused",
+            Answered::Happened => "happened",
+            Answered::Unchanged => "unchanged",
+            Answered::Refused => "refused",
         }
     }
 }
@@ -70,7 +70,7 @@ impl EncodeLabelValue for Connection {
     }
 }
 
-impl EncodeLabelValue for Outcome {
+impl EncodeLabelValue for Answered {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         EncodeLabelValue::encode(&self.as_str(), encoder)
     }
@@ -83,7 +83,7 @@ struct OfConnection {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCommand {
-    outcome: Outcome,
+    answer: Answered,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -176,8 +176,8 @@ impl Metrics {
     }
 
     /// A command was answered.
-    pub fn command(&self, outcome: Outcome) {
-        self.commands.get_or_create(&OfCommand { outcome }).inc();
+    pub fn command(&self, answer: Answered) {
+        self.commands.get_or_create(&OfCommand { answer }).inc();
     }
 
     /// A batch of so many events was published on this node.
@@ -282,7 +282,7 @@ mod tests {
         let metrics = Metrics::default();
         let open = metrics.connection(Connection::Socket);
         drop(metrics.connection(Connection::Sse));
-        metrics.command(Outcome::Refused);
+        metrics.command(Answered::Refused);
         metrics.batch_published(3);
         metrics.events_delivered(7);
         metrics.request(
@@ -297,7 +297,7 @@ mod tests {
         for line in [
             "tidings_connections{kind=\"socket\"} 1",
             "tidings_connections{kind=\"sse\"} 0",
-            "tidings_commands_total{outcome=\"refused\"} 1",
+            "tidings_commands_total{answer=\"refused\"} 1",
             "tidings_batches_published_total 1",
             "tidings_events_published_total 3",
             "tidings_events_delivered_total 7",

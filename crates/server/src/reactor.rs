@@ -19,21 +19,19 @@ use std::{
 pub use frames::Flow;
 pub use steady::Steady;
 use tidings_engine::{Answer, Hello, Hub, Inbox, Item, PeerId, Wire, hints};
-use tidings_protocol::{CloseCode, DeviceId, Presence, UserId};
+use tidings_protocol::{CloseCode, DeviceId, Presence, UserId, limits::LISTED_EVERY_MS};
 use tokio::{
     sync::{Semaphore, watch},
     task::LocalSet,
 };
 
 use crate::{
-    metrics::Outcome,
+    metrics::Answered,
     node::Node,
     stream::{PollState, poll_body},
     wire::AnyWire,
 };
 
-/// How long summaries of listed rooms are gathered before they are told. `[SB2]`
-const LISTED_EVERY: Duration = Duration::from_millis(100);
 /// Reads of the store that one core has under way; the rest wait their turn. A storm of reconnects is admitted by this.
 const READS_MAX: usize = 64;
 /// Bytes read from a socket at once, into the core's one buffer.
@@ -132,7 +130,7 @@ impl Core {
         if flush && !self.flush_is_due.replace(true) {
             let core = Rc::clone(self);
             tokio::task::spawn_local(async move {
-                tokio::time::sleep(LISTED_EVERY).await;
+                tokio::time::sleep(Duration::from_millis(LISTED_EVERY_MS)).await;
                 core.flush_is_due.set(false);
                 core.act(Hub::flush_listed);
             });
@@ -158,7 +156,7 @@ impl Core {
                             if let Some(AnyWire::Socket(wire)) = hub.wire(peer) {
                                 wire.gate.answered();
                             }
-                            self.node.metrics.command(outcome(&answer));
+                            self.node.metrics.command(answered(&answer));
                             hub.answer(peer, &txn, answer);
                         }
                         Item::Typing { room, user, on } => hub.typing(room, user, on),
@@ -323,10 +321,10 @@ impl Core {
 }
 
 /// What the metrics call an answer.
-fn outcome(answer: &Answer) -> Outcome {
+fn answered(answer: &Answer) -> Answered {
     match answer {
-        Answer::Happened(_) | Answer::Before(_) => Outcome::Happened,
-        Answer::Unchanged(_) => Outcome::Unchanged,
-        Answer::Refused(_) => Outcome::Refused,
+        Answer::Happened(_) | Answer::Before(_) => Answered::Happened,
+        Answer::Unchanged(_) => Answered::Unchanged,
+        Answer::Refused(_) => Answered::Refused,
     }
 }

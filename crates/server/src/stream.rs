@@ -21,7 +21,9 @@ use http_body::Frame;
 use serde::Deserialize;
 use tidings_engine::{Hello, PeerId};
 use tidings_protocol::{
-    CloseCode, Follow, Refusal, RefusalCode, close::ComeBack, limits::POLL_WAIT_MS_MAX,
+    CloseCode, Follow, Refusal, RefusalCode,
+    close::ComeBack,
+    limits::{POLL_WAIT_MS_MAX, STREAM_RETRY_MS},
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -34,12 +36,10 @@ use crate::{
     wire::{AnyWire, PollWire, STREAM_PIECES_MAX, StreamWire},
 };
 
-/// Milliseconds after which an SSE client comes back; its own jitter is its business.
-const RETRY_MS: u32 = 1_500;
-
 /// What `GET /api/v1/events` may ask for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct EventsQuery {
     /// The cursor to go on from; `Last-Event-ID` goes before it.
     since: Option<String>,
@@ -121,7 +121,7 @@ fn hello(since: Option<String>) -> Hello {
 fn sse(principal: Principal, since: Option<String>) -> Response {
     let (sender, receiver) = mpsc::channel(STREAM_PIECES_MAX);
     // The first piece fits: the channel is empty.
-    let _ = sender.try_send(Bytes::from(format!("retry: {RETRY_MS}\n\n")));
+    let _ = sender.try_send(Bytes::from(format!("retry: {STREAM_RETRY_MS}\n\n")));
     let id = reactor::with_core(|core| {
         let id = core.act(|hub| hub.connect(AnyWire::Stream(StreamWire::new(sender))));
         let core = Rc::clone(core);

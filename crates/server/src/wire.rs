@@ -7,7 +7,10 @@ use std::{io, rc::Rc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tidings_engine::{Format, PeerId, Wire};
-use tidings_protocol::{CloseCode, Cursor};
+use tidings_protocol::{
+    CloseCode, Cursor,
+    limits::{POLL_BYTES_MAX, POLL_EVENTS_MAX},
+};
 use tidings_sync::Gate;
 use tokio::{net::TcpStream, sync::mpsc};
 
@@ -19,10 +22,6 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 pub const STREAM_PIECES_MAX: usize = 16;
 /// Bytes of the same. With what hyper buffers, a stalled stream stays below 256 KiB.
 const STREAM_BYTES_MAX: usize = 16 * 1024;
-/// Events of one long-poll answer. `[LP2]`
-pub const POLL_EVENTS_MAX: usize = 500;
-/// Bytes of one long-poll answer.
-const POLL_BYTES_MAX: usize = 512 * 1024;
 
 /// A peer's wire, of whichever kind.
 #[derive(Debug)]

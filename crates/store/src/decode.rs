@@ -9,14 +9,12 @@ use tidings_core::{Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
     DeviceId, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText, Position, RoomId,
     RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility,
+    limits::LAST_LINE_LEN_MAX,
 };
 
 use crate::{error::StoreError, value::Columns};
 
 type Result<T> = std::result::Result<T, StoreError>;
-
-/// Characters of a last line.
-const LAST_TEXT_CHARS_MAX: usize = 140;
 
 fn parse<T: FromStr>(text: &str, what: &str) -> Result<T> {
     text.parse().map_err(|_| StoreError::damaged(what))
@@ -266,7 +264,7 @@ fn last_message(row: &dyn Columns, base: usize) -> Result<Option<LastMessage>> {
         seq: Seq(number(row, base + 1)?),
         at: Timestamp(row.int(base + 2)?),
         actor: UserId::from_bytes(row.id(base + 3)?),
-        text: text.map(|text| text.chars().take(LAST_TEXT_CHARS_MAX).collect()),
+        text: text.map(|text| text.chars().take(LAST_LINE_LEN_MAX).collect()),
     }))
 }
 

@@ -3,10 +3,15 @@
  * out, the same object when nothing changed.
  */
 
-import type { Event, Marker, Messages, RoomHead, RoomSummary, UserId } from '@tidings/protocol';
-
-/** Characters of a last line. */
-const LAST_LINE_MAX = 140;
+import {
+  type Event,
+  LAST_LINE_LEN_MAX,
+  type Marker,
+  type Messages,
+  type RoomHead,
+  type RoomSummary,
+  type UserId,
+} from '@tidings/protocol';
 
 /** How many messages are unread: one subtraction. `ahead` is a marker on its way. `[P8]` */
 export function unread(room: RoomSummary, ahead: Pick<Marker, 'count'> | null = null): number {
@@ -49,12 +54,12 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
         seq: event.seq,
         at: event.at,
         actor: event.actor,
-        text: content.text.slice(0, LAST_LINE_MAX),
+        text: content.text.slice(0, LAST_LINE_LEN_MAX),
       };
       break;
     case 'message_edited':
       if (room.last?.id === content.message) {
-        next.last = { ...room.last, text: content.text.slice(0, LAST_LINE_MAX) };
+        next.last = { ...room.last, text: content.text.slice(0, LAST_LINE_LEN_MAX) };
       }
       break;
     case 'message_deleted':
@@ -84,7 +89,7 @@ export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary
   const last = page.messages.at(-1);
   if (page.head <= room.head || !last) return marked;
   const { id, seq, at, actor, count } = last;
-  const text = last.text?.slice(0, LAST_LINE_MAX) ?? null;
+  const text = last.text?.slice(0, LAST_LINE_LEN_MAX) ?? null;
   return { ...marked, head: page.head, count, last: { id, seq, at, actor, text } };
 }
 

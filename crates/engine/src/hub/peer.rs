@@ -9,17 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidings_protocol::{
     CloseCode, Cursor, DeviceId, Follow, OpenRoom, Position, Presence, RoomId, Seq, UserId,
-    limits::{HEARTBEAT_MS, HELLO_TIMEOUT_MS, SILENCE_MS_MAX},
+    limits::{HEARTBEAT_MS, HELLO_TIMEOUT_MS, OWED_BYTES_MAX, OWED_FRAMES_MAX, SILENCE_MS_MAX},
 };
 use tidings_sync::{Replay, Subscription};
 
 use crate::encoded::{Format, Logged};
-
-/// Frames owed to a peer whose wire is full: answers and notices, never events. The reader of a full peer is paused,
-/// so commands in flight bound it; this is the last resort.
-const OWED_FRAMES_MAX: usize = 1_024;
-/// Bytes of the same.
-const OWED_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of events that wait for a peer that follows everything while its wire is full.
 const WAITING_BYTES_MAX: usize = 64 * 1024;

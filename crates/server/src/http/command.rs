@@ -15,7 +15,7 @@ use tidings_protocol::{Event, RefusalCode, TxnId, UserId};
 
 use crate::{
     auth::{self, Principal},
-    metrics::Outcome,
+    metrics::Answered,
     node::Node,
     problem::Problem,
 };
@@ -47,9 +47,9 @@ pub(super) async fn submit_as(
 ) -> Result<Option<Arc<Logged>>, Problem> {
     let answer = node.submit(actor, txn, command).await;
     node.metrics.command(match &answer {
-        Ok(Some(_)) => Outcome::Happened,
-        Ok(None) => Outcome::Unchanged,
-        Err(_) => Outcome::Refused,
+        Ok(Some(_)) => Answered::Happened,
+        Ok(None) => Answered::Unchanged,
+        Err(_) => Answered::Refused,
     });
     Ok(answer?)
 }

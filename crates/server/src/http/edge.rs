@@ -12,7 +12,10 @@ use axum::{
 };
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use tidings_protocol::{Refusal, RefusalCode, UserId};
+use tidings_protocol::{
+    Refusal, RefusalCode, UserId,
+    limits::{REQUEST_ID_LEN_MAX, REQUEST_MS_MAX},
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,12 +23,8 @@ use crate::{
     problem::{self, Problem},
 };
 
-/// How long a request may take, from its head to its answer. A body that drips does not hold a handler longer.
-const REQUEST_WAIT: Duration = Duration::from_secs(30);
 /// The header that carries a request's id, both ways.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Characters of a request id that a client or proxy chose, at most.
-const REQUEST_ID_LEN_MAX: usize = 64;
 
 /// What the page may load and who may frame it: nothing but its own (CSP 3).
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
@@ -123,7 +122,9 @@ fn set_headers(headers: &mut HeaderMap, id: &str) {
 
 /// Ends a request that takes too long. What it had submitted may still happen; the same `txn` will tell. `[CM7]`
 pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_WAIT, next.run(request)).await {
+    // A body that drips does not hold a handler longer.
+    let wait = Duration::from_millis(REQUEST_MS_MAX);
+    match tokio::time::timeout(wait, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::from(RefusalCode::Unavailable).into_response(),
     }

@@ -6,6 +6,7 @@ use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tidings_protocol::limits::{REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_MS_MAX};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
@@ -19,13 +20,9 @@ use crate::{
     metrics::{Connection, ConnectionOpen},
 };
 
-/// How long a client has to send the head of a request.
-const HEADER_WAIT: Duration = Duration::from_secs(10);
 /// Bytes the kernel may hold for one connection that does not read (the kernel doubles it). With the one partial write
 /// that a socket's wire keeps, or the few pieces of a stream, one that is stalled stays below 256 KiB.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes that hyper may hold for one connection: the longest head of a request, and what a stream's reader has not taken.
-const HTTP_BUFFER_BYTES: usize = 32 * 1024;
 /// How long the loop rests when the process is out of files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// How long requests under way have to end when the node drains.
@@ -108,8 +105,9 @@ fn serve(
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WAIT)
-        .max_buf_size(HTTP_BUFFER_BYTES)
+        .header_read_timeout(Duration::from_millis(REQUEST_HEAD_MS_MAX))
+        // It also bounds what a stream's reader has not taken.
+        .max_buf_size(REQUEST_HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(Steady::new(stream)), service)
         .with_upgrades();
     tokio::task::spawn_local(async move {

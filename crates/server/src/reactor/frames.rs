@@ -10,7 +10,7 @@ use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
     ClientFrame, CloseCode, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
-    limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
+    limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX, MSGPACK_DEPTH_MAX},
 };
 use tidings_sync::Verdict;
 use tidings_websocket::{Decoder, Limits, Message};
@@ -21,8 +21,6 @@ use crate::{auth, wire::AnyWire};
 
 /// Bytes of a read that are taken in at once: compressed, they hold four megabytes of frames at most.
 const TAKE_IN_BYTES: usize = 4 * 1024;
-/// Levels of a frame in MessagePack. The deepest that means something has five; a thousand would need a core's stack.
-const MSGPACK_DEPTH_MAX: usize = 32;
 
 /// What one message of a client turned out to be.
 pub(super) enum Incoming {

@@ -10,15 +10,13 @@ use std::{
     time::Duration,
 };
 
+use tidings_protocol::limits::WRITE_MS_MAX;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Sleep,
 };
 
-/// How long a client may take nothing of what it is sent.
-const WRITE_WAIT: Duration = Duration::from_secs(30);
-
-/// A stream whose writes end in an error when nothing of them is taken for [`WRITE_WAIT`].
+/// A stream whose writes end in an error when nothing of them is taken for [`WRITE_MS_MAX`].
 #[derive(Debug)]
 pub struct Steady<S> {
     stream: S,
@@ -49,9 +47,9 @@ impl<S> Steady<S> {
             self.stuck = None;
             return written;
         }
-        let stuck = self
-            .stuck
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_WAIT)));
+        let stuck = self.stuck.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep(Duration::from_millis(WRITE_MS_MAX)))
+        });
         ready!(stuck.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -119,7 +117,8 @@ mod tests {
         let mut got = 0;
         while got < 64 {
             // Time stands still but for this: it is the test's own clock.
-            tokio::time::advance(WRITE_WAIT - Duration::from_secs(1)).await;
+            tokio::time::advance(Duration::from_millis(WRITE_MS_MAX) - Duration::from_secs(1))
+                .await;
             got += far.read(&mut [0; 16]).await.unwrap();
         }
         writing.await.unwrap().unwrap();

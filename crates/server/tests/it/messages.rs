@@ -7,7 +7,7 @@ use crate::server::{Server, nothing};
 
 #[tokio::test]
 async fn a_message_is_answered_by_its_event() {
-    // [RE4] [CM3] [EV1]
+    // [RE4] [CM3] [EV1] [ID2]
     let server = Server::start().await;
     let ada = server.user("ada").await;
     let room = server.group(&ada, &[]).await;
@@ -55,6 +55,7 @@ async fn a_message_is_answered_by_its_event() {
         .refuses(409, "txn_reused");
     let page = server.get(&path, &ada).await.expect(200);
     assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(page["messages"][0]["id"], event["id"]);
 
     let without = json!({ "text": "hello" });
     server.say("POST", &path, &ada, &without).await.expect(201);

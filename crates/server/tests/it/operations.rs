@@ -198,7 +198,7 @@ async fn counters_are_for_this_machine_alone() {
     for line in [
         "tidings_http_requests_total{method=\"GET\",route=\"/api/v1/rooms/{room}\",status=\"200\"} 1",
         "tidings_http_requests_total{method=\"POST\",route=\"/api/v1/rooms\",status=\"201\"} 1",
-        "tidings_commands_total{outcome=\"happened\"} 1",
+        "tidings_commands_total{answer=\"happened\"} 1",
     ] {
         assert!(here.text.contains(line), "{line} is not in:\n{}", here.text);
     }

@@ -35,6 +35,28 @@ export const FRAME_FRAGMENTS_MAX = 64;
  * did.
  */
 export const REFUSAL_MESSAGE_LEN_MAX = 300;
+/**
+ * Levels of maps and lists in one MessagePack frame, at most; JSON stops at 128 by itself. Frames
+ * have four.
+ */
+export const MSGPACK_DEPTH_MAX = 32;
+/** Bytes of the head of one request. */
+export const REQUEST_HEAD_BYTES_MAX = 32768;
+/**
+ * Milliseconds a client has for the head of a request: one that drips holds a connection no longer.
+ */
+export const REQUEST_HEAD_MS_MAX = 10000;
+/**
+ * Milliseconds a request may take, from its head to its answer; the stream is no such request.
+ * After that it is `unavailable`, and the same `txn` tells what became of it.
+ */
+export const REQUEST_MS_MAX = 30000;
+/** Characters of an `X-Request-Id` that is taken over. A log line holds it. */
+export const REQUEST_ID_LEN_MAX = 64;
+/**
+ * Milliseconds in which a client must take something of what it is sent; else its connection ends.
+ */
+export const WRITE_MS_MAX = 30000;
 /** Bytes of one REST body. */
 export const BODY_BYTES_MAX = 102400;
 /** Rooms opened by `hello` or held open by one session. */
@@ -61,6 +83,19 @@ export const ROOMS_ADDED_MAX = 4000;
 export const DEVICES_PER_USER_MAX = 50;
 /** Commands of one session that wait for their answer. */
 export const COMMANDS_IN_FLIGHT_MAX = 128;
+/**
+ * Answers and notices that wait for a session that does not read. Above that it is closed with
+ * 4101; events do not wait in memory, they are read again.
+ */
+export const OWED_FRAMES_MAX = 1024;
+/** Bytes of what waits for a session that does not read, with the same end. */
+export const OWED_BYTES_MAX = 262144;
+/** Events of one long poll's answer. `[LP2]` */
+export const POLL_EVENTS_MAX = 500;
+/** Bytes of events after which a long poll's answer ends. `[LP2]` */
+export const POLL_BYTES_MAX = 524288;
+/** Characters of a room's last line. The list shows no more. */
+export const LAST_LINE_LEN_MAX = 140;
 /** Rows of one page, when the client does not say. */
 export const PAGE_DEFAULT = 50;
 /** Rows of one page, at most. */
@@ -78,6 +113,12 @@ export const HEARTBEAT_MS = 18000;
 export const SILENCE_MS_MAX = 38000;
 /** Milliseconds a long poll waits for news. */
 export const POLL_WAIT_MS_MAX = 25000;
+/** Milliseconds that an SSE stream tells the client to wait before it comes back. `[SE3]` */
+export const STREAM_RETRY_MS = 1500;
+/**
+ * Milliseconds between two summaries of listed rooms: what happens in between is told once. `[SB2]`
+ */
+export const LISTED_EVERY_MS = 100;
 /** Milliseconds in which typing goes stale without renewal. */
 export const TYPING_MS_MAX = 6000;
 
