@@ -11,7 +11,7 @@ use std::sync::{
 use tidings_core::StoredEvent;
 use tidings_protocol::{Position, ShardId};
 use tidings_store::{Store, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::{
     appender::Routed,
@@ -35,6 +35,7 @@ pub struct Feed {
     heads: Vec<AtomicU64>,
     cores: Vec<Arc<Inbox>>,
     hinter: Option<Hinter>,
+    rewound: Notify,
 }
 
 impl Feed {
@@ -57,7 +58,14 @@ impl Feed {
             heads: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),
             cores,
             hinter,
+            rewound: Notify::new(),
         })
+    }
+
+    /// Waits until a log is found to end before what was published from it: the database is another one than it was, a
+    /// standby that lagged or a backup. This feed must not go on then. `[CU3]`
+    pub async fn rewound(&self) {
+        self.rewound.notified().await;
     }
 
     /// The last position of each shard that was published on this node.
@@ -141,7 +149,22 @@ impl Feed {
     /// # Errors
     /// The store's.
     pub async fn look(&self) -> Result<(), StoreError> {
+        // Before the store's: what was published was committed, so the store is never behind it.
+        let published = self.heads();
         let heads = self.store.heads().await?;
+        if heads
+            .iter()
+            .zip(&published)
+            .any(|(head, known)| head < known)
+        {
+            tracing::error!(
+                ?heads,
+                ?published,
+                "a log ends before what was published from it"
+            );
+            self.rewound.notify_one();
+            return Ok(());
+        }
         for (index, head) in heads.into_iter().enumerate() {
             if self.heads[index].load(Ordering::Acquire) < head.0 {
                 let mut at = self.shards[index].lock().await;

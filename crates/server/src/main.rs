@@ -202,7 +202,12 @@ fn serve(config: Config) -> anyhow::Result<()> {
     }
     print(&format!("listening on http://{address}"))?;
     tracing::info!(%address, cores = threads.len(), "ready");
-    background.block_on(stop_signal())?;
+    let failed = background.block_on(async {
+        tokio::select! {
+            stopped = stop_signal() => stopped.map(|()| false),
+            () = node.failed() => Ok(true),
+        }
+    })?;
     tracing::info!("draining");
     node.begin_drain();
     drain.send_replace(true);
@@ -213,6 +218,10 @@ fn serve(config: Config) -> anyhow::Result<()> {
         }
     }
     background.block_on(node.finish());
+    anyhow::ensure!(
+        !failed,
+        "this node could not go on; see the log, and start it again"
+    );
     tracing::info!("bye");
     Ok(())
 }

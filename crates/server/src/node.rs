@@ -16,8 +16,9 @@ use tidings_engine::{
     appender::Appender,
     hints::{self, Hinter, Hints},
 };
-use tidings_protocol::{Refusal, RefusalCode, TxnId, UserId};
-use tidings_store::{Store, StoreConfig};
+use tidings_protocol::{Epoch, Refusal, RefusalCode, TxnId, UserId};
+use tidings_store::{Store, StoreConfig, upkeep};
+use tokio::sync::Notify;
 
 use crate::{
     auth::{limits::Limits, passwords::Passwords},
@@ -51,6 +52,7 @@ pub struct Node {
     /// Clock and ids.
     pub environment: Arc<dyn Environment>,
     draining: AtomicBool,
+    failed: Arc<Notify>,
     appenders: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
 }
 
@@ -74,6 +76,13 @@ impl Node {
         let hinter = hints.as_ref().map(Hints::hinter);
         let connected = hints.as_ref().map(Hints::connected);
         let feed = Arc::new(Feed::start(store.clone(), cores, hinter.clone()).await?);
+        let failed = Arc::new(Notify::new());
+        tokio::spawn(end_when_rewound(
+            Arc::clone(&feed),
+            store_config(&config),
+            store.epoch(),
+            Arc::clone(&failed),
+        ));
         let environment: Arc<dyn Environment> = Arc::new(SystemEnvironment);
         let appender = Appender {
             store: store.clone(),
@@ -105,6 +114,7 @@ impl Node {
             metrics: Metrics::default(),
             environment,
             draining: AtomicBool::new(false),
+            failed,
             appenders: parking_lot::Mutex::new(appenders),
         }))
     }
@@ -148,6 +158,11 @@ impl Node {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Waits until this node finds that it must not go on.
+    pub async fn failed(&self) {
+        self.failed.notified().await;
+    }
+
     /// Closes the door and waits until everything taken is committed and answered.
     pub async fn finish(&self) {
         self.door.close();
@@ -162,6 +177,20 @@ impl Node {
             tracing::warn!(%error, "the write-ahead log was not copied back; the next start does it");
         }
     }
+}
+
+/// What comes after a rewound log is another story than clients know. A new epoch sends them back to the beginning, and
+/// this node ends, so that whoever runs it starts it anew on what is there now. `[CU3]`
+async fn end_when_rewound(feed: Arc<Feed>, config: StoreConfig, epoch: Epoch, failed: Arc<Notify>) {
+    feed.rewound().await;
+    tracing::error!(
+        "the database has lost commits that this node saw: a standby that lagged was promoted, or a backup restored. \
+         A new epoch is drawn, and the node ends; every client starts anew when it is started again"
+    );
+    if let Err(error) = upkeep::renew_epoch(&config, epoch).await {
+        tracing::error!(%error, "no new epoch could be drawn; run `tidings new-epoch` before the next start");
+    }
+    failed.notify_one();
 }
 
 /// Where the settings say the data is.

@@ -1,6 +1,6 @@
 //! What operators do with a database beside serving from it: look, back up, begin a new epoch.
 //!
-//! Owns: the three questions, for both databases. Never: migrates, or makes a database that is not there.
+//! Owns: these questions, for both databases. Never: migrates, or makes a database that is not there.
 
 use std::path::{Path, PathBuf};
 
@@ -84,4 +84,17 @@ pub(crate) fn nothing_there(what: &str) -> StoreError {
     StoreError::Refused(format!(
         "{what} holds no database of Tidings. Check --data, --database and --config."
     ))
+}
+
+/// Draws a new epoch from a server that found its database rewound, unless another has drawn one since `old`. The
+/// server ends then; the next start serves the new epoch.
+///
+/// # Errors
+/// `Unavailable` when the database cannot be reached.
+pub async fn renew_epoch(config: &StoreConfig, old: Epoch) -> Result<(), StoreError> {
+    match config {
+        StoreConfig::Postgres { url } => postgres::upkeep::renew_epoch(url, old).await,
+        // One process alone writes such a file, and does not lose sight of it.
+        StoreConfig::Sqlite { .. } | StoreConfig::SqliteMemory => Ok(()),
+    }
 }

@@ -114,6 +114,15 @@ impl TestServer {
         running.child.wait().expect("a child can be waited for")
     }
 
+    /// Waits until it ends by itself. Returns how it ended.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut running = self.take();
+        running.child.wait().expect("a child can be waited for")
+    }
+
     /// SIGSTOP: it neither ends nor runs.
     ///
     /// # Panics

@@ -9,4 +9,5 @@
 mod cluster;
 mod kill;
 mod own_writes;
+mod rewound;
 mod world;

@@ -64,6 +64,25 @@ pub(crate) async fn new_epoch(url: &str) -> Result<Epoch, StoreError> {
     .await
 }
 
+/// See [`renew_epoch`](crate::upkeep::renew_epoch).
+pub(crate) async fn renew_epoch(url: &str, old: Epoch) -> Result<(), StoreError> {
+    let config = session::config(url)?;
+    in_time(async {
+        let session = Session::open(&config, &[]).await?;
+        let epoch = migrate::new_epoch()?.to_string();
+        // Of several nodes that find it out the first draws.
+        let text = "UPDATE meta SET value = $1 WHERE key = 'epoch' AND value = $2";
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&epoch, &old.0.to_string()];
+        session
+            .client()
+            .execute(text, &params)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    })
+    .await
+}
+
 /// A node keeps the epoch that it started with, so none may run. Nodes always hold connections.
 async fn refuse_while_served(client: &tokio_postgres::Client) -> Result<(), StoreError> {
     let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
