@@ -10,6 +10,7 @@ mod add_member;
 mod add_reaction;
 mod admit;
 mod command;
+mod cors;
 mod create_room;
 mod delete_message;
 pub mod docs;
@@ -70,9 +71,11 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(admitted)
         .layer(middleware::from_fn(edge::in_time))
         .merge(streams())
+        // Here, too: what is set further out would stand outside of these layers.
+        .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(middleware::from_fn(edge::private));
     Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", cors::for_origins(&node, api))
         .merge(operators())
         .fallback(page::page)
         .method_not_allowed_fallback(edge::method_not_allowed)

@@ -38,8 +38,8 @@ pub fn is_wanted(headers: &HeaderMap) -> bool {
     headers.get(WANTED).is_some_and(|value| value == "1")
 }
 
-/// Whether a proxy in front says that the client speaks TLS. It only decides about `Secure`, so lying about it hurts
-/// nobody but the liar.
+/// Whether a proxy in front says that the client speaks TLS. The edge leaves the header only when it comes from a proxy
+/// of the settings.
 pub(crate) fn is_tls(headers: &HeaderMap) -> bool {
     headers
         .get("x-forwarded-proto")

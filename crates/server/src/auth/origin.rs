@@ -16,12 +16,7 @@ pub fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
     let Some((scheme, authority)) = parts(origin) else {
         return false;
     };
-    let configured = config
-        .origins
-        .iter()
-        .filter_map(|text| parts(text.trim_end_matches('/')))
-        .any(|allowed| allowed == (scheme.clone(), authority.clone()));
-    if configured {
+    if is_configured(config, origin) {
         return true;
     }
     // Behind TLS a page that came without it is another origin: somebody on the way may have written it.
@@ -30,6 +25,19 @@ pub fn origin_allowed(config: &Config, headers: &HeaderMap) -> bool {
     }
     only(headers, header::HOST)
         .is_some_and(|host| without_default_port(&scheme, &host.to_ascii_lowercase()) == authority)
+}
+
+/// Whether an origin is one of the settings'.
+#[must_use]
+pub fn is_configured(config: &Config, origin: &str) -> bool {
+    let Some(origin) = parts(origin) else {
+        return false;
+    };
+    config
+        .origins
+        .iter()
+        .filter_map(|text| parts(text.trim_end_matches('/')))
+        .any(|allowed| allowed == origin)
 }
 
 /// The value of a header that must stand once.

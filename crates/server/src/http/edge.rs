@@ -19,6 +19,7 @@ use tidings_protocol::{
 use tokio::time::Instant;
 
 use crate::{
+    auth::address,
     node::Node,
     problem::{self, Problem},
 };
@@ -37,6 +38,13 @@ pub(super) struct Actor(pub(super) UserId);
 /// The outermost layer.
 pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    address::settle(
+        &node.config.trusted_proxies,
+        &mut parts.headers,
+        &mut parts.extensions,
+    );
+    let request = Request::from_parts(parts, body);
     let id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();

@@ -1,7 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`: for those who run the server.
 //!
 //! Owns: whether the process lives, whether it can serve, and its counters.
-//! Never: shows counters to other machines; what goes on here is nobody else's business.
+//! Never: shows counters to other machines without the token of the settings; what goes on here is nobody's business.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use tidings_protocol::RefusalCode;
 
-use crate::{auth::address::is_from_here, node::Node, problem::Problem};
+use crate::{auth::address::is_from_here, config::Secret, node::Node, problem::Problem};
 
 /// How long the store has to answer before the node counts as not ready.
 const PING_WAIT: Duration = Duration::from_secs(2);
@@ -60,7 +60,8 @@ pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Response, Pr
 
 /// Counters, in the form of OpenMetrics
 ///
-/// Only for programs on the same machine; for others there is nothing here.
+/// With the token of the settings; without one only for programs on the same machine, and for others there is nothing
+/// here.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -72,8 +73,11 @@ pub(crate) async fn metrics(
     State(node): State<Arc<Node>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if !is_from_here(request.extensions(), request.headers()) {
-        return Err(RefusalCode::NotFound.into());
+    match &node.config.metrics_token {
+        Some(token) if is_told(token, request.headers()) => {}
+        Some(_) => return Err(RefusalCode::Unauthenticated.into()),
+        None if is_from_here(request.extensions()) => {}
+        None => return Err(RefusalCode::NotFound.into()),
     }
     let mut response = node.metrics.text().into_response();
     response
@@ -83,6 +87,15 @@ pub(crate) async fn metrics(
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Whether the request carries the token as a Bearer.
+fn is_told(token: &Secret, headers: &HeaderMap) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .is_some_and(|said| token.is(said))
 }
 
 fn plain(text: &'static str) -> Response {

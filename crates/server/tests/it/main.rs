@@ -12,6 +12,7 @@ mod limits;
 mod messages;
 mod operations;
 mod origins;
+mod proxies;
 mod resume;
 mod rights;
 mod rooms;
