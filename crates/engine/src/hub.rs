@@ -183,6 +183,28 @@ impl<W: Wire> Hub<W> {
         }
     }
 
+    /// After a bug: ends every session and begins as new at these heads, since what the hub holds may be torn. Ids of
+    /// before name nobody any more. Returns whose sessions had begun, and how present they were.
+    pub fn renew(&mut self, heads: &[Position]) -> Vec<(UserId, Presence)> {
+        let fresh = Hub {
+            generation: self.generation,
+            delivered: self.delivered,
+            now: self.now,
+            ..Hub::new(self.core, self.epoch, heads)
+        };
+        let torn = std::mem::replace(self, fresh);
+        let mut gone = Vec::new();
+        for (_, mut peer) in torn.peers {
+            if !peer.closing {
+                peer.wire.close(CloseCode::Internal);
+            }
+            if peer.welcomed {
+                gone.push((peer.user, peer.presence));
+            }
+        }
+        gone
+    }
+
     /// The core's number.
     #[must_use]
     pub const fn core(&self) -> u16 {

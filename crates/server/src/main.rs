@@ -139,6 +139,18 @@ fn start_log(format: LogFormat) {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
+    // Where, and not what: the message of a panic may quote what somebody wrote.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let thread = std::thread::current()
+            .name()
+            .unwrap_or("unnamed")
+            .to_owned();
+        tracing::error!(place, thread, "a panic; this is a bug");
+    }));
 }
 
 fn listener(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {

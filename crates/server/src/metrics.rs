@@ -113,6 +113,7 @@ pub struct Metrics {
     batches: Counter,
     committed: Counter,
     delivered: Counter,
+    bugs: Counter,
     requests: Family<OfRequest, Counter>,
     durations: Family<OfRoute, Histogram>,
 }
@@ -142,6 +143,12 @@ impl Default for Metrics {
             "Events sent to live readers",
             delivered.clone(),
         );
+        let bugs = Counter::default();
+        registry.register(
+            "bugs",
+            "Bugs that ended a request, a session, or all sessions of a core",
+            bugs.clone(),
+        );
         let requests = Family::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         let durations: Family<OfRoute, Histogram> =
@@ -160,6 +167,7 @@ impl Default for Metrics {
             batches,
             committed,
             delivered,
+            bugs,
             requests,
             durations,
         }
@@ -208,6 +216,11 @@ impl Metrics {
                 status,
             })
             .inc();
+    }
+
+    /// Something panicked, and was contained.
+    pub fn bug(&self) {
+        self.bugs.inc();
     }
 
     /// All of it as text.
@@ -285,6 +298,7 @@ mod tests {
         metrics.command(Answered::Refused);
         metrics.batch_published(3);
         metrics.events_delivered(7);
+        metrics.bug();
         metrics.request(
             &http::Method::GET,
             "/api/v1/me",
@@ -301,6 +315,7 @@ mod tests {
             "tidings_batches_published_total 1",
             "tidings_events_published_total 3",
             "tidings_events_delivered_total 7",
+            "tidings_bugs_total 1",
             "tidings_http_requests_total{method=\"GET\",route=\"/api/v1/me\",status=\"200\"} 1",
             "tidings_http_requests_total{method=\"other\",route=\"unmatched\",status=\"405\"} 1",
             "le=\"0.005\",method=\"GET\",route=\"/api/v1/me\"} 1",

@@ -5,12 +5,14 @@
 //! Never: blocks, or holds the hub's borrow across an await.
 
 mod accept;
+mod bugs;
 mod effects;
 mod frames;
 mod steady;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -62,6 +64,16 @@ struct Scratch {
     incoming: Vec<frames::Incoming>,
 }
 
+impl Scratch {
+    fn new() -> Scratch {
+        Scratch {
+            bytes: vec![0; READ_BYTES].into_boxed_slice(),
+            codec: tidings_websocket::Scratch::new(),
+            incoming: Vec::new(),
+        }
+    }
+}
+
 /// Runs `f` with the core of this thread.
 ///
 /// # Panics
@@ -92,11 +104,7 @@ pub fn run(
             node,
             hub: RefCell::new(hub),
             inbox,
-            scratch: RefCell::new(Scratch {
-                bytes: vec![0; READ_BYTES].into_boxed_slice(),
-                codec: tidings_websocket::Scratch::new(),
-                incoming: Vec::new(),
-            }),
+            scratch: RefCell::new(Scratch::new()),
             flush_is_due: Cell::new(false),
             reads: Semaphore::new(READS_MAX),
             index,
@@ -118,12 +126,19 @@ impl Core {
     }
 
     /// Does something with the hub, then starts what the hub wants done.
+    ///
+    /// # Panics
+    /// When `f` does, after the core has begun anew: see [`bugs`].
     pub fn act<R>(self: &Rc<Self>, f: impl FnOnce(&mut Hub<AnyWire>) -> R) -> R {
-        let (result, effects, flush) = {
+        let acted = catch_unwind(AssertUnwindSafe(|| {
             let mut hub = self.hub.borrow_mut();
             let result = f(&mut hub);
             (result, hub.take_effects(), hub.wants_flush())
-        };
+        }));
+        let (result, effects, flush) = acted.unwrap_or_else(|bug| {
+            self.begin_anew();
+            resume_unwind(bug)
+        });
         for effect in effects {
             tokio::task::spawn_local(effects::perform(Rc::clone(self), effect));
         }
@@ -142,32 +157,34 @@ impl Core {
         loop {
             self.inbox.wait().await;
             let taken = self.inbox.take();
-            self.act(|hub| {
-                for item in taken.items {
-                    match item {
-                        Item::Batch(batch) => {
-                            if self.index == 0 {
-                                // Each batch reaches every core; one of them counts it.
-                                self.node.metrics.batch_published(batch.events.len());
-                            }
-                            hub.batch(&batch);
-                        }
-                        Item::Answer { peer, txn, answer } => {
-                            if let Some(AnyWire::Socket(wire)) = hub.wire(peer) {
-                                wire.gate.answered();
-                            }
-                            self.node.metrics.command(answered(&answer));
-                            hub.answer(peer, &txn, answer);
-                        }
-                        Item::Typing { room, user, on } => hub.typing(room, user, on),
-                        Item::Presence { user, status } => hub.presence(user, status),
-                    }
-                }
-                for shard in taken.missed {
-                    hub.missed(shard);
-                }
-            });
+            for item in taken.items {
+                self.contain(|| self.take_item(item));
+            }
+            for shard in taken.missed {
+                self.contain(|| self.act(|hub| hub.missed(shard)));
+            }
         }
+    }
+
+    fn take_item(self: &Rc<Self>, item: Item) {
+        self.act(|hub| match item {
+            Item::Batch(batch) => {
+                if self.index == 0 {
+                    // Each batch reaches every core; one of them counts it.
+                    self.node.metrics.batch_published(batch.events.len());
+                }
+                hub.batch(&batch);
+            }
+            Item::Answer { peer, txn, answer } => {
+                if let Some(AnyWire::Socket(wire)) = hub.wire(peer) {
+                    wire.gate.answered();
+                }
+                self.node.metrics.command(answered(&answer));
+                hub.answer(peer, &txn, answer);
+            }
+            Item::Typing { room, user, on } => hub.typing(room, user, on),
+            Item::Presence { user, status } => hub.presence(user, status),
+        });
     }
 
     async fn beat(self: Rc<Self>) {
@@ -175,10 +192,12 @@ impl Core {
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             second.tick().await;
-            self.act(|hub| {
-                self.node.metrics.events_delivered(hub.take_delivered());
-                hub.beat();
-                hub.flush_presence();
+            self.contain(|| {
+                self.act(|hub| {
+                    self.node.metrics.events_delivered(hub.take_delivered());
+                    hub.beat();
+                    hub.flush_presence();
+                });
             });
         }
     }

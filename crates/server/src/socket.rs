@@ -177,7 +177,10 @@ fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, token: 
             id
         });
         if !early.is_empty() {
-            core.read_early(id, &early, &mut decoder);
+            core.contain_session(id, || {
+                core.read_early(id, &early, &mut decoder);
+                Flow::Go
+            });
         }
         let open = core.node.metrics.connection(Connection::Socket);
         tokio::task::spawn_local(drive(Rc::clone(core), id, stream, decoder, open));
@@ -206,7 +209,8 @@ async fn drive(
             if stream.readable().await.is_err() {
                 break;
             }
-            if core.read(id, &stream, &mut decoder) == Flow::End {
+            let flow = core.contain_session(id, || core.read(id, &stream, &mut decoder));
+            if flow == Flow::End {
                 break;
             }
         }

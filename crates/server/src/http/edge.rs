@@ -66,6 +66,7 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
         .map(|actor| tracing::field::display(actor.0));
     let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if panicked {
+        node.metrics.bug();
         tracing::error!(request_id = %id, %method, route, "a handler panicked");
     }
     if status >= 500 {

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod backup;
+mod bugs;
 mod commands;
 mod documents;
 mod drain;

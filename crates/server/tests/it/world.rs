@@ -77,6 +77,8 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct World {
     running: Option<Running>,
+    /// Where a node listens that is part of the test process, instead of the program.
+    within: Option<SocketAddr>,
     settings: Vec<String>,
     folder: tempfile::TempDir,
 }
@@ -102,11 +104,22 @@ impl World {
             .collect();
         let mut world = World {
             running: None,
+            within: None,
             settings,
             folder,
         };
         world.start().await;
         world
+    }
+
+    /// Clients for a node that is part of the test process: for what no client can make happen.
+    pub(crate) fn within(address: SocketAddr) -> World {
+        World {
+            running: None,
+            within: Some(address),
+            settings: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Starts the program on the folder.
@@ -151,7 +164,7 @@ impl World {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.running().address
+        self.within.unwrap_or_else(|| self.running().address)
     }
 
     /// The program's process.
