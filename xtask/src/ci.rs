@@ -4,7 +4,7 @@
 //! shows everything there is to mend. It must never check what only CI can see: the same command
 //! gives the same verdict on a desk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::{codegen, command, tidy};
@@ -32,6 +32,25 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     });
     report.step("codegen --check", || {
         codegen::run(root, codegen::Mode::Check)
+    });
+    // A workspace of its own, which the steps above do not see. Running the targets needs nightly, compiling them does not.
+    report.step("check fuzz", || {
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+        let target = target.join("fuzz").display().to_string();
+        let manifest = "fuzz/Cargo.toml";
+        command::run(
+            root,
+            &[
+                "cargo",
+                "check",
+                "--locked",
+                "--manifest-path",
+                manifest,
+                "--target-dir",
+                &target,
+            ],
+        )
     });
     if root.join("node_modules").is_dir() {
         report.step("npm run check", || {

@@ -166,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn the_seeds_of_the_fuzz_target_are_cursors() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/cursor");
+        let mut count = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
+            count += 1;
+        }
+        assert!(count > 2);
+    }
+
+    #[test]
     fn wrong_texts_are_refused() {
         for text in ["", "AA", "AQ", "AQE", "!!!!", &"A".repeat(100_000)] {
             assert_eq!(text.parse::<Cursor>(), Err(CursorError), "{text:.20}");

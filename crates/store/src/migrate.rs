@@ -89,6 +89,39 @@ pub(crate) fn new_epoch() -> Result<u64, StoreError> {
     Ok((random >> 11).max(1))
 }
 
+/// What tests of an upgrade share: a second migration, as a later version could bring it, and one that fails halfway.
+#[cfg(test)]
+pub(crate) mod fixture {
+    use super::Migration;
+
+    /// A new column, filled from what is there, and a table beside it.
+    const SECOND: Migration = Migration {
+        version: 2,
+        name: "0002_colours.sql",
+        text: "ALTER TABLE users ADD COLUMN colour TEXT;
+               UPDATE users SET colour = 'of ' || username;
+               CREATE TABLE colours (name TEXT PRIMARY KEY NOT NULL);
+               INSERT INTO colours (name) SELECT colour FROM users;",
+    };
+    const BROKEN: Migration = Migration {
+        version: 2,
+        name: "0002_broken.sql",
+        text: "ALTER TABLE users ADD COLUMN colour TEXT;
+               UPDATE users SET colour = 'lost';
+               INSERT INTO nowhere (name) VALUES ('x');",
+    };
+
+    /// The shipped migrations and one more.
+    pub(crate) fn upgrade(shipped: &[Migration]) -> Vec<Migration> {
+        [&shipped[..1], &[SECOND]].concat()
+    }
+
+    /// The same, where the last one fails after it changed something.
+    pub(crate) fn broken(shipped: &[Migration]) -> Vec<Migration> {
+        [&shipped[..1], &[BROKEN]].concat()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,6 @@ const OURS: &[(&str, &[&str])] = &[
     ("websocket", &[]),
     ("core", &["protocol"]),
     ("sync", &["protocol"]),
-    ("media", &["protocol"]),
-    ("delivery", &["core", "protocol"]),
     ("sdk", &["sync", "protocol"]),
     ("store", &["core", "protocol"]),
     // The hub writes WebSocket frames, so that one broadcast is framed and compressed once.
@@ -28,8 +26,6 @@ const OURS: &[(&str, &[&str])] = &[
             "store",
             "core",
             "sync",
-            "media",
-            "delivery",
             "sdk",
             "websocket",
             "protocol",

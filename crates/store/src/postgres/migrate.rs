@@ -9,7 +9,11 @@ use tidings_protocol::Epoch;
 use tokio_postgres::{Client, Config};
 
 use super::{columns::failed, session::Session};
-use crate::{error::StoreError, migrate, value::Columns};
+use crate::{
+    error::StoreError,
+    migrate::{self, Migration},
+    value::Columns,
+};
 
 /// The advisory lock of migrations: "tidings" in ASCII. Others are free for other uses of the database.
 const LOCK: i64 = 0x0074_6964_696e_6773;
@@ -20,14 +24,15 @@ pub(super) struct Made {
     pub(super) shards: u16,
 }
 
-pub(super) async fn migrate(config: &Config) -> Result<Made, StoreError> {
+/// Runs what is missing of `known`.
+pub(super) async fn migrate(config: &Config, known: &[Migration]) -> Result<Made, StoreError> {
     let session = Session::open(config, &[]).await?;
     let client = session.client();
     // Building an index on a large table takes longer than any batch.
     let patient = "SET statement_timeout = 0; SET lock_timeout = 0; BEGIN";
     client.batch_execute(patient).await.map_err(failed)?;
     lock(client).await?;
-    run(client).await?;
+    run(client, known).await?;
     let made = made(client).await?;
     client.batch_execute("COMMIT").await.map_err(failed)?;
     Ok(made)
@@ -82,7 +87,7 @@ pub(super) async fn history(client: &Client) -> Result<Option<Vec<migrate::Appli
     Ok(Some(applied))
 }
 
-async fn run(client: &Client) -> Result<(), StoreError> {
+async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
     let applied = match history(client).await? {
         Some(applied) => applied,
         None => {
@@ -95,7 +100,7 @@ async fn run(client: &Client) -> Result<(), StoreError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
-    for migration in migrate::pending(migrate::POSTGRES, &applied)? {
+    for migration in migrate::pending(known, &applied)? {
         let context = |error| StoreError::trouble(migration.name, failed(error));
         client
             .batch_execute(migration.text)

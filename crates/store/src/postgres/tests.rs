@@ -3,13 +3,58 @@
 use tidings_testkit::postgres::TestPostgres;
 
 use super::{Session, migrate, session, statements};
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    migrate::{POSTGRES, fixture},
+};
 
 async fn database() -> (String, Session) {
     let url = TestPostgres::shared().fresh_database();
     let config = session::config(&url).unwrap();
-    migrate::migrate(&config).await.unwrap();
+    migrate::migrate(&config, POSTGRES).await.unwrap();
     (url, Session::open(&config, &[]).await.unwrap())
+}
+
+#[tokio::test]
+async fn an_upgrade_keeps_what_was_there_and_runs_once() {
+    let url = TestPostgres::shared().fresh_database();
+    let config = session::config(&url).unwrap();
+    let first = &POSTGRES[..1];
+    let epoch = migrate::migrate(&config, first).await.unwrap().epoch;
+    let session = Session::open(&config, &[]).await.unwrap();
+    let user = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, head, head_position) \
+                VALUES (gen_random_uuid(), 'ada', 'Ada', 'ada', 'person', 'owner', 1, 1, 1)";
+    session.client().batch_execute(user).await.unwrap();
+    let ask = async |text: &str| -> String {
+        let row = session.client().query_one(text, &[]).await.unwrap();
+        row.get(0)
+    };
+    let versions = "SELECT string_agg(version::text, ',' ORDER BY version) FROM migrations";
+    // One that fails leaves the database as it was, for the program that made it.
+    let broken = migrate::migrate(&config, &fixture::broken(POSTGRES)).await;
+    let error = broken.err().unwrap().to_string();
+    assert!(error.contains("0002_broken.sql"), "{error}");
+    let colour = session.client().prepare("SELECT colour FROM users").await;
+    assert!(colour.is_err());
+    assert_eq!(ask(versions).await, "1");
+    // An upgrade by two nodes at once, and a later start.
+    let upgrade = fixture::upgrade(POSTGRES);
+    let both = tokio::join!(
+        migrate::migrate(&config, &upgrade),
+        migrate::migrate(&config, &upgrade)
+    );
+    let later = migrate::migrate(&config, &upgrade).await;
+    for made in [both.0, both.1, later] {
+        assert_eq!(made.unwrap().epoch, epoch, "the logs are the same");
+    }
+    assert_eq!(ask(versions).await, "1,2");
+    let row = "SELECT username || ', ' || colour FROM users";
+    assert_eq!(ask(row).await, "ada, of ada");
+    assert_eq!(ask("SELECT name FROM colours").await, "of ada");
+    // The older program does not touch it.
+    let older = migrate::migrate(&config, first).await;
+    let error = older.err().unwrap().to_string();
+    assert!(error.contains("newer version"), "{error}");
 }
 
 fn all() -> impl Iterator<Item = session::Named> {

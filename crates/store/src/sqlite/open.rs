@@ -13,7 +13,10 @@ use tempfile::TempDir;
 use tidings_protocol::Epoch;
 
 use super::{columns::failed, upkeep};
-use crate::{error::StoreError, migrate};
+use crate::{
+    error::StoreError,
+    migrate::{self, Migration},
+};
 
 /// How long a connection waits for another process that writes. Batches take milliseconds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,7 +46,7 @@ impl Place {
             .map_err(|e| StoreError::trouble("making a temporary folder", e))
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         match self {
             Place::File(path) => path.clone(),
             Place::Temporary(folder) => folder.path().join("tidings.db"),
@@ -88,7 +91,7 @@ pub(super) fn writer(place: &Place) -> Result<(Connection, Epoch), StoreError> {
             "SQLite does not commit with full sync here (synchronous is {got}). Acknowledged messages could be lost."
         )));
     }
-    let epoch = migrate(&mut connection, &path)?;
+    let epoch = migrate(&mut connection, &path, migrate::SQLITE)?;
     Ok((connection, epoch))
 }
 
@@ -133,7 +136,11 @@ fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
 }
 
 /// Runs what is missing, in one transaction that also keeps a second process out.
-fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError> {
+pub(super) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    known: &[Migration],
+) -> Result<Epoch, StoreError> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
@@ -152,7 +159,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<Epoch, StoreError
             .map_err(failed)?;
     }
     let now = now();
-    for migration in migrate::pending(migrate::SQLITE, &applied)? {
+    for migration in migrate::pending(known, &applied)? {
         transaction
             .execute_batch(migration.text)
             .map_err(|e| StoreError::trouble(migration.name, e))?;

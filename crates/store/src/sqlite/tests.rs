@@ -8,6 +8,7 @@ use tidings_protocol::{Cursor, Epoch, Position, RoomId, ShardId, UserId};
 use super::{columns::now, open, open::Place, statements};
 use crate::{
     error::StoreError,
+    migrate,
     query::{Query, READS},
     read,
     value::{Decode, Param, Snapshot},
@@ -17,6 +18,41 @@ fn database() -> (Place, Connection) {
     let place = Place::temporary().unwrap();
     let (connection, _) = open::writer(&place).unwrap();
     (place, connection)
+}
+
+#[test]
+fn an_upgrade_keeps_what_was_there_and_runs_once() {
+    let place = Place::temporary().unwrap();
+    let path = place.path();
+    let mut connection = Connection::open(&path).unwrap();
+    let first = &migrate::SQLITE[..1];
+    let epoch = open::migrate(&mut connection, &path, first).unwrap();
+    let user = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, head, head_position) \
+                VALUES (x'00', 'ada', 'Ada', 'ada', 'person', 'owner', 1, 1, 1)";
+    connection.execute(user, []).unwrap();
+    let ask = |connection: &Connection, text: &str| -> String {
+        connection.query_row(text, [], |row| row.get(0)).unwrap()
+    };
+    let versions = "SELECT group_concat(version) FROM migrations";
+    // One that fails leaves the file as it was, for the program that made it.
+    let broken = migrate::fixture::broken(migrate::SQLITE);
+    let error = open::migrate(&mut connection, &path, &broken).unwrap_err();
+    assert!(error.to_string().contains("0002_broken.sql"), "{error}");
+    assert!(connection.prepare("SELECT colour FROM users").is_err());
+    assert_eq!(ask(&connection, versions), "1");
+    // An upgrade, and every later start.
+    let upgrade = migrate::fixture::upgrade(migrate::SQLITE);
+    for _ in 0..2 {
+        let kept = open::migrate(&mut connection, &path, &upgrade).unwrap();
+        assert_eq!(kept, epoch, "the logs are the same");
+        assert_eq!(ask(&connection, versions), "1,2");
+        let row = "SELECT username || ', ' || colour FROM users";
+        assert_eq!(ask(&connection, row), "ada, of ada");
+        assert_eq!(ask(&connection, "SELECT name FROM colours"), "of ada");
+    }
+    // The older program does not touch it.
+    let error = open::migrate(&mut connection, &path, first).unwrap_err();
+    assert!(error.to_string().contains("newer version"), "{error}");
 }
 
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
