@@ -17,6 +17,7 @@ pub mod node;
 pub mod observer;
 pub mod random;
 pub mod record;
+mod rest;
 pub mod wire;
 pub mod world;
 

@@ -6,10 +6,14 @@
 //! `tidings-sync` as programs use it.
 
 pub mod plain;
+pub mod session;
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
-use tidings_protocol::{ClientFrame, DeviceId, Event, Follow, RoomId, ServerFrame, TxnId, UserId};
+use tidings_protocol::{
+    ClientFrame, CloseCode, DeviceId, Event, Follow, RoomId, ServerFrame, TxnId, UserId,
+};
+use tidings_sync::client::Input;
 use tidings_websocket::{Decoder, Limits, Message, Role, Scratch};
 
 use super::{
@@ -18,12 +22,16 @@ use super::{
     wire::{Load, Pipe},
 };
 use plain::Plain;
+use session::{Session, Wish};
 
 const LIMITS: Limits = Limits {
     max_message_bytes: 1 << 24,
     max_frame_bytes: 1 << 24,
     max_fragments: 1,
 };
+
+/// A connection that ended without a close code. (RFC 6455 §7.1.5)
+const ABNORMAL: u16 = 1006;
 
 /// Commands of one device without an answer, at most: chance gives no more.
 const WAITING_MAX: usize = 20;
@@ -41,6 +49,13 @@ pub struct Op {
     pub invoked: u64,
     /// The step at which its answer came, and the event if it happened.
     pub answered: Option<(u64, Option<Event>)>,
+}
+
+/// What decides.
+#[derive(Debug)]
+enum Mind {
+    Plain(Plain),
+    Session(Box<Session>),
 }
 
 /// The device.
@@ -61,15 +76,27 @@ pub struct Client {
     pub observer: Observer,
     /// What its wires had to hold, but for the present one.
     pub wires: Load,
-    mind: Plain,
+    mind: Mind,
+    hung_up: bool,
     decoder: Decoder,
     step: u64,
 }
 
 impl Client {
-    /// A device of a user.
+    /// A device of a user with the plain mind.
     #[must_use]
-    pub fn new(user: UserId, device: DeviceId, follow: Follow) -> Client {
+    pub fn plain(user: UserId, device: DeviceId, follow: Follow) -> Client {
+        Client::new(user, device, follow, Mind::Plain(Plain::new(user, follow)))
+    }
+
+    /// A device of a user with a session for a mind.
+    #[must_use]
+    pub fn session(user: UserId, device: DeviceId, follow: Follow, seed: u64) -> Client {
+        let mind = Mind::Session(Box::new(Session::new(user, follow, seed)));
+        Client::new(user, device, follow, mind)
+    }
+
+    fn new(user: UserId, device: DeviceId, follow: Follow, mind: Mind) -> Client {
         Client {
             user,
             device,
@@ -79,7 +106,8 @@ impl Client {
             ops: Vec::new(),
             observer: Observer::new(user, follow),
             wires: Load::default(),
-            mind: Plain::new(user, follow),
+            mind,
+            hung_up: false,
             decoder: Decoder::new(Role::Client, false),
             step: 0,
         }
@@ -88,13 +116,48 @@ impl Client {
     /// What it holds.
     #[must_use]
     pub fn fold(&self) -> &Fold {
-        &self.mind.fold
+        match &self.mind {
+            Mind::Plain(plain) => &plain.fold,
+            Mind::Session(session) => session.fold(),
+        }
     }
 
     /// Whether it has the room open, as far as it knows.
     #[must_use]
     pub fn is_open(&self, room: RoomId) -> bool {
-        self.mind.open.contains(&room)
+        match &self.mind {
+            Mind::Plain(plain) => plain.open.contains(&room),
+            Mind::Session(session) => session.is_open(room),
+        }
+    }
+
+    /// The session that is its mind, if one is.
+    pub fn mind(&mut self) -> Option<&mut Session> {
+        match &mut self.mind {
+            Mind::Plain(_) => None,
+            Mind::Session(session) => Some(session),
+        }
+    }
+
+    /// Whether it is away and wants to be connected.
+    #[must_use]
+    pub fn wants_connection(&self) -> bool {
+        let wants = match &self.mind {
+            Mind::Plain(_) => true,
+            Mind::Session(session) => session.connecting,
+        };
+        self.pipe.is_none() && wants
+    }
+
+    /// Whether it reads something over REST.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(&self.mind, Mind::Session(session) if session.is_busy())
+    }
+
+    /// Whether it ended its connection since last asked.
+    pub fn takes_leave(&mut self) -> bool {
+        std::mem::take(&mut self.hung_up)
     }
 
     /// The commands without an answer.
@@ -115,36 +178,105 @@ impl Client {
         self.decoder = Decoder::new(Role::Client, false);
         self.up.clear();
         self.observer.connected(step);
-        self.up.push_back(self.mind.hello());
+        match &mut self.mind {
+            Mind::Plain(plain) => self.up.push_back(plain.hello()),
+            Mind::Session(session) => {
+                let wishes = session.opened();
+                self.grant(wishes);
+            }
+        }
     }
 
-    /// The connection is gone, and what was on its way with it.
-    pub fn disconnected(&mut self) {
-        if let Some(pipe) = self.pipe.take() {
+    /// The connection is gone, and what was on its way with it. The code is what the client heard, if anything.
+    pub fn disconnected(&mut self, code: Option<CloseCode>) {
+        if self.unplug()
+            && let Mind::Session(session) = &mut self.mind
+        {
+            let wishes = session.closed(code.map_or(ABNORMAL, |code| code as u16));
+            self.grant(wishes);
+        }
+    }
+
+    /// True when there was a connection.
+    fn unplug(&mut self) -> bool {
+        let pipe = self.pipe.take();
+        if let Some(pipe) = &pipe {
             self.wires = self.wires.max(pipe.borrow().load);
         }
         self.observer.welcomed = false;
         self.up.clear();
+        pipe.is_some()
+    }
+
+    /// The process ends, and another begins from what was stored. A plain mind has none.
+    pub fn crash(&mut self) {
+        if let Mind::Session(session) = &mut self.mind {
+            session.crash();
+            self.hung_up = self.unplug();
+        }
+    }
+
+    /// Time goes on for it.
+    pub fn tick(&mut self) {
+        if let Mind::Session(session) = &mut self.mind {
+            let wishes = session.tick();
+            self.grant(wishes);
+        }
+    }
+
+    /// The answer to one of its reads arrives.
+    pub fn page(&mut self, page: Input) {
+        if let Mind::Session(session) = &mut self.mind {
+            let wishes = session.page(page);
+            self.grant(wishes);
+        }
     }
 
     /// Gives a command: kept until it is answered, and on its way if there is a session.
     pub fn give(&mut self, op: Op) {
-        if self.observer.welcomed {
-            self.up.push_back(op.frame.clone());
-        }
+        let frame = op.frame.clone();
         self.ops.push(op);
+        match &mut self.mind {
+            Mind::Plain(_) if self.observer.welcomed => self.up.push_back(frame),
+            Mind::Plain(_) => {}
+            Mind::Session(session) => {
+                let wishes = session.give(frame);
+                self.grant(wishes);
+            }
+        }
     }
 
     /// Opens a room; `fresh` without saying what is held of it.
     pub fn open(&mut self, room: RoomId, fresh: bool) {
-        let frame = self.mind.open(room, fresh);
-        self.up.extend(frame);
+        match &mut self.mind {
+            Mind::Plain(plain) => self.up.extend(plain.open(room, fresh)),
+            Mind::Session(session) => {
+                let wishes = session.open(room, fresh);
+                self.grant(wishes);
+            }
+        }
     }
 
     /// Closes a room.
     pub fn close(&mut self, room: RoomId) {
-        let frame = self.mind.close(room);
-        self.up.extend(frame);
+        match &mut self.mind {
+            Mind::Plain(plain) => self.up.extend(plain.close(room)),
+            Mind::Session(session) => {
+                let wishes = session.close(room);
+                self.grant(wishes);
+            }
+        }
+    }
+
+    fn grant(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::Send(frame) => self.up.push_back(frame),
+                Wish::HangUp => self.hung_up = self.unplug(),
+                Wish::Answered(txn, event) => self.answered(Some(&txn), event.as_ref()),
+                Wish::Wrong(reason) => self.observer.complain("I12", reason),
+            }
+        }
     }
 
     /// The next frame leaves for the server.
@@ -198,21 +330,33 @@ impl Client {
     pub fn frame(&mut self, frame: &ServerFrame) {
         self.trace(self.step, "down", frame);
         self.observer.got(self.step, frame);
+        match &mut self.mind {
+            Mind::Session(session) => {
+                let wishes = session.frame(frame.clone());
+                self.grant(wishes);
+            }
+            Mind::Plain(plain) => {
+                if let Err(reason) = plain.frame(frame) {
+                    self.observer.complain("I12", reason);
+                }
+                self.plain_answer(frame);
+            }
+        }
+    }
+
+    fn plain_answer(&mut self, frame: &ServerFrame) {
         match frame {
             ServerFrame::Event(event) if event.txn.is_some() && event.actor == self.user => {
                 self.answered(event.txn.as_ref(), Some(event));
             }
             ServerFrame::Refused { txn, .. } => self.answered(txn.as_ref(), None),
             ServerFrame::Unchanged { txn, .. } => self.answered(Some(txn), None),
+            ServerFrame::Ready(_) | ServerFrame::Reset(_) => {
+                // Everything without an answer goes again, in its order. [CM3]
+                let waiting = self.ops.iter().filter(|op| op.answered.is_none());
+                self.up.extend(waiting.map(|op| op.frame.clone()));
+            }
             _ => {}
-        }
-        if let Err(reason) = self.mind.frame(frame) {
-            self.observer.complain("I12", reason);
-        }
-        if matches!(frame, ServerFrame::Ready(_) | ServerFrame::Reset(_)) {
-            // Everything without an answer goes again, in its order. [CM3]
-            let waiting = self.ops.iter().filter(|op| op.answered.is_none());
-            self.up.extend(waiting.map(|op| op.frame.clone()));
         }
     }
 

@@ -198,18 +198,11 @@ impl Fold {
         event: &Event,
         known: Option<&Known>,
     ) -> Result<(), String> {
-        if let Some(Known::MemberLeft { user }) = known
-            && *user == self.me
-            && self.follow == Follow::All
-        {
-            // No `left` follows, unless a welcome told of coming back already.
-            if self
-                .rooms
-                .get(&id)
-                .is_some_and(|room| room.head <= event.seq)
-            {
-                self.rooms.remove(&id);
-            }
+        let left = matches!(known, Some(Known::MemberLeft { user }) if *user == self.me);
+        // No `left` follows, unless a welcome told of coming back already.
+        let behind = |room: &HeldRoom| room.head <= event.seq;
+        if left && self.follow == Follow::All && self.rooms.get(&id).is_none_or(behind) {
+            self.rooms.remove(&id);
             return Ok(());
         }
         let joined = matches!(known, Some(Known::MemberJoined { user, .. }) if *user == self.me);

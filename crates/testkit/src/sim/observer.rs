@@ -73,7 +73,7 @@ pub struct Observer {
     pub complaints: Vec<Finding>,
     /// Times that `opened` said to drop what is held. `[SB4]` `[SB5]`
     pub dropped: u64,
-    /// With `follow: all`: where it began; events after it must all come.
+    /// Where it began; with `follow: all` events after it must all come.
     pub began: Option<Cursor>,
     /// What the last `hello` said.
     since: Option<Cursor>,
@@ -214,12 +214,11 @@ impl Observer {
                 );
             }
         } else {
+            // It begins anew, and what came before is not promised to it.
             self.rooms.clear();
+            self.began = Some(welcome.cursor.clone());
         }
         self.at = Some(welcome.cursor.clone());
-        if self.follow == Follow::All {
-            self.began.get_or_insert_with(|| welcome.cursor.clone());
-        }
         for room in &welcome.left {
             self.rooms.remove(room);
         }

@@ -120,6 +120,7 @@ impl World {
     /// One step in the phase of trouble.
     async fn trouble(&mut self) {
         self.step += 1;
+        self.let_go();
         match self.random.below(100) {
             0..20 => self.give(),
             20..24 => self.connect(),
@@ -131,16 +132,22 @@ impl World {
             34..35 => self.type_something(),
             35..40 => self.hint().await,
             40..42 => self.look().await,
+            42..44 => self.tick(),
+            44..45 if self.random.percent(25) => self.crash_client(),
             _ => self.progress().await,
         }
     }
 
     /// Something that is under way goes on: a frame up, bytes down, a commit, a step of a core.
     async fn progress(&mut self) {
-        match self.random.below(4) {
-            0 => self.up(),
-            1 => self.down(),
-            2 => self.commit().await,
+        match self.random.below(9) {
+            0 | 1 => self.up(),
+            2 | 3 => self.down(),
+            4 | 5 => self.commit().await,
+            6 => {
+                let at = self.random.below(self.clients.len());
+                self.rest(at).await;
+            }
             _ => self.core_step().await,
         }
     }

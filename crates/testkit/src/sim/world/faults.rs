@@ -5,6 +5,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use tidings_engine::Format;
+use tidings_protocol::CloseCode;
 
 use super::{Link, World};
 use crate::sim::wire::{Pipe, SimWire};
@@ -13,7 +14,7 @@ impl World {
     /// A device that is away gets a connection to some core of some node.
     pub(super) fn connect(&mut self) {
         let away: Vec<usize> = (0..self.clients.len())
-            .filter(|c| self.clients[*c].pipe.is_none())
+            .filter(|c| self.clients[*c].wants_connection())
             .collect();
         let (Some(&at), Some(node)) = (self.random.pick(&away), self.alive()) else {
             return;
@@ -43,12 +44,27 @@ impl World {
         let Some(&at) = self.random.pick(&here) else {
             return;
         };
-        self.sever(at);
+        self.sever(at, None);
     }
 
-    pub(super) fn sever(&mut self, at: usize) {
-        self.clients[at].disconnected();
+    pub(super) fn sever(&mut self, at: usize, code: Option<CloseCode>) {
+        self.clients[at].disconnected(code);
         self.links[at].iter_mut().for_each(|link| link.cut = true);
+    }
+
+    /// A device's process ends, and another begins from its disk.
+    pub(super) fn crash_client(&mut self) {
+        let at = self.random.below(self.clients.len());
+        self.clients[at].crash();
+    }
+
+    /// Connections that their clients ended are cut.
+    pub(super) fn let_go(&mut self) {
+        for (client, links) in self.clients.iter_mut().zip(&mut self.links) {
+            if client.takes_leave() {
+                links.iter_mut().for_each(|link| link.cut = true);
+            }
+        }
     }
 
     /// A node notices that a connection is gone.
@@ -86,7 +102,7 @@ impl World {
                 .any(|link| link.node == at && !link.cut);
             self.links[client].retain(|link| link.node != at);
             if current {
-                self.clients[client].disconnected();
+                self.clients[client].disconnected(None);
             }
         }
     }

@@ -102,7 +102,12 @@ impl World {
             ] {
                 for _ in 0..devices {
                     let device = DeviceId::from_bits(self.clients.len() as u128 + 1);
-                    self.clients.push(Client::new(user, device, follow));
+                    let client = if self.random.percent(50) {
+                        Client::session(user, device, follow, self.random.draw())
+                    } else {
+                        Client::plain(user, device, follow)
+                    };
+                    self.clients.push(client);
                     self.links.push(Vec::new());
                 }
             }

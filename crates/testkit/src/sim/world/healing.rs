@@ -18,10 +18,12 @@ impl World {
         }
         for round in 0..self.options.heal_steps {
             self.step += 1;
+            self.let_go();
             if round % 50 == 0 {
                 for at in 0..self.clients.len() {
                     while self.notice_cut(at) {}
                 }
+                self.tick_the_idle();
                 self.connect();
                 for node in self.nodes.iter_mut().flatten() {
                     node.look().await;
@@ -58,6 +60,9 @@ impl World {
         if client.waiting() > 0 {
             return Some(format!("waits for {} answers", client.waiting()));
         }
+        if client.is_busy() {
+            return Some("reads over REST".to_owned());
+        }
         if !client.up.is_empty() {
             return Some("has frames on their way".to_owned());
         }
@@ -90,11 +95,14 @@ impl World {
         if held.head < row.head {
             return Some(format!("was told {} of {} in {room}", held.head, row.head));
         }
-        if client.follow == Follow::Listed && client.is_open(room) {
-            let last = held.timeline.as_ref().map(|timeline| timeline.last());
-            if last != Some(row.head) {
-                return Some(format!("has {room} open at {last:?} of {}", row.head));
-            }
+        let last = held.timeline.as_ref().map(|timeline| timeline.last());
+        let due = match client.follow {
+            Follow::Listed => client.is_open(room),
+            // Nothing may have happened since it began.
+            Follow::All => last.is_some(),
+        };
+        if due && last != Some(row.head) {
+            return Some(format!("has {room} open at {last:?} of {}", row.head));
         }
         None
     }

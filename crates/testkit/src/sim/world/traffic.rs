@@ -1,9 +1,11 @@
-//! What goes on by itself: frames up, bytes down, commits, the steps of cores.
+//! What goes on by itself: frames up, bytes down, reads over REST, commits, the steps of cores, clocks.
 //!
 //! Owns: one small step of each. Never: loses anything; what is lost is lost in `faults`.
 
+use tidings_sync::client::Input;
+
 use super::World;
-use crate::sim::node::Seat;
+use crate::sim::{node::Seat, rest};
 
 impl World {
     /// A node looks at the heads.
@@ -64,12 +66,59 @@ impl World {
                 link.seat.gate.welcomed();
             }
         }
-        let ended = {
+        let (empty, closed) = {
             let pipe = pipe.borrow();
-            pipe.closed.is_some() && pipe.bytes.is_empty()
+            (pipe.bytes.is_empty(), pipe.closed)
         };
-        if ended {
-            self.sever(at);
+        if empty && closed.is_some() {
+            self.sever(at, closed);
+        }
+    }
+
+    /// Time goes on for a device.
+    pub(super) fn tick(&mut self) {
+        let at = self.random.below(self.clients.len());
+        self.clients[at].tick();
+    }
+
+    /// Time goes on for those who have nothing under way: in a healthy world answers come before anybody gives up.
+    pub(super) fn tick_the_idle(&mut self) {
+        for client in &mut self.clients {
+            let pipe = client.pipe.as_ref();
+            let idle = client.up.is_empty() && pipe.is_none_or(|p| p.borrow().bytes.is_empty());
+            if idle && !client.is_busy() {
+                client.tick();
+            }
+        }
+    }
+
+    /// A device's read over REST is answered, or an answer reaches it; now and then it fails.
+    pub(super) async fn rest(&mut self, at: usize) {
+        let Some(mind) = self.clients[at].mind() else {
+            return;
+        };
+        if !mind.pages.is_empty() && (mind.fetches.is_empty() || self.random.percent(50)) {
+            let page = mind.pages.swap_remove(self.random.below(mind.pages.len()));
+            self.clients[at].page(page);
+            return;
+        }
+        if mind.fetches.is_empty() {
+            return;
+        }
+        let fetch = mind
+            .fetches
+            .swap_remove(self.random.below(mind.fetches.len()));
+        let user = self.clients[at].user;
+        let answer = if self.random.percent(10) {
+            Input::FetchFailed {
+                fetch: fetch.id,
+                refusal: None,
+            }
+        } else {
+            rest::answer(&self.store, user, fetch).await
+        };
+        if let Some(mind) = self.clients[at].mind() {
+            mind.pages.push(answer);
         }
     }
 
