@@ -8,7 +8,7 @@ export interface Toast {
 const SHOWN_MS = 6_000;
 
 class Toasts {
-  list = $state<Toast[]>([]);
+  list = $state.raw<Toast[]>([]);
   private ids = 0;
 
   show(text: string): void {

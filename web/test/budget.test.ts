@@ -1,0 +1,37 @@
+/**
+ * What a page that opens a room loads before it shows it: the entry, the workspace and the room,
+ * with all that they import. What opens later is loaded later, and does not count.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build, type Rolldown } from 'vite';
+import { expect, it, vi } from 'vitest';
+
+/** Bytes of JavaScript, as they travel. The aim is 45 KiB; this number only ever goes down. */
+const FIRST_LOAD_BYTES_MAX = 51 * 1024;
+const root = fileURLToPath(new URL('..', import.meta.url));
+const FIRST = ['index.html', 'src/app/Workspace.svelte', 'src/app/Room.svelte'];
+
+it('a room is shown within the budget of its code', { timeout: 60_000 }, async () => {
+  vi.stubEnv('NODE_ENV', 'production');
+  const built = await build({ root, logLevel: 'silent', build: { write: false } });
+  const output = (Array.isArray(built) ? built : [built]) as Rolldown.RolldownOutput[];
+  const chunks = output.flatMap(({ output }) => output).filter((file) => file.type === 'chunk');
+  const named = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+  const wanted = FIRST.map((name) => {
+    const chunk = chunks.find(({ facadeModuleId }) => facadeModuleId === root + name);
+    if (!chunk) throw new Error(`${name} is no chunk of its own any more`);
+    return chunk.fileName;
+  });
+  const sizes: Record<string, number> = {};
+  for (let name = wanted.pop(); name; name = wanted.pop()) {
+    if (name in sizes) continue;
+    const chunk = named.get(name);
+    if (!chunk) throw new Error(`${name} is imported and not built`);
+    sizes[name] = gzipSync(chunk.code, { level: 9 }).length;
+    wanted.push(...chunk.imports);
+  }
+  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  expect(total, JSON.stringify(sizes, null, 2)).toBeLessThan(FIRST_LOAD_BYTES_MAX);
+});
