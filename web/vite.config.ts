@@ -5,7 +5,8 @@ import { defineConfig } from 'vite';
 const SERVER = 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [svelte()],
+  // The class of a component stands on each of its elements: a short one.
+  plugins: [svelte({ compilerOptions: { cssHash: ({ hash, css }) => `s${hash(css)}` } })],
   build: {
     target: 'es2022',
     // The policy of the page forbids inline scripts, and data: addresses cost more than a request.

@@ -111,6 +111,16 @@ story('a phone beside a desktop', async (stage) => {
     await person.press(person.at('members-toggle'));
     await person.at('member').nth(1).waitFor();
     await seen(person, 'members');
+    if (person === ada) {
+      await ada.press(ada.at('rename'));
+      await ada.at('new-name').waitFor();
+      await seen(ada, 'rename');
+      await ada.press(ada.dialog('Rename').getByRole('button', { name: 'Cancel' }));
+      await ada.press(ada.at('remove-member'));
+      await ada.at('confirm-remove').waitFor();
+      await seen(ada, 'remove');
+      await ada.press(ada.dialog('Remove Ben?').getByRole('button', { name: 'Keep' }));
+    }
     await person.press(person.at('leave'));
     await person.at('confirm-leave').waitFor();
     await seen(person, 'leave');
@@ -123,6 +133,12 @@ story('a phone beside a desktop', async (stage) => {
   await ben.say('one more');
   await ada.listed('harbour').getByTestId('unread').waitFor();
   await seen(ada, 'list');
+  for (const person of [ada, ben]) {
+    await person.press(person.at('devices'));
+    await person.at('device').waitFor();
+    await seen(person, 'devices');
+    await person.press(person.dialog('Signed-in devices').getByRole('button', { name: 'Close' }));
+  }
   await ada.open('harbour');
   await ada.sees('one more');
 

@@ -86,6 +86,10 @@ export async function addMember(id: RoomId, user: UserId): Promise<void> {
   await rest.join(id, user);
 }
 
+export async function removeMember(id: RoomId, user: UserId): Promise<void> {
+  await rest.leave(id, user);
+}
+
 /** Whose presence is worth watching: the other ones of direct rooms. */
 export function peers(): UserId[] {
   return roomList().flatMap((summary) => summary.peer ?? []);
