@@ -56,6 +56,7 @@ export class Stage {
   #people = [];
   /** While the server is away, pages may complain that they cannot reach it. */
   #outage = false;
+  #allowed = [];
 
   static async set() {
     const executablePath = chromiumPath();
@@ -86,6 +87,11 @@ export class Stage {
     const person = new Person(name, await context.newPage(), options.hasTouch);
     this.#people.push(person);
     return person;
+  }
+
+  /** Pages may complain of this: it is what the story is about. */
+  allow(text) {
+    this.#allowed.push(text);
   }
 
   /** The power goes out. */
@@ -128,6 +134,7 @@ export class Stage {
     const [text, { url }] = [message.text(), message.location()];
     // A page that was never signed in asks once who it is, and Chromium notes the answer.
     if (url.endsWith('/api/v1/me') && text.includes('status of 401')) return;
+    if (this.#allowed.some((allowed) => allowed.test(text))) return;
     if (this.#outage && text.includes('net::ERR_')) return;
     this.errors.push(`${name}: ${text} (${url})`);
   }
