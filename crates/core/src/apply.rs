@@ -163,11 +163,9 @@ fn erase_answers(state: &mut State, log: LogId, target: Seq) {
 }
 
 fn joined(state: &mut State, room: RoomId, user: UserId, role: Role, event: &StoredEvent) {
-    let sent = state
-        .members
-        .get(&(room, user))
-        .map(|m| m.sent)
-        .unwrap_or_default();
+    let before = state.members.get(&(room, user));
+    let sent = before.map(|m| m.sent).unwrap_or_default();
+    let earlier = before.map_or(Position::ZERO, |m| m.left_position);
     // The creator was there from the first event on, which is the one before.
     let began = match state.rooms.get(&room) {
         Some(row) if row.head == Seq(1) && row.created_by == user => (row.head, row.head_position),
@@ -184,6 +182,7 @@ fn joined(state: &mut State, room: RoomId, user: UserId, role: Role, event: &Sto
             joined_position: began.1,
             left_seq: Seq::ZERO,
             left_position: Position::ZERO,
+            earlier_left_position: earlier,
             sent,
         },
     );

@@ -64,6 +64,8 @@ pub struct Member {
     pub left_seq: Seq,
     /// Its position; zero while joined.
     pub left_position: Position,
+    /// The position of the `member_left` event that ended the stay before this one; zero for the first.
+    pub earlier_left_position: Position,
     /// The last message the member sent: it counts as read.
     pub sent: Marker,
 }

@@ -54,8 +54,13 @@ pub(crate) fn user_id(row: &dyn Columns) -> Result<UserId> {
     row.id(0).map(UserId::from_bytes)
 }
 
-pub(crate) fn room_and_position(row: &dyn Columns) -> Result<(RoomId, Position)> {
-    Ok((room_id(row)?, Position(number(row, 1)?)))
+/// A room that was left, where, and where an earlier stay in it ended.
+pub(crate) fn left_room(row: &dyn Columns) -> Result<(RoomId, Position, Position)> {
+    Ok((
+        room_id(row)?,
+        Position(number(row, 1)?),
+        Position(number(row, 2)?),
+    ))
 }
 
 pub(crate) fn event(row: &dyn Columns) -> Result<StoredEvent> {
@@ -123,6 +128,7 @@ pub(crate) fn member(row: &dyn Columns) -> Result<Member> {
             seq: Seq(number(row, 8)?),
             count: number(row, 9)?,
         },
+        earlier_left_position: Position(number(row, 10)?),
     })
 }
 
@@ -338,5 +344,6 @@ pub(crate) fn following(row: &dyn Columns) -> Result<crate::Following> {
         count: number(row, 2)?,
         head_position: Position(number(row, 3)?),
         joined_position: Position(number(row, 4)?),
+        earlier_left_position: Position(number(row, 5)?),
     })
 }

@@ -19,17 +19,31 @@ pub(crate) struct Migration {
     pub(crate) text: &'static str,
 }
 
-pub(crate) const SQLITE: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_first.sql",
-    text: include_str!("../migrations/sqlite/0001_first.sql"),
-}];
+pub(crate) const SQLITE: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_first.sql",
+        text: include_str!("../migrations/sqlite/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_earlier_stays.sql",
+        text: include_str!("../migrations/sqlite/0002_earlier_stays.sql"),
+    },
+];
 
-pub(crate) const POSTGRES: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_first.sql",
-    text: include_str!("../migrations/postgres/0001_first.sql"),
-}];
+pub(crate) const POSTGRES: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_first.sql",
+        text: include_str!("../migrations/postgres/0001_first.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_earlier_stays.sql",
+        text: include_str!("../migrations/postgres/0002_earlier_stays.sql"),
+    },
+];
 
 /// A migration as the database remembers it.
 #[derive(Debug, Clone)]

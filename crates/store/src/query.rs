@@ -50,7 +50,7 @@ macro_rules! room_columns {
 macro_rules! member_columns {
     () => {
         "m.room, m.\"user\", m.role, m.joined, m.joined_seq, m.joined_position, m.left_seq, m.left_position, \
-         m.sent_seq, m.sent_count"
+         m.sent_seq, m.sent_count, m.earlier_left_position"
     };
 }
 macro_rules! user_columns {
@@ -114,6 +114,9 @@ queries! {
     /// other shards have positions of their own, and are for the asker to leave out.
     ROOMS_MOVED = "SELECT m.room FROM members m JOIN rooms r ON r.id = m.room \
         WHERE m.\"user\" = $1 AND r.head_position > $2 AND (m.joined = true OR m.left_position > $2)";
+    /// The rooms that a user left after a position and joined again: user, after. Rooms of other shards are for the asker
+    /// to leave out.
+    REJOINED = "SELECT m.room FROM members m WHERE m.\"user\" = $1 AND m.earlier_left_position > $2 AND m.earlier_left_position > 0";
     /// The same piece for one who was away long, by looking into those rooms alone: user, shard, after, upto, limit,
     /// rooms. In each log `seq` and position grow together, so its first event after the position is found by halving
     /// (`low` to `high`), and no more than `limit` of its events can be in the answer.
@@ -144,10 +147,10 @@ queries! {
     PUBLIC_ROOMS = concat!(summary_from!(), "WHERE r.visibility = 'public' AND r.id > $2 ORDER BY r.id LIMIT $3");
 
     /// The rooms a user is in and how far each has come.
-    FOLLOWING = "SELECT m.room, r.head, r.count, r.head_position, m.joined_position \
+    FOLLOWING = "SELECT m.room, r.head, r.count, r.head_position, m.joined_position, m.earlier_left_position \
         FROM members m JOIN rooms r ON r.id = m.room WHERE m.\"user\" = $1 AND m.joined = true";
     /// The rooms a user was in, and where they left.
-    LEFT_ROOMS = "SELECT m.room, m.left_position FROM members m WHERE m.\"user\" = $1 AND m.joined = false";
+    LEFT_ROOMS = "SELECT m.room, m.left_position, m.earlier_left_position FROM members m WHERE m.\"user\" = $1 AND m.joined = false";
     /// The rooms whose marker moved: user, after.
     MARKERS_MOVED = "SELECT k.room FROM markers k WHERE k.\"user\" = $1 AND k.position > $2";
 

@@ -212,6 +212,9 @@ impl Store {
     /// are in, from their joining on; rooms they left, from their joining to their leaving, it included; their own
     /// user log.
     ///
+    /// None when the user left one of the shard's rooms after this position and joined it again: then the events of the
+    /// earlier stay cannot be told, and a reader begins anew.
+    ///
     /// # Errors
     /// As every read.
     pub async fn visible_after(
@@ -221,7 +224,7 @@ impl Store {
         after: Position,
         upto: Position,
         limit: u32,
-    ) -> Result<Vec<StoredEvent>> {
+    ) -> Result<Option<Vec<StoredEvent>>> {
         // No position is above the head, and none above it is a number of the databases.
         let upto = upto.min(Position(NUMBER_MAX));
         let shards = self.shards();

@@ -62,12 +62,6 @@ impl Replay {
         self.covers(shard, position) && position <= self.cursor.position(shard)
     }
 
-    /// The shard that is being read, and up to where.
-    #[must_use]
-    pub const fn reading(&self) -> Option<(ShardId, Position)> {
-        self.reading
-    }
-
     /// Whether news goes straight to the peer.
     #[must_use]
     pub const fn is_live(&self) -> bool {

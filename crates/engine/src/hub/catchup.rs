@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use tidings_core::StoredEvent;
-use tidings_protocol::{LogId, RoomId, Seq, ServerFrame, ShardId, UserId};
+use tidings_protocol::{CloseCode, LogId, RoomId, Seq, ServerFrame, ShardId, UserId};
 use tidings_sync::{Due, Step, Subscription};
 
 use super::{CATCHUP_PAGE, Effect, Hub, PeerId, Wire, rooms::RoomEntry};
@@ -247,16 +247,15 @@ impl<W: Wire> Hub<W> {
         )
     }
 
-    /// The answer to [`Effect::ReadVisible`].
-    pub fn visible_page(&mut self, id: PeerId, page: Vec<StoredEvent>) {
+    /// The answer to [`Effect::ReadVisible`]. None when it cannot be told any more: then the peer comes back with its
+    /// cursor, and is told to start over. `[SB11]`
+    pub fn visible_page(&mut self, id: PeerId, page: Option<Vec<StoredEvent>>) {
         let Some(peer) = self.peer(id) else { return };
         let slot = peer.id.slot;
+        let Some(page) = page else {
+            return self.close(id, CloseCode::Restarting);
+        };
         let complete = page.len() < CATCHUP_PAGE as usize;
-        if let Some(all) = &mut peer.all
-            && let Some((shard, upto)) = all.replay.reading()
-        {
-            all.stored.insert(shard.0, upto);
-        }
         self.take_page(slot, page.into_iter().map(Logged::read).collect(), complete);
         self.catch_up_all(slot);
     }

@@ -278,17 +278,12 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Whether the event of an answer was sent to the peer in its place in the log: then that was the answer. No, in
-    /// doubt: told twice does no harm.
+    /// Whether the event of an answer was sent to the peer in its place in the log: then that was the answer.
     fn was_sent(&self, id: PeerId, event: &Logged) -> bool {
         let peer = &self.peers[id.slot as usize];
         let envelope = event.event();
         match (&peer.all, envelope.log) {
-            (Some(all), _) => {
-                let stored = all.stored.get(&envelope.shard.0);
-                all.replay.has_sent(envelope.shard, envelope.position)
-                    && stored.is_none_or(|upto| envelope.position > *upto)
-            }
+            (Some(all), _) => all.replay.has_sent(envelope.shard, envelope.position),
             (None, LogId::User(_)) => peer.user_log.has_sent(envelope.seq),
             (None, LogId::Room(room)) => self
                 .interest(id.slot, room)

@@ -89,9 +89,6 @@ pub(super) struct All {
     /// By shard: the last change of this user's memberships. A window of the past that holds one is read from the
     /// store, which knows who could see what; others may come from the ring.
     pub(super) changed: HashMap<u16, Position>,
-    /// By shard: how far the past came from the store. It shows the last stay in a room, so that an event of one's own
-    /// in an earlier one may have been passed over.
-    pub(super) stored: HashMap<u16, Position>,
     /// The rest of a page, while the wire is full.
     pub(super) page: VecDeque<Arc<Logged>>,
     pub(super) page_complete: bool,

@@ -67,8 +67,14 @@ impl<W: Wire> Hub<W> {
                     .zip(&resume.heads)
                     .any(|(at, head)| at > head)
         });
+        let follows_all = peer
+            .hello
+            .as_ref()
+            .is_some_and(|hello| hello.follow == Follow::All);
+        // [SB11] What was seen in an earlier stay cannot be told any more; silence about it would be a lie.
+        let ahead = ahead || (follows_all && since.is_some() && resume.rejoined);
         if std::mem::take(&mut peer.stale) || ahead || !self.reaches(&resume.heads) {
-            // A membership changed meanwhile, the cursor is of another life, or too much happened: read again.
+            // A membership changed meanwhile, the cursor cannot be served, or too much happened: read again.
             let since = since.filter(|_| !ahead);
             self.effects.push(Effect::Resume {
                 peer: id,
@@ -149,7 +155,6 @@ impl<W: Wire> Hub<W> {
                 replay: Replay::after(cursor),
                 rooms: HashSet::new(),
                 changed: HashMap::new(),
-                stored: HashMap::new(),
                 page: VecDeque::new(),
                 page_complete: false,
             }));

@@ -71,11 +71,11 @@ statements! {
         head = excluded.head, head_position = excluded.head_position, count = excluded.count, members = excluded.members, \
         owners = excluded.owners, last_message = excluded.last_message";
     PUT_MEMBERS = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
-        sent_seq, sent_count) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], \
-        $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) \
+        sent_seq, sent_count, earlier_left_position) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], \
+        $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
         ON CONFLICT (room, \"user\") DO UPDATE SET role = excluded.role, joined = excluded.joined, joined_seq = excluded.joined_seq, \
         joined_position = excluded.joined_position, left_seq = excluded.left_seq, left_position = excluded.left_position, \
-        sent_seq = excluded.sent_seq, sent_count = excluded.sent_count";
+        sent_seq = excluded.sent_seq, sent_count = excluded.sent_count, earlier_left_position = excluded.earlier_left_position";
     PUT_MESSAGES = "INSERT INTO messages (room, seq, id, author, text, edited, deleted, emoji) \
         SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]) \
         ON CONFLICT (room, seq) DO UPDATE SET text = excluded.text, edited = excluded.edited, deleted = excluded.deleted, \

@@ -171,6 +171,7 @@ fn members<'a>(session: &'a Session, state: &'a State, writes: &mut Vec<Sent<'a>
             column!(rows, m => number(m.left_position.0)),
             column!(rows, m => number(m.sent.seq.0)),
             column!(rows, m => number(m.sent.count)),
+            column!(rows, m => number(m.earlier_left_position.0)),
         ));
     }
     Ok(())

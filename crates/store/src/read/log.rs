@@ -46,7 +46,8 @@ pub(crate) async fn shard_after<S: Snapshot>(
 /// so that a week away costs what happened in them, not what happened on the server.
 const LOOKED_AT_MAX: u64 = 4_096;
 
-/// Run in a snapshot, for those who were away long.
+/// Run in a snapshot. None: after this position the user left a room and joined it again; what they saw in the earlier
+/// stay is not told by the rows, so nothing is.
 pub(crate) async fn visible_after<S: Snapshot>(
     s: &S,
     shards: u16,
@@ -55,7 +56,15 @@ pub(crate) async fn visible_after<S: Snapshot>(
     after: Position,
     upto: Position,
     limit: u32,
-) -> Result<Vec<StoredEvent>, StoreError> {
+) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+    let rejoined = vec![user.bytes().into(), after.0.into()];
+    let rejoined = s.rows(&query::REJOINED, rejoined, decode::room_id).await?;
+    if rejoined
+        .into_iter()
+        .any(|room| LogId::Room(room).shard(shards) == shard)
+    {
+        return Ok(None);
+    }
     let mut params = vec![
         user.bytes().into(),
         Param::Int(shard.0.into()),
@@ -64,12 +73,15 @@ pub(crate) async fn visible_after<S: Snapshot>(
         limit.into(),
     ];
     if upto.0.saturating_sub(after.0) <= LOOKED_AT_MAX {
-        return s.rows(&query::VISIBLE_AFTER, params, decode::event).await;
+        let page = s.rows(&query::VISIBLE_AFTER, params, decode::event).await?;
+        return Ok(Some(page));
     }
     let moved = vec![user.bytes().into(), after.0.into()];
     let mut moved = s.rows(&query::ROOMS_MOVED, moved, decode::room_id).await?;
     moved.retain(|room| LogId::Room(*room).shard(shards) == shard);
     params.push(Param::Ids(moved.into_iter().map(RoomId::bytes).collect()));
-    s.rows(&query::VISIBLE_IN_ROOMS, params, decode::event)
-        .await
+    let page = s
+        .rows(&query::VISIBLE_IN_ROOMS, params, decode::event)
+        .await?;
+    Ok(Some(page))
 }

@@ -25,6 +25,8 @@ pub struct Following {
     pub head_position: Position,
     /// The position at which the user joined.
     pub joined_position: Position,
+    /// The position at which an earlier stay ended; zero for none.
+    pub earlier_left_position: Position,
 }
 
 /// What `hello` is answered from.
@@ -38,6 +40,9 @@ pub struct Resume {
     pub rooms: Vec<RoomSummary>,
     /// Rooms left since the cursor; a room joined again since is not among them.
     pub left: Vec<RoomId>,
+    /// Whether the user left a room and joined it again, all since the cursor. What they saw in the earlier stay is not
+    /// among what a read of the visible events finds.
+    pub rejoined: bool,
     /// The users that `rooms` names: peers, and authors of last lines.
     pub users: Vec<UserProfile>,
     /// The last position of every shard, in the same snapshot.
@@ -56,7 +61,7 @@ pub(crate) async fn resume<S: Snapshot>(
         people::user(s, user),
         log::heads(s),
         s.rows(&query::FOLLOWING, by_user(), decode::following),
-        s.rows(&query::LEFT_ROOMS, by_user(), decode::room_and_position),
+        s.rows(&query::LEFT_ROOMS, by_user(), decode::left_room),
     )
     .await?;
     let Some(account) = account else {
@@ -64,6 +69,7 @@ pub(crate) async fn resume<S: Snapshot>(
     };
     let shards = u16::try_from(heads.len()).unwrap_or(u16::MAX);
     let mut moved = BTreeSet::new();
+    let mut rejoined = false;
     if let Some(cursor) = &cursor {
         let seen = |room: RoomId| cursor.position(LogId::Room(room).shard(shards));
         moved.extend(
@@ -80,7 +86,12 @@ pub(crate) async fn resume<S: Snapshot>(
                     .await?,
             );
         }
-        left.retain(|(room, position)| *position > seen(*room));
+        rejoined = following
+            .iter()
+            .map(|f| (f.room, f.earlier_left_position))
+            .chain(left.iter().map(|(room, _, earlier)| (*room, *earlier)))
+            .any(|(room, earlier)| earlier > seen(room));
+        left.retain(|(room, position, _)| *position > seen(*room));
     } else {
         left.clear();
         moved.extend(following.iter().map(|f| f.room));
@@ -102,7 +113,8 @@ pub(crate) async fn resume<S: Snapshot>(
         user: account,
         following,
         rooms,
-        left: left.into_iter().map(|(room, _)| room).collect(),
+        left: left.into_iter().map(|(room, ..)| room).collect(),
+        rejoined,
         users,
         heads,
     }))

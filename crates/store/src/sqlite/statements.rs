@@ -46,9 +46,9 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET kind = ?2, visibility = ?3, name = ?4, head = ?9, head_position = ?10, count = ?11, \
         members = ?12, owners = ?13, last_message = ?14";
     PUT_MEMBER = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
-        sent_seq, sent_count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        sent_seq, sent_count, earlier_left_position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (room, \"user\") DO UPDATE SET role = ?3, joined = ?4, joined_seq = ?5, joined_position = ?6, left_seq = ?7, \
-        left_position = ?8, sent_seq = ?9, sent_count = ?10";
+        left_position = ?8, sent_seq = ?9, sent_count = ?10, earlier_left_position = ?11";
     PUT_MESSAGE = "INSERT INTO messages (room, seq, id, author, text, edited, deleted, emoji) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
         ON CONFLICT (room, seq) DO UPDATE SET text = ?5, edited = ?6, deleted = ?7, emoji = ?8";

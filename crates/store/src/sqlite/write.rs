@@ -158,6 +158,7 @@ fn members(transaction: &Transaction<'_>, state: &State) -> Result<()> {
             number(row.left_position.0),
             number(row.sent.seq.0),
             number(row.sent.count),
+            number(row.earlier_left_position.0),
         ];
         run(transaction, text::PUT_MEMBER, params)?;
     }

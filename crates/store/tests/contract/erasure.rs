@@ -102,6 +102,7 @@ pub(crate) async fn an_unknown_kind_passes_through(db: Database) {
     let visible = store
         .visible_after(ada, said.shard, before, said.position, 10)
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(from_log, from_shard);
     assert_eq!(from_log, visible);

@@ -87,5 +87,6 @@ on_both! {
     upkeep::a_new_epoch_is_drawn_and_kept,
     visible::a_user_sees_a_room_from_joining_to_leaving,
     visible::one_who_was_away_long_sees_the_same,
+    visible::an_earlier_stay_is_never_passed_over_in_silence,
     visible::pages_of_what_is_visible_join_without_a_gap,
 }

@@ -1,7 +1,7 @@
 //! What a follower of everything may see: membership intervals, in order of position. [P6]
 
 use tidings_core::StoredEvent;
-use tidings_protocol::{LogId, Position, RoomId, ShardId, UserId};
+use tidings_protocol::{Cursor, LogId, Position, RoomId, ShardId, UserId};
 use tidings_store::Store;
 
 use crate::{Database, world::*};
@@ -15,6 +15,7 @@ async fn all(store: &Store, user: UserId, page: u32) -> Vec<StoredEvent> {
             let events = store
                 .visible_after(user, shard, after, upto, page)
                 .await
+                .unwrap()
                 .unwrap();
             assert!(events.len() <= page as usize);
             let Some(last) = events.last() else { break };
@@ -55,14 +56,60 @@ pub(crate) async fn a_user_sees_a_room_from_joining_to_leaving(db: Database) {
     let upto = store
         .visible_after(bob, shard, Position::ZERO, during.position, 100)
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(upto.last(), Some(&during));
     let after = store
         .visible_after(bob, shard, during.position, Position(u64::MAX), 100)
         .await
+        .unwrap()
         .unwrap();
     assert!(!after.contains(&during));
     assert!(after.contains(&left));
+}
+
+pub(crate) async fn an_earlier_stay_is_never_passed_over_in_silence(db: Database) {
+    // [P4] [SB11]
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let bob = user(&store, "bob").await;
+    let lobby = channel(&store, ada, "lobby").await;
+    let first = join(&store, bob, lobby).await;
+    let during = say(&store, ada, lobby, "in the first stay").await;
+    let left = leave(&store, bob, lobby).await;
+    say(&store, ada, lobby, "while bob was gone").await;
+    let shard = first.shard;
+    let cursor_at = |position: Position| {
+        let mut cursor = Cursor::start(store.epoch(), store.shards());
+        cursor.advance(shard, position);
+        cursor
+    };
+    let look = async |position: Position| {
+        let visible = store
+            .visible_after(bob, shard, position, Position(u64::MAX), 100)
+            .await
+            .unwrap();
+        let cursor = cursor_at(position);
+        let resume = store.resume(bob, Some(&cursor)).await.unwrap().unwrap();
+        (visible.map(|events| events.len()), resume.rejoined)
+    };
+    // One stay, over: it can be told from anywhere.
+    assert_eq!(look(during.position).await, (Some(1), false));
+    let again = join(&store, bob, lobby).await;
+    let last = say(&store, ada, lobby, "in the second stay").await;
+    assert_eq!(look(first.position).await, (None, true));
+    assert_eq!(look(during.position).await, (None, true));
+    assert_eq!(look(left.position).await, (Some(2), false));
+    assert_eq!(look(again.position).await, (Some(1), false));
+    // Left once more: the first stay is still one that was missed, the second can be told.
+    leave(&store, bob, lobby).await;
+    assert_eq!(look(during.position).await, (None, true));
+    assert_eq!(look(last.position).await, (Some(1), false));
+    // Who asks for everything asks for nothing that was missed.
+    assert!(!store.resume(bob, None).await.unwrap().unwrap().rejoined);
+    // It is nobody else's matter, and no other shard's.
+    let other = store.resume(ada, Some(&cursor_at(Position::ZERO))).await;
+    assert!(!other.unwrap().unwrap().rejoined);
 }
 
 pub(crate) async fn pages_of_what_is_visible_join_without_a_gap(db: Database) {
@@ -156,6 +203,7 @@ pub(crate) async fn one_who_was_away_long_sees_the_same(db: Database) {
                 let found = store
                     .visible_after(bob, shard, last, upto, page)
                     .await
+                    .unwrap()
                     .unwrap();
                 let Some(event) = found.last() else { break };
                 last = event.position;

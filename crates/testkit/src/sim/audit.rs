@@ -61,6 +61,7 @@ pub fn all(record: &Record) -> Vec<Finding> {
         }));
         order::same_order(at, witness, &log, &mut found);
         order::never_back(at, witness, &mut found);
+        order::resets_are_deserved(at, witness, &log, &mut found);
         order::everything_seen(at, witness, &log, &mut found);
         audience::nothing_outside_stays(at, witness, &log, &mut found);
         state::unread_of_the_client(at, witness, record, &log, &mut found);

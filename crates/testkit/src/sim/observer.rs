@@ -75,6 +75,8 @@ pub struct Observer {
     pub dropped: u64,
     /// Where it began; with `follow: all` events after it must all come.
     pub began: Option<Cursor>,
+    /// From where to where one who follows everything was told to begin anew. `[SB11]`
+    pub resets: Vec<(Cursor, Cursor)>,
     /// What the last `hello` said.
     since: Option<Cursor>,
     /// How far the client was told that it has come.
@@ -100,6 +102,7 @@ impl Observer {
             complaints: Vec::new(),
             dropped: 0,
             began: None,
+            resets: Vec::new(),
             since: None,
             at: None,
             rooms: BTreeMap::new(),
@@ -149,7 +152,14 @@ impl Observer {
         match frame {
             ServerFrame::Ready(welcome) => self.welcome(step, welcome),
             ServerFrame::Reset(welcome) => {
-                self.complain("I8", "[CU3] reset, though the cursor was good".to_owned());
+                // Whether it was deserved shows in the log.
+                let since = self.since.clone().filter(|_| self.follow == Follow::All);
+                match since {
+                    Some(since) => self.resets.push((since, welcome.cursor.clone())),
+                    None => {
+                        self.complain("I8", "[CU3] reset, though the cursor was good".to_owned());
+                    }
+                }
                 self.welcome(step, welcome);
             }
             ServerFrame::Event(event) => self.event(step, event),

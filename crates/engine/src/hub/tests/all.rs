@@ -253,6 +253,46 @@ fn an_earlier_change_does_not_hide_a_later_one() {
 }
 
 #[test]
+fn an_earlier_stay_that_was_missed_is_a_reset() {
+    // [P4] [SB11] Away, or there and too slow.
+    let mut node = Node::new(1);
+    let since = node.cursor();
+    let (slow, _) = node.session(LIN, Format::Plain, all(Some(&since)));
+    slow.takes(0);
+    node.say(ROOM, ADA, "seen in the first stay");
+    node.leave(ROOM, LIN);
+    node.say(ROOM, ADA, "canary");
+    node.join(ROOM, LIN);
+    node.say(ROOM, ADA, "seen in the second");
+    node.deliver();
+    node.drain(&slow);
+    assert_eq!(slow.closed(), Some(tidings_protocol::CloseCode::Restarting));
+    assert!(!format!("{:?}", slow.take_heard()).contains("canary"));
+    let (again, first) = node.session(LIN, Format::Plain, all(Some(&since)));
+    assert_eq!(first["type"], "reset");
+    assert_eq!(first["cursor"], node.cursor().to_string());
+    let next = node.say(ROOM, ADA, "live");
+    assert_eq!(again.seqs(ROOM), [next.0]);
+    // A session that heard everything as it happened goes on, and so does one that lists its rooms.
+    let now = node.cursor();
+    let (live, _) = node.session(LIN, Format::Plain, all(Some(&now)));
+    let (_, listed) = node.session(
+        LIN,
+        Format::Json,
+        Hello {
+            since: Some(since.to_string()),
+            ..Hello::default()
+        },
+    );
+    assert_eq!(listed["type"], "ready");
+    node.leave(ROOM, LIN);
+    node.join(ROOM, LIN);
+    node.say(ROOM, ADA, "third stay");
+    assert_eq!(live.closed(), None);
+    assert_eq!(live.seqs(ROOM).len(), 3);
+}
+
+#[test]
 fn a_creator_hears_of_the_room_from_its_first_event() {
     // [SB7] [CU4] Live and replayed alike.
     let mut node = Node::new(2);
@@ -276,8 +316,8 @@ fn a_creator_hears_of_the_room_from_its_first_event() {
 }
 
 #[test]
-fn an_answer_comes_though_a_later_stay_hides_its_event() {
-    // [CM2] [CM9] Read from the store, the past is that of the last stay; the command was given in the one before.
+fn an_answer_comes_though_its_event_is_past_a_reset() {
+    // [CM2] [CM9] [SB11] The command was given in a stay that is not told any more.
     let mut node = Node::new(1);
     let since = node.cursor();
     let message = tidings_protocol::content::Known::Message {
@@ -289,7 +329,7 @@ fn an_answer_comes_though_a_later_stay_hides_its_event() {
     node.deliver();
     let peer = node.greet(LIN, Format::Json, all(Some(&since)));
     node.work();
-    assert_eq!(seqs(&peer.take(), ROOM), [seq.0 + 2]);
+    assert_eq!(types(&peer.take()), ["reset"]);
     let event = node.event(ROOM, seq);
     node.hub
         .answer(peer.id, &txn("t-1"), Answer::Happened(event));

@@ -205,6 +205,7 @@ pub(crate) fn types(frames: &[Value]) -> Vec<&str> {
 /// What was read for an effect, before the hub is told.
 pub(crate) enum Read {
     Log(Vec<StoredEvent>),
+    Visible(Option<Vec<StoredEvent>>),
     Resume(Box<Option<Resume>>),
     Summary(Box<Option<RoomSummary>>),
     Fill(Option<Arc<Batch>>, bool),
@@ -221,6 +222,8 @@ pub(crate) struct Node {
     heads: BTreeMap<LogId, (Seq, u64)>,
     /// The present or last stay of a user in a room: from where, until where.
     stays: BTreeMap<(RoomId, UserId), (Position, Option<Position>)>,
+    /// Where the stay before that ended.
+    earlier: BTreeMap<(RoomId, UserId), Position>,
     /// Who may read the presence of whom; everybody shares a room here.
     pub(crate) present: Vec<(UserId, tidings_protocol::Presence)>,
 }
@@ -234,6 +237,7 @@ impl Node {
             store: vec![Vec::new(); usize::from(shards)],
             heads: BTreeMap::new(),
             stays: BTreeMap::new(),
+            earlier: BTreeMap::new(),
             present: Vec::new(),
         };
         for room in [ROOM, OTHER] {
@@ -475,7 +479,9 @@ impl Node {
                     .iter()
                     .filter(|e| e.position > *after && e.position <= *upto)
                     .filter(|e| self.is_visible(*user, e));
-                Read::Log(page.take(CATCHUP_PAGE as usize).cloned().collect())
+                let rejoined = self.rejoined_since(*user, |at| (at == *shard).then_some(*after));
+                let page = page.take(CATCHUP_PAGE as usize).cloned().collect();
+                Read::Visible((!rejoined).then_some(page))
             }
             Effect::Resume { user, since, .. } => {
                 Read::Resume(Box::new(Some(self.resume(*user, since.as_ref()))))
@@ -503,7 +509,7 @@ impl Node {
             (Effect::ReadLog { peer, log, .. }, Read::Log(page)) => {
                 self.hub.log_page(*peer, *log, page);
             }
-            (Effect::ReadVisible { peer, .. }, Read::Log(page)) => {
+            (Effect::ReadVisible { peer, .. }, Read::Visible(page)) => {
                 self.hub.visible_page(*peer, page);
             }
             (Effect::Resume { peer, since, .. }, Read::Resume(resume)) => {
@@ -534,6 +540,14 @@ impl Node {
         self.stays.get(&(room, user)).copied()
     }
 
+    /// Whether a user left a room and joined it again after the position that is known of its shard.
+    fn rejoined_since(&self, user: UserId, known: impl Fn(ShardId) -> Option<Position>) -> bool {
+        let of_user = self.earlier.iter().filter(|((_, who), _)| *who == user);
+        of_user.into_iter().any(|((room, _), left)| {
+            known(room.log().shard(self.shards())).is_some_and(|at| *left > at)
+        })
+    }
+
     fn note_stay(&mut self, log: LogId, actor: UserId, at: Position, body: &Known) {
         let LogId::Room(room) = log else { return };
         match body {
@@ -542,8 +556,9 @@ impl Node {
             }
             Known::MemberJoined { user, .. } => {
                 let stay = self.stays.entry((room, *user)).or_insert((at, None));
-                if stay.1.is_some() {
+                if let Some(left) = stay.1 {
                     *stay = (at, None);
+                    self.earlier.insert((room, *user), left);
                 }
             }
             Known::MemberLeft { user } => {
@@ -613,6 +628,7 @@ impl Node {
                 count: last.count,
                 head_position: last.position,
                 joined_position,
+                earlier_left_position: self.earlier.get(&(room, user)).copied().unwrap_or_default(),
             });
             if seen.is_none_or(|seen| last.position > seen) {
                 rooms.push(self.summary(room, user));
@@ -623,6 +639,8 @@ impl Node {
             following,
             rooms,
             left,
+            rejoined: since
+                .is_some_and(|since| self.rejoined_since(user, |at| Some(since.position(at)))),
             users: Vec::<UserProfile>::new(),
             heads: self.cursor().positions,
         }

@@ -93,7 +93,32 @@ pub(super) fn never_back(at: usize, witness: &Witness, found: &mut Findings) {
     }
 }
 
-/// P4 for those who follow everything: all that they could see since they began, once.
+/// I8: one who follows everything begins anew only when the end of a stay lies after the cursor, and another stay after
+/// that. `[SB11]`
+pub(super) fn resets_are_deserved(
+    at: usize,
+    witness: &Witness,
+    log: &Log<'_>,
+    found: &mut Findings,
+) {
+    for (since, _) in &witness.observer.resets {
+        let missed = log.rooms().any(|(room, events)| {
+            let stays = log.stays(room, witness.user);
+            let ended = stays[..stays.len().saturating_sub(1)].iter();
+            ended.filter_map(|(_, left)| *left).any(|left| {
+                let left = events.iter().find(|event| event.seq == left);
+                left.is_some_and(|left| left.position > since.position(left.shard))
+            })
+        });
+        if !missed {
+            let text = format!("client {at} was reset at {since:?} for no reason");
+            found.add("I8", text);
+        }
+    }
+}
+
+/// P4 for those who follow everything: all that they could see since they began, once; but for what a reset said it
+/// would not tell.
 pub(super) fn everything_seen(at: usize, witness: &Witness, log: &Log<'_>, found: &mut Findings) {
     let Some(began) = &witness.observer.began else {
         return;
@@ -113,13 +138,13 @@ pub(super) fn everything_seen(at: usize, witness: &Witness, log: &Log<'_>, found
         }
         let visible = match event.log {
             LogId::User(user) => user == witness.user,
-            LogId::Room(room) => {
-                // What only the last stay tells is promised; earlier ones that began and ended while away are history.
-                let stays = log.stays(room, witness.user);
-                is_inside(&stays[stays.len().saturating_sub(1)..], event.seq)
-            }
+            LogId::Room(room) => is_inside(log.stays(room, witness.user), event.seq),
         };
-        if visible && !seen.contains(&(event.shard, event.position)) {
+        let untold = witness.observer.resets.iter().any(|(since, to)| {
+            let at = event.position;
+            at > since.position(event.shard) && at <= to.position(event.shard)
+        });
+        if visible && !untold && !seen.contains(&(event.shard, event.position)) {
             let (position, of, seq) = (event.position, event.log, event.seq);
             found.add(
                 "P4",
