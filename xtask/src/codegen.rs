@@ -26,8 +26,8 @@ struct Artefact {
 }
 
 enum Maker {
-    /// `tidings <subcommand>` prints the file.
-    Server(&'static str),
+    /// `tidings` with these arguments prints the file.
+    Server(&'static [&'static str]),
     /// [`reference`](crate::reference) writes it from the two documents.
     Reference,
     /// `npm run codegen` in this package writes the folder.
@@ -38,15 +38,19 @@ enum Maker {
 const ARTEFACTS: &[Artefact] = &[
     Artefact {
         path: "spec/openapi.json",
-        maker: Maker::Server("openapi"),
+        maker: Maker::Server(&["openapi"]),
     },
     Artefact {
         path: "spec/asyncapi.json",
-        maker: Maker::Server("asyncapi"),
+        maker: Maker::Server(&["asyncapi"]),
     },
     Artefact {
         path: "spec/REFERENCE.md",
         maker: Maker::Reference,
+    },
+    Artefact {
+        path: "docs/settings.md",
+        maker: Maker::Server(&["settings", "--page"]),
     },
     Artefact {
         path: "packages/protocol/src/generated",
@@ -86,23 +90,15 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<(), String> {
 
 fn make(root: &Path, artefact: &Artefact) -> Result<(), String> {
     match artefact.maker {
-        Maker::Server(subcommand) => {
+        Maker::Server(arguments) => {
             // A build that exists already can be named, so that CI does not build a second one.
-            let text = match std::env::var("TIDINGS_BIN") {
-                Ok(program) => command::output(root, &[&program, subcommand])?,
-                Err(_) => command::output(
-                    root,
-                    &[
-                        "cargo",
-                        "run",
-                        "--quiet",
-                        "-p",
-                        "tidings-server",
-                        "--",
-                        subcommand,
-                    ],
-                )?,
+            let program = std::env::var("TIDINGS_BIN");
+            let mut line = match &program {
+                Ok(program) => vec![program.as_str()],
+                Err(_) => vec!["cargo", "run", "--quiet", "-p", "tidings-server", "--"],
             };
+            line.extend(arguments);
+            let text = command::output(root, &line)?;
             let path = root.join(artefact.path);
             std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
         }

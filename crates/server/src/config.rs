@@ -11,7 +11,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 pub use secret::Secret;
-pub use settings::{DatabaseSettings, DoctorSettings, Settings, check_variables, table};
+pub use settings::{DatabaseSettings, DoctorSettings, Settings, check_variables, page};
 
 /// The settings in effect.
 #[derive(Debug, Clone, Serialize)]
@@ -127,6 +127,13 @@ impl Config {
             config.commands_per_second > 0 && config.sign_ins_per_minute > 0,
             "a rate is at least 1"
         );
+        anyhow::ensure!(
+            config
+                .metrics_token
+                .as_ref()
+                .is_none_or(|token| !token.reveal().is_empty()),
+            "metrics_token is empty; leave it out, or choose one"
+        );
         Ok(config)
     }
 }
@@ -143,6 +150,19 @@ mod tests {
         let config = Config::load(None, right).unwrap();
         assert!(!format!("{config:?}").contains("pass@"));
         assert!(!serde_json::to_string(&config).unwrap().contains("pass@"));
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused() {
+        for text in [
+            "cores = 0",
+            "password_threads = 65",
+            "commands_per_second = 0",
+            "metrics_token = \"\"",
+        ] {
+            let settings: Settings = toml::from_str(text).unwrap();
+            assert!(Config::load(None, settings).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tidings_engine::Inbox;
 use tidings_server::{
     backup,
     config::{
-        Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, table,
+        Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, page,
     },
     data_folder,
     node::Node,
@@ -64,9 +64,9 @@ enum Command {
     /// Print the settings in effect, secrets masked
     #[command(name = "settings")]
     ShowSettings {
-        /// Print all there are, as a table for the documentation
+        /// Print all there are, as the page of the documentation
         #[arg(long)]
-        table: bool,
+        page: bool,
         #[command(flatten)]
         settings: Box<Settings>,
     },
@@ -108,7 +108,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup { file, settings } => backup::back_up(&load(settings.into())?, &file),
         Command::NewEpoch(settings) => backup::new_epoch(&load(settings.into())?),
         Command::User(command) => tidings_server::user::run(command, load),
-        Command::ShowSettings { table: true, .. } => print(table().trim_end()),
+        Command::ShowSettings { page: true, .. } => print(page().trim_end()),
         Command::ShowSettings { settings, .. } => {
             print(&serde_json::to_string_pretty(&load(*settings)?)?)
         }

@@ -1,6 +1,6 @@
 //! Settings as they are written: the keys of the file, the flags, the variables.
 //!
-//! Owns: every setting's name and meaning, and the table of them in `docs/operating.md`.
+//! Owns: every setting's name and meaning, and `docs/settings.md`, which is made from them.
 //! Never: fills in a default; that is [`Config`](super::Config). The help names it, and a test holds them together.
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
@@ -207,11 +207,18 @@ fn meaning(arg: &clap::Arg) -> (String, Option<String>) {
     }
 }
 
-/// Every setting as a table of Markdown: what `docs/operating.md` shows.
+/// The page `docs/settings.md`: every setting in a table.
 #[must_use]
-pub fn table() -> String {
-    let mut out =
-        String::from("| key | flag | variable | default | meaning |\n|---|---|---|---|---|\n");
+pub fn page() -> String {
+    let mut out = String::from(
+        "# Settings\n\n\
+         Made from `crates/server/src/config/settings.rs` by `cargo xtask codegen`.\n\
+         A flag goes before its variable, a variable before the key in the file that `--config` names (TOML).\n\
+         Lists stand in variables with commas between, and in the file as lists.\n\
+         Unknown keys and unknown `TIDINGS_…` variables are refused; `tidings settings` prints what is in effect, secrets \
+         masked.\n\n\
+         | key | flag | variable | default | meaning |\n|---|---|---|---|---|\n",
+    );
     for arg in arguments().get_arguments() {
         let (meaning, default) = meaning(arg);
         let flag = arg.get_long().unwrap_or_default();
@@ -223,6 +230,12 @@ pub fn table() -> String {
             default.unwrap_or_default(),
         ));
     }
+    out.push_str(
+        "\nBeside the settings there are `TIDINGS_CONFIG` (the file) and `TIDINGS_LOG_FILTER` (which log lines, such as \
+         `info` or `warn,tidings_engine=debug`).\n\
+         Variables that Kubernetes sets for a service named `tidings` (`TIDINGS_PORT…`, `TIDINGS_SERVICE_…`) and those of \
+         the tests (`TIDINGS_TEST_…`, `TIDINGS_BIN` and a few more) mean nothing to the server and are let be.\n",
+    );
     out
 }
 

@@ -424,10 +424,9 @@ async fn documents_are_printed_whole() {
         assert!(document[key].as_str().unwrap().starts_with('3'));
         assert_eq!(printed.err, "");
     }
-    let table = run(&["settings", "--table"]).await;
+    let page = run(&["settings", "--page"]).await;
     assert!(
-        table
-            .well()
+        page.well()
             .contains("| `listen` | `--listen` | `TIDINGS_LISTEN` | 127.0.0.1:8080 |")
     );
 }
