@@ -217,30 +217,37 @@ impl Appender {
                     }
                 }
                 Err(error) => {
-                    let refusal = refusal_of(&error);
-                    let answers = replies
+                    let answers = works
                         .iter()
-                        .map(|_| Answer::Refused(refusal.clone()))
+                        .map(|work| Answer::Refused(self.trouble(&error, work)))
                         .collect();
                     self.feed.answer(route(replies, answers));
                 }
             }
         })
     }
-}
 
-fn refusal_of(error: &StoreError) -> Refusal {
-    match error {
-        // Alone and still in conflict: another node was faster. The same txn will meet its commit.
-        StoreError::Conflict => Refusal::new(RefusalCode::Unavailable).retry_after_ms(50),
-        StoreError::Unavailable(reason) => {
-            tracing::warn!(%reason, "the store is not available");
-            Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000)
-        }
-        StoreError::Refused(reason) | StoreError::Trouble(reason) => {
-            tracing::error!(%reason, "a commit failed");
-            Refusal::new(RefusalCode::Internal)
-        }
+    /// What a command hears whose commit failed. The id in it finds the line that is logged here.
+    fn trouble(&self, error: &StoreError, work: &Work) -> Refusal {
+        let request_id = uuid::Uuid::from_u128(self.environment.event_id().bits()).to_string();
+        let log = work.command.log(work.actor);
+        let txn = work.txn.as_ref().map(tracing::field::display);
+        let refusal = match error {
+            // Alone and still in conflict: another node was faster. The same txn will meet its commit.
+            StoreError::Conflict => {
+                tracing::info!(request_id, actor = %work.actor, %log, txn, "a command met a race");
+                Refusal::new(RefusalCode::Unavailable).retry_after_ms(50)
+            }
+            StoreError::Unavailable(reason) => {
+                tracing::warn!(request_id, actor = %work.actor, %log, txn, %reason, "the store is not available");
+                Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000)
+            }
+            StoreError::Refused(reason) | StoreError::Trouble(reason) => {
+                tracing::error!(request_id, actor = %work.actor, %log, txn, %reason, "a commit failed");
+                Refusal::new(RefusalCode::Internal)
+            }
+        };
+        refusal.request_id(request_id)
     }
 }
 

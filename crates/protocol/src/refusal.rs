@@ -88,6 +88,9 @@ pub struct Refusal {
     /// Milliseconds to wait before trying again, when waiting helps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Finds the command in the server's log, when the trouble is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl Refusal {
@@ -98,6 +101,7 @@ impl Refusal {
             code,
             message: code.message().to_owned(),
             retry_after_ms: None,
+            request_id: None,
         }
     }
 
@@ -114,6 +118,7 @@ impl Refusal {
             code,
             message,
             retry_after_ms: None,
+            request_id: None,
         }
     }
 
@@ -122,6 +127,19 @@ impl Refusal {
     pub fn retry_after_ms(mut self, millis: u64) -> Refusal {
         self.retry_after_ms = Some(millis);
         self
+    }
+
+    /// The same, saying what finds it in the log.
+    #[must_use]
+    pub fn request_id(mut self, id: impl Into<String>) -> Refusal {
+        self.request_id = Some(id.into());
+        self
+    }
+
+    /// Whether it is the server's trouble and not the caller's doing: then a log line belongs to it.
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        matches!(self.code, RefusalCode::Internal | RefusalCode::Unavailable)
     }
 }
 

@@ -173,6 +173,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Error {
             code,
             message: message.unwrap_or_else(|| code.message().to_owned()),
             retry_after_ms: problem.retry_after_ms,
+            request_id: problem.request_id.clone(),
         },
         request_id: problem.request_id,
     }

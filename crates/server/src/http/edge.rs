@@ -54,7 +54,10 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
     let panicked = answer.is_err();
     let mut response =
         answer.unwrap_or_else(|_| Problem::from(RefusalCode::Internal).into_response());
+    // What a commit that failed was logged with: beside the request's own id in the line below.
+    let mut commit = None;
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        commit.clone_from(&refusal.request_id);
         response = with_request_id(response, &refusal, &id);
     }
     set_headers(response.headers_mut(), &id);
@@ -70,7 +73,7 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
         tracing::error!(request_id = %id, %method, route, "a handler panicked");
     }
     if status >= 500 {
-        tracing::warn!(request_id = %id, %method, route, status, took_us, user, "request");
+        tracing::warn!(request_id = %id, %method, route, status, took_us, user, commit, "request");
     } else {
         tracing::info!(request_id = %id, %method, route, status, took_us, user, "request");
     }

@@ -248,6 +248,13 @@ impl Core {
             }
             Err(refusal) => refusal,
         };
+        let refusal = if refusal.is_trouble() {
+            let request_id = uuid::Uuid::now_v7().to_string();
+            tracing::info!(request_id, %actor, %txn, code = refusal.code.as_str(), "a command was not taken");
+            refusal.request_id(request_id)
+        } else {
+            refusal
+        };
         self.act(|hub| {
             if let Some(AnyWire::Socket(wire)) = hub.wire(id) {
                 wire.gate.answered();

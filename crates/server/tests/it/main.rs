@@ -24,4 +24,5 @@ mod socket;
 mod strangers;
 mod stream;
 mod trace;
+mod trouble;
 mod world;

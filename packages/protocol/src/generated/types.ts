@@ -561,6 +561,8 @@ export interface Refusal {
   message: string;
   /** Milliseconds to wait before trying again, when waiting helps. */
   retry_after_ms?: number;
+  /** Finds the command in the server's log, when the trouble is ours. */
+  request_id?: string;
 }
 
 /** The stable code of a refusal, the same over REST and the socket. */
