@@ -43,7 +43,7 @@ story('a proxy without WebSocket, and the server dies behind it', async (stage) 
     await ben.act('by a longer way, yes', '[data-testid="quick-react"][data-emoji="👍"]');
     await ada.message('by a longer way, yes').locator(`${thumb}[data-count="1"]`).waitFor();
 
-    // Who types over the socket is seen to over the other way. [SG2]
+    // Who types over the socket is seen to over the other way. [SG4]
     const typing = ada.at('typing').getByText('Ben is typing', { exact: true });
     await ben.at('composer').pressSequentially('just a');
     await typing.waitFor();
