@@ -21,7 +21,7 @@ use std::{
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tidings_core::{Needs, State};
-use tidings_protocol::{Epoch, Position};
+use tidings_protocol::{Epoch, Position, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Commit, error::StoreError};
@@ -43,20 +43,25 @@ pub(crate) struct Sqlite {
     writer: mpsc::Sender<Job>,
     readers: mpsc::Sender<Job>,
     pub(crate) epoch: Epoch,
+    pub(crate) shards: u16,
 }
 
 impl Sqlite {
-    /// Opens the file, migrates it and starts the threads. `None` is a temporary database, gone at the end.
-    pub(crate) async fn open(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
-        in_thread(move || Sqlite::open_now(path)).await
+    /// Opens the file, migrates it and starts the threads. `None` is a temporary database, gone at the end; only such a
+    /// one may have more than one shard.
+    pub(crate) async fn open(path: Option<PathBuf>, shards: u16) -> Result<Sqlite, StoreError> {
+        in_thread(move || Sqlite::open_now(path, shards)).await
     }
 
-    fn open_now(path: Option<PathBuf>) -> Result<Sqlite, StoreError> {
+    fn open_now(path: Option<PathBuf>, shards: u16) -> Result<Sqlite, StoreError> {
         let place = Arc::new(match path {
             Some(path) => Place::file(path),
             None => Place::temporary()?,
         });
         let (mut writer, epoch) = open::writer(&place)?;
+        if shards > 1 {
+            open::spread(&mut writer, shards)?;
+        }
         checkpoint::start_for(&mut writer, &place)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let readers = (0..cores.clamp(READERS_MIN, READERS_MAX))
@@ -66,17 +71,19 @@ impl Sqlite {
             writer: serve("store-write", &place, vec![writer], WRITES_WAITING_MAX)?,
             readers: serve("store-read", &place, readers, READS_WAITING_MAX)?,
             epoch,
+            shards: shards.max(1),
         })
     }
 
     /// See [`Store::append`](crate::Store::append).
     pub(crate) async fn append<R: Send + 'static>(
         &self,
+        shard: ShardId,
         needs: Needs,
         decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
     ) -> Result<R, StoreError> {
         run(&self.writer, move |connection| {
-            write::append(connection, &needs, decide)
+            write::append(connection, shard, &needs, decide)
         })
         .await
     }

@@ -34,7 +34,10 @@ pub enum StoreConfig {
         path: PathBuf,
     },
     /// A temporary file that is gone at the end: for tests and trials. Nothing is promised about power cuts.
-    SqliteMemory,
+    SqliteMemory {
+        /// Shards, at least one. A file has one; more are for tests of what spans them.
+        shards: u16,
+    },
     /// A PostgreSQL server, 13 or later, that several nodes may share.
     Postgres {
         /// As libpq takes it: `postgres://user:password@host/database`, or `host=… user=…`.
@@ -89,9 +92,11 @@ impl Store {
     pub async fn open(config: &StoreConfig) -> Result<Store> {
         let backend = match config {
             StoreConfig::Sqlite { path } => {
-                Backend::Sqlite(Sqlite::open(Some(path.clone())).await?)
+                Backend::Sqlite(Sqlite::open(Some(path.clone()), 1).await?)
             }
-            StoreConfig::SqliteMemory => Backend::Sqlite(Sqlite::open(None).await?),
+            StoreConfig::SqliteMemory { shards } => {
+                Backend::Sqlite(Sqlite::open(None, *shards).await?)
+            }
             StoreConfig::Postgres { url } => {
                 Backend::Postgres(Box::new(Postgres::open(url).await?))
             }
@@ -112,7 +117,7 @@ impl Store {
     #[must_use]
     pub fn shards(&self) -> u16 {
         match &*self.0 {
-            Backend::Sqlite(_) => 1,
+            Backend::Sqlite(sqlite) => sqlite.shards,
             Backend::Postgres(postgres) => postgres.shards,
         }
     }
@@ -182,7 +187,7 @@ impl Store {
             return Err(StoreError::Trouble(format!("there is no shard {shard}")));
         }
         match &*self.0 {
-            Backend::Sqlite(sqlite) => sqlite.append(needs, decide).await,
+            Backend::Sqlite(sqlite) => sqlite.append(shard, needs, decide).await,
             Backend::Postgres(postgres) => postgres.append(shard, needs, decide).await,
         }
     }

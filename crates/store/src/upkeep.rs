@@ -39,7 +39,7 @@ pub async fn look(config: &StoreConfig) -> Result<Found, StoreError> {
             let path = path.clone();
             sqlite::in_thread(move || sqlite::upkeep::look(&path)).await
         }
-        StoreConfig::SqliteMemory => Ok(Found::Nothing),
+        StoreConfig::SqliteMemory { .. } => Ok(Found::Nothing),
         StoreConfig::Postgres { url } => postgres::upkeep::look(url).await,
     }
 }
@@ -55,7 +55,7 @@ pub async fn back_up(config: &StoreConfig, to: &Path) -> Result<(), StoreError> 
             let (path, to): (PathBuf, PathBuf) = (path.clone(), to.to_owned());
             sqlite::in_thread(move || sqlite::upkeep::back_up(&path, &to)).await
         }
-        StoreConfig::SqliteMemory | StoreConfig::Postgres { .. } => Err(StoreError::Refused(
+        StoreConfig::SqliteMemory { .. } | StoreConfig::Postgres { .. } => Err(StoreError::Refused(
             "This database is not a file of ours. PostgreSQL is backed up by its own programs: pg_dump, or a base \
              backup. After restoring one, run `tidings new-epoch`."
                 .to_owned(),
@@ -74,7 +74,7 @@ pub async fn new_epoch(config: &StoreConfig) -> Result<Epoch, StoreError> {
             let path = path.clone();
             sqlite::in_thread(move || sqlite::upkeep::new_epoch(&path)).await
         }
-        StoreConfig::SqliteMemory => Err(nothing_there("The temporary database")),
+        StoreConfig::SqliteMemory { .. } => Err(nothing_there("The temporary database")),
         StoreConfig::Postgres { url } => postgres::upkeep::new_epoch(url).await,
     }
 }
@@ -95,6 +95,6 @@ pub async fn renew_epoch(config: &StoreConfig, old: Epoch) -> Result<(), StoreEr
     match config {
         StoreConfig::Postgres { url } => postgres::upkeep::renew_epoch(url, old).await,
         // One process alone writes such a file, and does not lose sight of it.
-        StoreConfig::Sqlite { .. } | StoreConfig::SqliteMemory => Ok(()),
+        StoreConfig::Sqlite { .. } | StoreConfig::SqliteMemory { .. } => Ok(()),
     }
 }

@@ -191,6 +191,40 @@ pub(super) fn migrate(
     Ok(epoch)
 }
 
+/// Gives a fresh temporary database more shards: its table of events is made anew with a key that holds the shard.
+pub(super) fn spread(connection: &mut Connection, shards: u16) -> Result<(), StoreError> {
+    let transaction = connection.transaction().map_err(failed)?;
+    let texts: Vec<String> = transaction
+        .prepare("SELECT sql FROM sqlite_schema WHERE tbl_name = 'events' AND sql IS NOT NULL ORDER BY type DESC")
+        .and_then(|mut s| s.query_map([], |row| row.get(0))?.collect())
+        .map_err(failed)?;
+    transaction
+        .execute_batch("DROP TABLE events")
+        .map_err(failed)?;
+    for text in texts {
+        let text = text
+            .replace(
+                "position INTEGER PRIMARY KEY NOT NULL",
+                "position INTEGER NOT NULL",
+            )
+            .replace(" CHECK (shard = 0)", "")
+            .replace("\n) STRICT", ",\n  PRIMARY KEY (shard, position)\n) STRICT");
+        transaction.execute_batch(&text).map_err(failed)?;
+    }
+    for shard in 1..shards {
+        transaction
+            .execute("INSERT INTO shards (shard, head) VALUES (?1, 0)", [shard])
+            .map_err(failed)?;
+    }
+    transaction
+        .execute(
+            "UPDATE meta SET value = ?1 WHERE key = 'shards'",
+            [shards.to_string()],
+        )
+        .map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
 /// The epoch as it stands.
 pub(super) fn epoch(connection: &Connection) -> Result<Epoch, StoreError> {
     let text: String = connection

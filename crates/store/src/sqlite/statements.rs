@@ -17,8 +17,8 @@ macro_rules! statements {
 }
 
 statements! {
-    HEAD = "SELECT head FROM shards WHERE shard = 0";
-    SET_HEAD = "UPDATE shards SET head = ?1 WHERE shard = 0";
+    HEAD = "SELECT head FROM shards WHERE shard = ?1";
+    SET_HEAD = "UPDATE shards SET head = ?2 WHERE shard = ?1";
 
     LOAD_ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = ?1");
     LOAD_MEMBER = concat!("SELECT ", member_columns!(), " FROM members m WHERE m.room = ?1 AND m.\"user\" = ?2");
@@ -35,8 +35,8 @@ statements! {
     LOAD_ANY_USER = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";
     LOAD_TXN = concat!("SELECT ", event_columns!(), ", e.fingerprint FROM events e WHERE e.log = ?1 AND e.actor = ?2 AND e.txn = ?3");
 
-    ADD_EVENT = "INSERT INTO events (position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    ADD_EVENT = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     ERASE_MESSAGE = "UPDATE events SET body = NULL WHERE log = ?1 AND seq = ?2";
     ERASE_EDITS = "UPDATE events SET body = NULL WHERE log = ?1 AND target = ?2 AND kind = 'message_edited'";
     ERASE_REACTIONS = "DELETE FROM reactions WHERE room = ?1 AND message = ?2";

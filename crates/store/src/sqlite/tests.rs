@@ -192,3 +192,25 @@ fn who_missed_nothing_costs_no_read_of_the_log() {
     // Three rooms moved: one statement reads all three summaries, with their last lines.
     assert_eq!(resume_at(head - 3), (3, 1));
 }
+
+#[test]
+fn a_temporary_database_may_have_shards() {
+    let (_place, mut connection) = database();
+    open::spread(&mut connection, 3).unwrap();
+    for (name, text) in all() {
+        if let Err(error) = connection.prepare(text) {
+            panic!("{name}: {error}\n{text}");
+        }
+    }
+    // The same position in two shards, and the keys that hold for all of them.
+    let add = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, kind) \
+        VALUES (?1, 1, ?2, 'room', 1, x'00', 0, x'00', 0, 'message')";
+    let mut add = connection.prepare(add).unwrap();
+    assert_eq!(add.execute((0, [1u8])).unwrap(), 1);
+    assert_eq!(add.execute((2, [2u8])).unwrap(), 1);
+    assert!(add.execute((2, [3u8])).is_err(), "one event a position");
+    assert!(add.execute((1, [1u8])).is_err(), "one event a seq of a log");
+    let heads = "SELECT count(*) FROM shards WHERE head = 0";
+    let heads: i64 = connection.query_row(heads, [], |row| row.get(0)).unwrap();
+    assert_eq!(heads, 3);
+}

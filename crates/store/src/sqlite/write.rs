@@ -19,6 +19,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 /// See [`Store::append`](crate::Store::append).
 pub(super) fn append<R>(
     connection: &mut Connection,
+    shard: ShardId,
     needs: &Needs,
     decide: impl FnOnce(Position, State) -> (Commit, R),
 ) -> Result<R> {
@@ -28,7 +29,7 @@ pub(super) fn append<R>(
         .map_err(failed)?;
     let head = transaction
         .prepare_cached(text::HEAD)
-        .and_then(|mut s| s.query_row([], |row| row.get::<_, i64>(0)))
+        .and_then(|mut s| s.query_row([shard.0], |row| row.get::<_, i64>(0)))
         .map_err(failed)?;
     let head = Position(u64::try_from(head).map_err(|_| StoreError::damaged("a head"))?);
     let state = load::state(&transaction, needs)?;
@@ -36,8 +37,8 @@ pub(super) fn append<R>(
     if commit.entries.is_empty() {
         return Ok(answer);
     }
-    let last = batch::check(ShardId(0), head, &commit.entries)?;
-    write(&transaction, &commit, last)?;
+    let last = batch::check(shard, head, &commit.entries)?;
+    write(&transaction, &commit, shard, last)?;
     transaction.commit().map_err(|error| match failed(error) {
         // Whether the log reached the disk before the error is not known.
         StoreError::Trouble(what) => StoreError::Unavailable(what),
@@ -46,7 +47,12 @@ pub(super) fn append<R>(
     Ok(answer)
 }
 
-fn write(transaction: &Transaction<'_>, commit: &Commit, head: Position) -> Result<()> {
+fn write(
+    transaction: &Transaction<'_>,
+    commit: &Commit,
+    shard: ShardId,
+    head: Position,
+) -> Result<()> {
     let (state, changes) = (&commit.state, &commit.state.changes);
     // Accounts first: if a name was taken meanwhile, nothing else was done in vain.
     users(transaction, commit)?;
@@ -93,7 +99,11 @@ fn write(transaction: &Transaction<'_>, commit: &Commit, head: Position) -> Resu
         let params = params![room.bytes(), message.bytes()];
         run(transaction, text::ERASE_REACTIONS, params)?;
     }
-    run(transaction, text::SET_HEAD, params![number(head.0)])
+    run(
+        transaction,
+        text::SET_HEAD,
+        params![shard.0, number(head.0)],
+    )
 }
 
 fn events(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<()> {
@@ -103,6 +113,7 @@ fn events(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<()> {
     for entry in entries {
         let event = &entry.event;
         add.execute(params![
+            event.shard.0,
             number(event.position.0),
             event.log.bytes(),
             batch::log_kind(event.log),

@@ -41,7 +41,7 @@ impl Database {
                 let said = TestPostgres::shared().sql(url, text);
                 said.lines().map(str::to_owned).collect()
             }
-            StoreConfig::SqliteMemory => panic!("nobody else can look into it"),
+            StoreConfig::SqliteMemory { .. } => panic!("nobody else can look into it"),
         }
     }
 
