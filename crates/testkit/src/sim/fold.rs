@@ -76,6 +76,8 @@ pub struct Fold {
     follow: Follow,
     /// By room.
     pub rooms: BTreeMap<RoomId, HeldRoom>,
+    /// The last own message of each room that came as an answer, whether or not the room is held.
+    wrote: BTreeMap<RoomId, Marker>,
 }
 
 impl Fold {
@@ -86,6 +88,7 @@ impl Fold {
             me,
             follow,
             rooms: BTreeMap::new(),
+            wrote: BTreeMap::new(),
         }
     }
 
@@ -105,13 +108,17 @@ impl Fold {
     /// A room was told of as a whole: replaces what is held of it, but for its timeline. `[HS3]`
     pub fn whole(&mut self, room: &RoomSummary) {
         let timeline = self.rooms.remove(&room.id).and_then(|held| held.timeline);
-        let held = HeldRoom {
+        let mut held = HeldRoom {
             head: room.head,
             count: room.count,
             marker: room.marker,
             whole: true,
             timeline,
         };
+        // A summary may have been read before an answer came. The marker never goes back. [FO4]
+        if let Some(wrote) = self.wrote.get(&room.id) {
+            held.read(wrote.seq, wrote.count);
+        }
         self.rooms.insert(room.id, held);
     }
 
@@ -154,6 +161,14 @@ impl Fold {
         let Some(held) = self.rooms.get_mut(&room) else {
             return;
         };
+        // What the page covers is not applied any more: it tells of the room as far as its head.
+        held.head = held.head.max(page.head);
+        for message in &page.messages {
+            held.count = held.count.max(message.count);
+            if message.actor == self.me {
+                held.read(message.seq, message.count);
+            }
+        }
         let mut fold = RoomFold::empty(room);
         fold.head = page.head;
         fold.messages = page.messages.iter().map(folded).collect();
@@ -166,10 +181,16 @@ impl Fold {
     /// An answer came: what one wrote one has read, wherever the room is followed. `[FO4]`
     pub fn answered(&mut self, event: &Event) {
         let known = event.content.as_ref().and_then(Content::known);
-        if let (LogId::Room(room), Some(Known::Message { .. })) = (event.log, known)
-            && let Some(room) = self.rooms.get_mut(&room)
-        {
-            room.read(event.seq, event.count);
+        let (LogId::Room(id), Some(Known::Message { .. })) = (event.log, known) else {
+            return;
+        };
+        let (seq, count) = (event.seq, event.count);
+        let wrote = self.wrote.entry(id).or_default();
+        if seq > wrote.seq {
+            *wrote = Marker { seq, count };
+        }
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.read(seq, count);
         }
     }
 

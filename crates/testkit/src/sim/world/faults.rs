@@ -13,6 +13,8 @@ use crate::sim::wire::{Pipe, SimWire};
 impl World {
     /// A device that is away gets a connection to some core of some node.
     pub(super) fn connect(&mut self) {
+        // What a device has just ended is cut before it gets another.
+        self.let_go();
         let away: Vec<usize> = (0..self.clients.len())
             .filter(|c| self.clients[*c].wants_connection())
             .collect();

@@ -18,10 +18,11 @@ use crate::sim::{
 
 impl World {
     pub(super) async fn found(seed: u64, options: Options) -> World {
-        let store = Store::open(&StoreConfig::SqliteMemory)
+        let mut random = Random::new(seed);
+        let shards = [1, 2, 5][random.below(3)];
+        let store = Store::open(&StoreConfig::SqliteMemory { shards })
             .await
             .expect("a temporary database");
-        let mut random = Random::new(seed);
         let inbox = [1, 3, INBOX_BATCHES_MAX][random.below(3)];
         let mut world = World {
             store,

@@ -2,7 +2,7 @@
 //!
 //! Owns: healing, and saying who is not level and why. Never: helps anybody beyond what a healthy world does.
 
-use tidings_protocol::{Follow, RoomId};
+use tidings_protocol::{ClientFrame, Follow, RoomId};
 
 use super::World;
 use crate::sim::{client::Client, node::Node};
@@ -63,8 +63,9 @@ impl World {
         if client.is_busy() {
             return Some("reads over REST".to_owned());
         }
-        if !client.up.is_empty() {
-            return Some("has frames on their way".to_owned());
+        let says = |frame: &ClientFrame| !matches!(frame, ClientFrame::Ping {});
+        if client.up.iter().any(says) {
+            return Some(format!("has frames on their way: {:?}", client.up));
         }
         let unread = client
             .pipe

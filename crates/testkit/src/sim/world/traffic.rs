@@ -86,7 +86,8 @@ impl World {
         for client in &mut self.clients {
             let pipe = client.pipe.as_ref();
             let idle = client.up.is_empty() && pipe.is_none_or(|p| p.borrow().bytes.is_empty());
-            if idle && !client.is_busy() {
+            let greets = pipe.is_some() && !client.observer.welcomed;
+            if idle && !greets && !client.is_busy() {
                 client.tick();
             }
         }
