@@ -212,14 +212,16 @@ fn serve(config: Config) -> anyhow::Result<()> {
             .stack_size(CORE_STACK_BYTES);
         threads.push(thread.spawn(move || reactor::run(node, index, inbox, listener, drained))?);
     }
+    // Before anybody is told that it is ready: a signal that comes at once must drain, too.
+    let stop = background.block_on(async { Stop::listen() })?;
     print(&format!("listening on http://{address}"))?;
     tracing::info!(%address, cores = threads.len(), "ready");
     let failed = background.block_on(async {
         tokio::select! {
-            stopped = stop_signal() => stopped.map(|()| false),
-            () = node.failed() => Ok(true),
+            () = stop.asked() => false,
+            () = node.failed() => true,
         }
-    })?;
+    });
     tracing::info!("draining");
     node.begin_drain();
     drain.send_replace(true);
@@ -238,13 +240,25 @@ fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask the program to end.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> anyhow::Result<Stop> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Stop {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn asked(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

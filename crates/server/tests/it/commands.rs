@@ -202,7 +202,7 @@ async fn the_doctor_leaves_postgres_as_it_is() {
     let _ = server.sql(&url, "DELETE FROM migrations");
     let found = doctor().await;
     assert!(
-        line(found.well(), "database").contains("older version (0 of 1"),
+        line(found.well(), "database").contains("older version (0 of "),
         "{found:?}"
     );
     assert_eq!(

@@ -193,3 +193,11 @@ async fn a_client_that_does_not_go_does_not_hold_it_up_for_ever() {
     let status = world.ended().await;
     assert!(status.success(), "{status}");
 }
+
+#[tokio::test]
+async fn one_that_is_stopped_as_soon_as_it_listens_ends_well() {
+    let mut world = World::new().await;
+    for _ in 0..10 {
+        world.restart().await;
+    }
+}
