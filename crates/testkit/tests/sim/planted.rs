@@ -347,17 +347,17 @@ fn i10_a_marker_that_goes_back_and_an_unread_count_that_drifts() {
 fn i10_a_client_that_counts_too_few_or_too_many() {
     for wrong in [1, -1] {
         planted("I10", |record| {
-            let exact = |w: &Witness| {
-                w.fold
-                    .rooms
-                    .values()
-                    .any(|room| room.whole && room.unread() > 0)
-            };
-            let witness = witness(record, exact);
-            let mut rooms = witness.fold.rooms.values_mut();
-            let room = rooms
-                .find(|room| room.whole && room.unread() > 0)
-                .expect("one");
+            // A room of which a device counts what is due.
+            let due = record.unread.clone();
+            let rooms = record.witnesses.iter_mut().flat_map(|w| {
+                let user = w.user;
+                w.fold.rooms.iter_mut().map(move |room| (user, room))
+            });
+            let room = rooms.into_iter().find_map(|(user, (id, room))| {
+                let right = due.get(&(user, *id)) == Some(&room.unread());
+                (right && room.whole && room.unread() > 0).then_some(room)
+            });
+            let room = room.expect("a room with unread messages");
             let count = room.marker.count.saturating_add_signed(wrong);
             let room_count = room.count + 1;
             // One too few by the marker, or one too many by the head.
