@@ -35,8 +35,11 @@ const PROOF_SSE_MS = HEARTBEAT_MS + PROOF_MS;
 const FAILED_OPENS_MAX = 2;
 /** When a room whose opening failed for now is opened again. */
 const OPEN_AGAIN_MS = 5_000;
-/** How long the fallback is preferred before WebSocket is tried again. */
+/** How long the fallback is kept before WebSocket is tried again: soon when it worked before, as after an outage; else
+ * longer each time, since each try is a moment without a connection. */
+const FALLBACK_SHORT_MS = 15_000;
 const FALLBACK_MS = 300_000;
+const FALLBACK_MS_MAX = 3_600_000;
 
 export type Phase = 'idle' | 'waiting' | 'connecting' | 'greeting' | 'live' | 'ended';
 
@@ -92,6 +95,7 @@ export class Session {
   private attempt = 0;
   private failedOpens = 0;
   private fallbackUntil = 0;
+  private fallbackMs = FALLBACK_MS;
   private retryAt: number | null = null;
   private endedBy: number | null = null;
   private since = 0;
@@ -147,6 +151,7 @@ export class Session {
     if (this.phase === 'live') {
       times.push(this.deadAt);
       if (this.pingedAt === null) times.push(this.heardAt + HEARTBEAT_MS);
+      if (this.isFallback()) times.push(this.fallbackUntil);
     }
     for (const feed of this.feeds.values()) {
       const at = feed.wakeAt();
@@ -198,6 +203,9 @@ export class Session {
       const slept = this.pingedAt === null || now >= this.deadAt + PROOF_MS;
       if (slept && !this.proving) this.prove(now);
       else this.drop(now, CLOSE.silent);
+    } else if (this.phase === 'live' && this.isFallback() && now >= this.fallbackUntil) {
+      // Typing and presence have no other door than the socket. [SG4]
+      this.drop(now, CLOSE.restarting);
     } else if (this.phase === 'live') {
       if (this.pingedAt === null && now >= this.heardAt + HEARTBEAT_MS) this.ping(now);
       for (const feed of this.feeds.values()) feed.tick(now, this.effects);
@@ -365,6 +373,21 @@ export class Session {
     return now < this.fallbackUntil ? next : best;
   }
 
+  private isFallback(): boolean {
+    return this.transport !== this.transports[0];
+  }
+
+  /** A way worked: when is the best to be tried again? */
+  private keepFallback(now: number): void {
+    if (this.isFallback()) {
+      this.fallbackUntil = now + this.fallbackMs;
+      this.fallbackMs = Math.min(FALLBACK_MS_MAX, Math.max(FALLBACK_MS, 2 * this.fallbackMs));
+    } else {
+      this.fallbackUntil = 0;
+      this.fallbackMs = FALLBACK_SHORT_MS;
+    }
+  }
+
   /** Ends it from this side and goes on as if it had ended by itself. */
   private drop(now: number, code: number): void {
     this.effects.push({ do: 'disconnect', code });
@@ -395,7 +418,7 @@ export class Session {
     }
     this.since = now;
     this.me = welcome.me.id;
-    if (this.transport !== this.transports[0]) this.fallbackUntil = now + FALLBACK_MS;
+    this.keepFallback(now);
     if (reset || this.userSeq === null) this.userSeq = welcome.user_seq;
     this.ownMayJump = true;
     this.cursorHeld = welcome.cursor;

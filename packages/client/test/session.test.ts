@@ -265,6 +265,53 @@ describe('coming back', () => {
     expect(used).toEqual(['ws', 'ws', 'sse', 'ws', 'sse']);
   });
 
+  it('goes back to WebSocket: soon when it worked before, seldom where it never does', () => {
+    const fails = (bench: Bench) => {
+      for (let i = 0; i < 2; i++) {
+        bench.session.closed(bench.now, 1006);
+        bench.wake();
+      }
+    };
+    const settles = (bench: Bench) => {
+      bench.session.opened(bench.now);
+      bench.frame({ type: 'ready', ...welcome() });
+      bench.take();
+      return bench.session.state().transport;
+    };
+    /** Milliseconds until it leaves the fallback by itself; the far side answers all the while. */
+    const stays = (bench: Bench) => {
+      const began = bench.now;
+      for (let i = 0; i < 1_000; i++) {
+        bench.wake();
+        const left = bench.take().some((effect) => effect.do === 'disconnect');
+        if (left) {
+          const waited = bench.now - began;
+          bench.wake();
+          return waited;
+        }
+        bench.session.heard(bench.now);
+      }
+      throw new Error('it never leaves');
+    };
+    const bench = new Bench().live();
+    bench.session.closed(bench.now, 1006);
+    bench.wake();
+    fails(bench);
+    expect(settles(bench)).toBe('sse');
+    expect(stays(bench)).toBe(15_000);
+    expect(settles(bench)).toBe('ws');
+
+    const blocked = new Bench();
+    blocked.session.start(0);
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      fails(blocked);
+      expect(settles(blocked)).toBe('sse');
+      waits.push(stays(blocked) / 60_000);
+    }
+    expect(waits).toEqual([5, 10, 20, 40, 60, 60]);
+  });
+
   it('[HB1] [HB2] asks after 18 s of silence and gives up after 38 s', () => {
     const bench = new Bench().live();
     expect(bench.wake()).toBe(18_000);
