@@ -2,18 +2,24 @@
 //!
 //! Owns: the list behind [`crate::Connection::rooms`]. Never: holds messages or members.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use tidings_protocol::{
-    Content, Event, LastMessage, LogId, Marker, RoomHead, RoomId, RoomSummary, UserId,
-    content::Known, limits::LAST_LINE_LEN_MAX,
+    Content, Event, LastMessage, LogId, Marker, Message, RoomHead, RoomId, RoomSummary, UserId,
+    content::Known, limits::LAST_LINE_LEN_MAX, rest::Messages,
 };
-use tidings_sync::client::Output;
+use tidings_sync::client::{Answer, Output};
 
 /// The list.
 #[derive(Debug, Default)]
 pub(crate) struct Rooms {
     rooms: BTreeMap<RoomId, RoomSummary>,
+    /// The last own message of each room that came as an answer, whether or not the room is held: a summary may have
+    /// been read before it. `[FO4]`
+    wrote: BTreeMap<RoomId, Marker>,
     me: Option<UserId>,
 }
 
@@ -29,7 +35,20 @@ impl Rooms {
     /// Adds what a page of the list says of rooms that nothing newer was heard of.
     pub(crate) fn fill(&mut self, rooms: Vec<RoomSummary>) {
         for room in rooms {
-            self.rooms.entry(room.id).or_insert(room);
+            if !self.rooms.contains_key(&room.id) {
+                self.whole(room);
+            }
+        }
+    }
+
+    /// Takes a summary that REST brought while the stream went on: it may be older than what the stream told, or of
+    /// a room that was left by now. `[SB4]`
+    pub(crate) fn told_again(&mut self, mut room: RoomSummary) {
+        if let Some(held) = self.rooms.get_mut(&room.id)
+            && room.head >= held.head
+        {
+            read_upto(&mut room.marker, held.marker);
+            *held = room;
         }
     }
 
@@ -39,23 +58,80 @@ impl Rooms {
             Output::Welcome { reset, welcome } => {
                 if *reset {
                     self.rooms.clear();
+                    self.wrote.clear();
                 }
                 self.me = Some(welcome.me.id);
-                let rooms = welcome.rooms.iter().cloned();
-                self.rooms.extend(rooms.map(|room| (room.id, room)));
-                for room in &welcome.left {
-                    self.rooms.remove(room);
-                }
+                welcome
+                    .rooms
+                    .iter()
+                    .for_each(|room| self.whole(room.clone()));
+                welcome.left.iter().for_each(|room| self.left(*room));
             }
             Output::Moved(heads) => heads.iter().for_each(|head| self.moved(head)),
-            Output::Room { room, .. } => {
-                self.rooms.insert(room.id, (**room).clone());
-            }
-            Output::Left(room) => {
-                self.rooms.remove(room);
-            }
+            Output::Room { room, .. } => self.whole((**room).clone()),
+            Output::Left(room) => self.left(*room),
+            Output::History { room, page } => self.history(*room, page),
+            Output::Answered {
+                answer: Answer::Event(event),
+                ..
+            } => self.answered(event),
             Output::Apply(event) => self.event(event),
             _ => {}
+        }
+    }
+
+    /// A whole summary replaces what is held. `[HS3]`
+    fn whole(&mut self, mut room: RoomSummary) {
+        if let Some(wrote) = self.wrote.get(&room.id) {
+            read_upto(&mut room.marker, *wrote);
+        }
+        self.rooms.insert(room.id, room);
+    }
+
+    fn left(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
+        self.wrote.remove(&room);
+    }
+
+    /// The latest messages came: what happened before `page.head` comes by no event any more. `[SB4]`
+    fn history(&mut self, room: RoomId, page: &Messages) {
+        let Some(room) = self.rooms.get_mut(&room) else {
+            return;
+        };
+        let own = |message: &&Message| Some(message.actor) == self.me;
+        if let Some(own) = page.messages.iter().rfind(own) {
+            let (seq, count) = (own.seq, own.count);
+            read_upto(&mut room.marker, Marker { seq, count });
+        }
+        if page.head <= room.head {
+            return;
+        }
+        room.head = page.head;
+        if let Some(last) = page.messages.last() {
+            room.count = last.count;
+            room.last = Some(LastMessage {
+                id: last.id,
+                seq: last.seq,
+                at: last.at,
+                actor: last.actor,
+                text: last.text.as_ref().map(|text| cut(text.as_str())),
+            });
+        }
+    }
+
+    /// What one wrote one has read, wherever the room is followed. The answer moves nothing else. `[FO4]` `[CM9]`
+    fn answered(&mut self, event: &Event) {
+        let known = event.content.as_ref().and_then(Content::known);
+        let (LogId::Room(room), Some(Known::Message { .. })) = (event.log, known) else {
+            return;
+        };
+        let to = Marker {
+            seq: event.seq,
+            count: event.count,
+        };
+        read_upto(self.wrote.entry(room).or_default(), to);
+        if let Some(room) = self.rooms.get_mut(&room) {
+            read_upto(&mut room.marker, to);
         }
     }
 
@@ -70,6 +146,15 @@ impl Rooms {
             }
             if head.last.is_some() {
                 room.last.clone_from(&head.last);
+            }
+            // What one wrote one has read, and the last line is the last that counts. [FO4]
+            if let Some(last) = head
+                .last
+                .as_ref()
+                .filter(|last| Some(last.actor) == self.me)
+            {
+                let (seq, count) = (last.seq, head.count);
+                read_upto(&mut room.marker, Marker { seq, count });
             }
         }
     }
@@ -90,18 +175,28 @@ impl Rooms {
                     );
                 }
             }
-            LogId::Room(room) => {
-                // A summary that is newer than the event has it already.
-                if let Some(room) = self.rooms.get_mut(&room)
-                    && event.seq > room.head
-                {
-                    room.head = event.seq;
-                    room.count = event.count;
-                    if let Some(known) = known {
-                        fold(room, event, known, self.me);
-                    }
-                }
-            }
+            LogId::Room(room) => self.room_event(room, event, known),
+        }
+    }
+
+    fn room_event(&mut self, id: RoomId, event: &Event, known: Option<&Known>) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        if Some(event.actor) == self.me && matches!(known, Some(Known::Message { .. })) {
+            let (seq, count) = (event.seq, event.count);
+            read_upto(&mut room.marker, Marker { seq, count });
+        }
+        // A summary that is newer than the event has it already.
+        if event.seq <= room.head {
+            return;
+        }
+        room.head = event.seq;
+        room.count = event.count;
+        match known {
+            Some(Known::MemberLeft { user }) if Some(*user) == self.me => self.left(id),
+            Some(known) => fold(room, event, known, self.me),
+            None => {}
         }
     }
 }
@@ -113,8 +208,12 @@ fn read_upto(marker: &mut Marker, to: Marker) {
     }
 }
 
+/// As much of a text as a last line shows.
+fn cut(text: &str) -> String {
+    text.chars().take(LAST_LINE_LEN_MAX).collect()
+}
+
 fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>) {
-    let cut = |text: &str| Some(text.chars().take(LAST_LINE_LEN_MAX).collect::<String>());
     match known {
         Known::Message { text } => {
             room.last = Some(LastMessage {
@@ -122,16 +221,12 @@ fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>
                 seq: event.seq,
                 at: event.at,
                 actor: event.actor,
-                text: cut(text.as_str()),
+                text: Some(cut(text.as_str())),
             });
-            if me == Some(event.actor) {
-                let (seq, count) = (event.seq, event.count);
-                read_upto(&mut room.marker, Marker { seq, count });
-            }
         }
         Known::MessageEdited { message, text, .. } => {
             if let Some(last) = room.last.as_mut().filter(|last| last.id == *message) {
-                last.text = cut(text.as_str());
+                last.text = Some(cut(text.as_str()));
             }
         }
         Known::MessageDeleted { message, .. } => {

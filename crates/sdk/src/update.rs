@@ -36,7 +36,8 @@ pub enum Update {
     Left(RoomId),
     /// Drop the messages held of a room; [`Update::History`] follows.
     Dropped(RoomId),
-    /// The latest messages of a room in their state at `page.head`; events after it follow.
+    /// The latest messages of a room in their state at `page.head`; events after it follow. What the room is was
+    /// read anew, too: [`crate::Connection::room`] tells. `[SB4]`
     History {
         /// The room.
         room: RoomId,

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures_util::{StreamExt, future::OptionFuture, stream::FuturesOrdered};
 use parking_lot::Mutex;
-use tidings_protocol::{Refusal, RoomSummary, TxnId};
+use tidings_protocol::{Refusal, RoomId, RoomSummary, TxnId, rest::Messages};
 use tidings_sync::{
     backoff::Millis,
     client::{Answer, ClientSession, Fetch, Input, Options, Output, Page, Status, Wanted},
@@ -45,6 +45,8 @@ type Storing = std::pin::Pin<Box<dyn Future<Output = (Order, std::io::Result<()>
 /// What REST brought.
 enum Fetched {
     Page(u64, Result<Page, Option<Refusal>>),
+    /// The latest page of a room, and the room as it was then or later.
+    Latest(u64, Messages, Box<RoomSummary>),
     Rooms(Vec<RoomSummary>),
 }
 
@@ -205,6 +207,11 @@ impl Task {
             Happening::Fetched(Fetched::Page(fetch, Err(refusal))) => {
                 self.give(Input::FetchFailed { fetch, refusal });
             }
+            Happening::Fetched(Fetched::Latest(fetch, page, room)) => {
+                self.rooms.lock().told_again(*room);
+                let page = Page::Latest(page);
+                self.give(Input::Page { fetch, page });
+            }
             Happening::Fetched(Fetched::Rooms(rooms)) => self.rooms.lock().fill(rooms),
             Happening::Wake => {
                 self.wake = None;
@@ -336,16 +343,32 @@ impl Task {
 }
 
 async fn fetch_page(client: Client, fetch: Fetch) -> Fetched {
-    let page = match fetch.what {
+    let fetched = match fetch.what {
         Wanted::Range { room, after, limit } => {
-            client.events(room, after, limit).await.map(Page::Range)
+            let events = client.events(room, after, limit).await;
+            events.map(|events| Fetched::Page(fetch.id, Ok(Page::Range(events))))
         }
         Wanted::Latest { room, limit } => {
-            let page = client.messages(room, MessagesAt::Latest, limit).await;
-            page.map(Page::Latest)
+            let latest = latest(&client, room, limit).await;
+            latest.map(|(page, room)| Fetched::Latest(fetch.id, page, Box::new(room)))
         }
     };
-    Fetched::Page(fetch.id, page.map_err(|error| error.refusal().cloned()))
+    fetched.unwrap_or_else(|error| Fetched::Page(fetch.id, Err(error.refusal().cloned())))
+}
+
+/// The latest page, and what the room is: no event tells what happened before the page. `[SB4]`
+async fn latest(
+    client: &Client,
+    room: RoomId,
+    limit: u32,
+) -> Result<(Messages, RoomSummary), Error> {
+    let page = client.messages(room, MessagesAt::Latest, limit);
+    let (page, mut summary) = tokio::try_join!(page, client.room(room))?;
+    // Read before the page, it lacks what happened in between.
+    if summary.head < page.head {
+        summary = client.room(room).await?;
+    }
+    Ok((page, summary))
 }
 
 /// All pages of the list of rooms, as far as they can be had.

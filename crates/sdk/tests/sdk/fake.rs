@@ -7,11 +7,12 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use futures_util::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use tidings_sdk::protocol::{
-    ClientFrame, Content, Cursor, Epoch, Event, EventId, LogId, Position, RefusalCode, RoomId,
-    RoomKind, RoomSummary, Seq, ServerFrame, ServerRole, ShardId, Timestamp, TxnId, UserId,
-    UserKind, UserProfile, Visibility,
+    ClientFrame, Content, Cursor, Epoch, Event, EventId, LastMessage, LogId,
+    Message as HistoryMessage, Position, RefusalCode, RoomId, RoomKind, RoomSummary, Seq,
+    ServerFrame, ServerRole, ShardId, Timestamp, TxnId, UserId, UserKind, UserProfile, Visibility,
     content::Known,
     frame::{SUBPROTOCOL_MSGPACK, Welcome, WireLimits},
+    rest::Messages,
     summary::Marker,
 };
 use tokio::{
@@ -38,6 +39,18 @@ pub(crate) fn me() -> UserId {
     UserId::from_bits(1)
 }
 
+/// Somebody else.
+pub(crate) fn other() -> UserId {
+    UserId::from_bits(9)
+}
+
+/// A message.
+pub(crate) fn said(text: &str) -> Known {
+    Known::Message {
+        text: text.parse().unwrap(),
+    }
+}
+
 pub(crate) fn profile() -> UserProfile {
     UserProfile {
         id: me(),
@@ -46,6 +59,16 @@ pub(crate) fn profile() -> UserProfile {
         kind: UserKind::Person,
         role: ServerRole::Member,
         created_at: Timestamp::default(),
+    }
+}
+
+fn last_line(message: HistoryMessage) -> LastMessage {
+    LastMessage {
+        id: message.id,
+        seq: message.seq,
+        at: message.at,
+        actor: message.actor,
+        text: message.text.map(|text| text.to_string()),
     }
 }
 
@@ -62,11 +85,17 @@ pub(crate) struct State {
     pub(crate) cut_after_commit: usize,
     /// The next so many commands are refused like this.
     pub(crate) refuse: Vec<RefusalCode>,
+    /// The socket passes over what it has not sent, and says so by `opened`.
+    starts_over: bool,
+    /// What the next call for the room finds: it was read just before something happened.
+    early: Option<RoomSummary>,
 }
 
 impl State {
-    fn append(&mut self, actor: UserId, txn: Option<TxnId>, text: &str) -> Seq {
+    fn append(&mut self, actor: UserId, txn: Option<TxnId>, content: Known) -> Seq {
         let seq = Seq(self.events.len() as u64 + 1);
+        let is_message = matches!(content, Known::Message { .. });
+        let count = self.events.last().map_or(0, |event| event.count) + u64::from(is_message);
         self.events.push(Event {
             shard: ShardId(0),
             position: Position(seq.0),
@@ -75,14 +104,97 @@ impl State {
             id: EventId::from_bits(u128::from(seq.0)),
             at: Timestamp::default(),
             actor,
-            count: seq.0,
+            count,
             txn,
             answer: false,
-            content: Some(Content::Known(Known::Message {
-                text: text.parse().unwrap(),
-            })),
+            content: Some(Content::Known(content)),
         });
         seq
+    }
+
+    fn contents(&self) -> impl DoubleEndedIterator<Item = (&Event, &Known)> {
+        let events = self.events.iter();
+        events.filter_map(|event| Some((event, event.content.as_ref()?.known()?)))
+    }
+
+    /// The latest messages, as `GET …/messages` shows them.
+    fn messages(&self) -> Messages {
+        let message = |(event, known): (&Event, &Known)| match known {
+            Known::Message { text } => Some(HistoryMessage {
+                id: event.id,
+                room: room(),
+                seq: event.seq,
+                at: event.at,
+                actor: event.actor,
+                count: event.count,
+                txn: None,
+                text: Some(text.clone()),
+                edited: None,
+                deleted: None,
+                reactions: Vec::new(),
+            }),
+            _ => None,
+        };
+        Messages {
+            messages: self.contents().filter_map(message).collect(),
+            head: Seq(self.events.len() as u64),
+            more_before: false,
+            more_after: false,
+        }
+    }
+
+    /// The room, as it is now.
+    fn summary(&self) -> RoomSummary {
+        let mut newest = self.contents().rev();
+        let name = newest.find_map(|(_, known)| match known {
+            Known::RoomRenamed { name } => Some(name.clone()),
+            _ => None,
+        });
+        let mut newest = self.contents().rev();
+        let role = newest.find_map(|(_, known)| match known {
+            Known::RoleChanged { user, role } if *user == me() => Some(*role),
+            _ => None,
+        });
+        let joined = |(_, known): &(&Event, &Known)| matches!(known, Known::MemberJoined { .. });
+        let joined = self.contents().filter(joined).count();
+        RoomSummary {
+            id: room(),
+            kind: RoomKind::Group,
+            visibility: Visibility::Private,
+            name,
+            peer: None,
+            created_at: Timestamp::default(),
+            head: Seq(self.events.len() as u64),
+            count: self.events.last().map_or(0, |event| event.count),
+            members: 2 + u32::try_from(joined).unwrap(),
+            role,
+            marker: Marker::default(),
+            last: self.messages().messages.pop().map(last_line),
+        }
+    }
+
+    fn welcome(&self) -> Welcome {
+        Welcome {
+            me: profile(),
+            rooms: vec![self.summary()],
+            left: Vec::new(),
+            users: Vec::new(),
+            user_seq: Seq(0),
+            cursor: Cursor {
+                epoch: Epoch(1),
+                positions: vec![Position(self.events.len() as u64)],
+            },
+            limits: WireLimits::CURRENT,
+        }
+    }
+
+    fn opened(&self) -> ServerFrame {
+        let head = Seq(self.events.len() as u64);
+        ServerFrame::Opened {
+            room: room(),
+            from: head,
+            head,
+        }
     }
 
     fn event(&self, seq: Seq) -> Event {
@@ -133,7 +245,25 @@ impl Fake {
 
     /// Somebody else writes.
     pub(crate) fn post(&self, text: &str) {
-        self.state.lock().append(UserId::from_bits(9), None, text);
+        self.tell(said(text));
+    }
+
+    /// Something happens in the room.
+    pub(crate) fn tell(&self, content: Known) {
+        self.state.lock().append(other(), None, content);
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    /// So much happens that an open room starts over at its head. The first call that asks for the room comes a
+    /// little too early. `[SB5]`
+    pub(crate) fn pass_over(&self, contents: Vec<(UserId, Known)>) {
+        let mut state = self.state.lock();
+        state.early = Some(state.summary());
+        for (actor, content) in contents {
+            state.append(actor, None, content);
+        }
+        state.starts_over = true;
+        drop(state);
         self.news.send_modify(|news| *news += 1);
     }
 
@@ -219,7 +349,11 @@ impl Socket {
                 }
             }
             if let Some(sent) = &mut sent {
-                let state = self.state.lock();
+                let mut state = self.state.lock();
+                if std::mem::take(&mut state.starts_over) {
+                    *sent = state.events.len() as u64;
+                    frames.push(state.opened());
+                }
                 while *sent < state.events.len() as u64 {
                     *sent += 1;
                     frames.push(ServerFrame::Event(Box::new(state.event(Seq(*sent)))));
@@ -242,13 +376,17 @@ impl Socket {
     fn frame(&self, frame: ClientFrame, sent: &mut Option<u64>) -> Option<Vec<ServerFrame>> {
         let mut state = self.state.lock();
         match frame {
-            ClientFrame::Hello { since, token, .. } => {
+            ClientFrame::Hello {
+                since, token, open, ..
+            } => {
                 assert_eq!(token, None, "it came with the handshake");
                 let head = state.events.len() as u64;
                 let since: Option<Cursor> = since.map(|since| since.parse().unwrap());
                 *sent = Some(since.map_or(head, |since| since.positions[0].0));
                 state.welcomes += 1;
-                Some(vec![ServerFrame::Ready(Box::new(welcome(head)))])
+                let mut frames = vec![ServerFrame::Ready(Box::new(state.welcome()))];
+                frames.extend(open.iter().map(|_| state.opened()));
+                Some(frames)
             }
             ClientFrame::Send { txn, content, .. } => {
                 if let Some(code) = state.refuse.pop() {
@@ -259,24 +397,14 @@ impl Socket {
                     }]);
                 }
                 let tidings_sdk::protocol::SendContent::Text { text } = content;
-                let known = state.txns.get(&txn).copied();
-                let seq =
-                    known.unwrap_or_else(|| state.append(me(), Some(txn.clone()), text.as_str()));
-                state.txns.insert(txn, seq);
                 drop(state);
-                self.news.send_modify(|news| *news += 1);
-                let mut state = self.state.lock();
-                if state.cut_after_commit > 0 {
-                    state.cut_after_commit -= 1;
-                    return None;
-                }
-                // Older than the stream: said again. Newer: the stream brings it.
-                let old = sent.is_some_and(|sent| seq.0 <= sent);
-                let event = ServerFrame::Event(Box::new(Event {
-                    answer: true,
-                    ..state.event(seq)
-                }));
-                Some(if old { vec![event] } else { Vec::new() })
+                self.commit(txn, Known::Message { text }, *sent)
+            }
+            ClientFrame::SetRole {
+                txn, user, role, ..
+            } => {
+                drop(state);
+                self.commit(txn, Known::RoleChanged { user, role }, *sent)
             }
             ClientFrame::Mark { txn, room, .. } => {
                 let log = LogId::Room(room);
@@ -285,6 +413,28 @@ impl Socket {
             ClientFrame::Ping {} => Some(vec![ServerFrame::Pong {}]),
             _ => Some(Vec::new()),
         }
+    }
+
+    /// What a command is answered by that happens, or happened; none: the socket is cut.
+    fn commit(&self, txn: TxnId, content: Known, sent: Option<u64>) -> Option<Vec<ServerFrame>> {
+        let mut state = self.state.lock();
+        let known = state.txns.get(&txn).copied();
+        let seq = known.unwrap_or_else(|| state.append(me(), Some(txn.clone()), content));
+        state.txns.insert(txn, seq);
+        drop(state);
+        self.news.send_modify(|news| *news += 1);
+        let mut state = self.state.lock();
+        if state.cut_after_commit > 0 {
+            state.cut_after_commit -= 1;
+            return None;
+        }
+        // Older than the stream: said again. Newer: the stream brings it.
+        let old = sent.is_some_and(|sent| seq.0 <= sent);
+        let event = ServerFrame::Event(Box::new(Event {
+            answer: true,
+            ..state.event(seq)
+        }));
+        Some(if old { vec![event] } else { Vec::new() })
     }
 
     /// Answers one REST call and closes.
@@ -354,11 +504,19 @@ impl Socket {
             );
         }
         if line.starts_with("GET /api/v1/rooms ") {
-            let rooms = [summary(state.events.len() as u64)];
+            let rooms = [state.summary()];
             return ("200 OK", serde_json::json!({"rooms": rooms}).to_string());
         }
         if line.contains("/reactions/") {
             return ("204 No Content", String::new());
+        }
+        if line.starts_with(&format!("GET /api/v1/rooms/{} ", room())) {
+            let early = state.early.take();
+            let room = early.unwrap_or_else(|| state.summary());
+            return ("200 OK", serde_json::json!({"room": room}).to_string());
+        }
+        if line.contains("/messages?") && !line.contains("before=") {
+            return ("200 OK", serde_json::to_string(&state.messages()).unwrap());
         }
         if line.contains("/events?") {
             let (events, head) = (&state.events, state.events.len());
@@ -371,37 +529,5 @@ impl Socket {
             "404 Not Found",
             problem("not_found", "There is nothing here that you can see."),
         )
-    }
-}
-
-fn summary(head: u64) -> RoomSummary {
-    RoomSummary {
-        id: room(),
-        kind: RoomKind::Group,
-        visibility: Visibility::Private,
-        name: None,
-        peer: None,
-        created_at: Timestamp::default(),
-        head: Seq(head),
-        count: head,
-        members: 2,
-        role: None,
-        marker: Marker::default(),
-        last: None,
-    }
-}
-
-fn welcome(head: u64) -> Welcome {
-    Welcome {
-        me: profile(),
-        rooms: vec![summary(head)],
-        left: Vec::new(),
-        users: Vec::new(),
-        user_seq: Seq(0),
-        cursor: Cursor {
-            epoch: Epoch(1),
-            positions: vec![Position(head)],
-        },
-        limits: WireLimits::CURRENT,
     }
 }

@@ -10,10 +10,13 @@ mod fake;
 use tidings_sdk::{
     Client, ConnectOptions, Connection, Error, FileOutbox, Format, MessagesAt, SignIn, SignUp,
     Status, UPDATES_QUEUE_MAX, Update, Updates,
-    protocol::{Event, EventId, Follow, RefusalCode, RoomId, Seq},
+    protocol::{
+        Event, EventId, Follow, OpenRoom, RefusalCode, Role, RoomId, Seq, UserId, content::Known,
+        summary::Marker,
+    },
 };
 
-use self::fake::{Fake, TOKEN, room};
+use self::fake::{Fake, TOKEN, me, other, room, said};
 
 async fn connect(fake: &Fake, options: ConnectOptions) -> (Connection, Updates) {
     let client = Client::with_token(&fake.url(), TOKEN).unwrap();
@@ -32,6 +35,15 @@ async fn next_event(updates: &mut Updates) -> Event {
     loop {
         if let Update::Event(event) = updates.recv().await.expect("the connection lasts") {
             return *event;
+        }
+    }
+}
+
+/// The head of the next history that comes.
+async fn next_history(updates: &mut Updates) -> Seq {
+    loop {
+        if let Update::History { page, .. } = updates.recv().await.expect("the connection lasts") {
+            return page.head;
         }
     }
 }
@@ -266,4 +278,80 @@ async fn who_does_not_read_may_drop_the_updates() {
     assert_eq!(connection.send(room(), "hello").await.unwrap().seq, Seq(11));
     assert_eq!(connection.room(room()).unwrap().head, Seq(11));
     assert!(connection.room(RoomId::from_bits(99)).is_none());
+}
+
+#[tokio::test]
+async fn a_room_that_starts_over_is_told_of_by_rest() {
+    // [SB4] [SB5] [P8] No event brings what the history covers.
+    let fake = Fake::start().await;
+    let open = OpenRoom {
+        room: room(),
+        after: None,
+    };
+    let options = ConnectOptions {
+        open: vec![open],
+        ..ConnectOptions::default()
+    };
+    let (connection, mut updates) = connect(&fake, options).await;
+    assert_eq!(next_history(&mut updates).await, Seq(0));
+    let name = "harbour".parse().unwrap();
+    let role = Role::Admin;
+    fake.pass_over(vec![
+        (other(), said("while away")),
+        (other(), Known::RoomRenamed { name }),
+        (other(), Known::RoleChanged { user: me(), role }),
+        (me(), said("from the phone")),
+        (other(), said("the last")),
+        (
+            other(),
+            Known::MemberJoined {
+                user: UserId::from_bits(3),
+                role: Role::Member,
+            },
+        ),
+    ]);
+    assert_eq!(next_history(&mut updates).await, Seq(6));
+    let held = connection.room(room()).unwrap();
+    assert_eq!((held.head, held.count), (Seq(6), 3));
+    let read = Marker {
+        seq: Seq(4),
+        count: 2,
+    };
+    assert_eq!(held.marker, read, "what one wrote one has read");
+    assert_eq!(held.last.unwrap().text.as_deref(), Some("the last"));
+    assert_eq!(held.name.unwrap().as_str(), "harbour");
+    assert_eq!(held.role, Some(role));
+    assert_eq!(held.members, 3);
+    fake.post("goes on");
+    assert_eq!(next_event(&mut updates).await.seq, Seq(7));
+    let held = connection.room(room()).unwrap();
+    assert_eq!((held.head, held.count, held.members), (Seq(7), 4, 3));
+}
+
+#[tokio::test]
+async fn a_role_is_folded_into_the_room() {
+    // [SB10]
+    let fake = Fake::start().await;
+    let (connection, mut updates) = connect(&fake, all()).await;
+    connection.ready().await.unwrap();
+    let role = || connection.room(room()).unwrap().role;
+    assert_eq!(role(), None);
+    fake.tell(Known::RoleChanged {
+        user: me(),
+        role: Role::Owner,
+    });
+    assert_eq!(next_event(&mut updates).await.seq, Seq(1));
+    assert_eq!(role(), Some(Role::Owner));
+    let given = connection.set_role(room(), me(), Role::Member).await;
+    assert_eq!(given.unwrap().unwrap().seq, Seq(2));
+    assert_eq!(next_event(&mut updates).await.seq, Seq(2));
+    assert_eq!(role(), Some(Role::Member));
+    let given = connection.set_role(room(), other(), Role::Admin).await;
+    assert_eq!(given.unwrap().unwrap().seq, Seq(3));
+    assert_eq!(next_event(&mut updates).await.seq, Seq(3));
+    assert_eq!(
+        role(),
+        Some(Role::Member),
+        "another's role is not one's own"
+    );
 }
