@@ -10,8 +10,10 @@ import {
   isRoomId,
   type Event,
   type EventId,
+  type Messages,
   type Presence,
   type RoomId,
+  type RoomSummary,
   type Seq,
   type TxnId,
   type UserId,
@@ -512,9 +514,10 @@ export class Client {
 
   private async reload(room: RoomId): Promise<void> {
     try {
-      const page = await this.rest.messages(room, { limit: PAGE });
+      const [page, summary] = await this.newest(room);
       if (this.session.loaded(this.clock.now(), room, page.head)) {
         this.store.useTimeline(room, (other) => this.opened.includes(other)).reset(page);
+        this.store.putRoom(summary);
         this.store.readNewest(room, page);
         // What the newest page does not hold is of another epoch, or comes again by its own.
         this.landed(room);
@@ -523,6 +526,14 @@ export class Client {
       this.session.failed(this.clock.now(), room);
     }
     this.run();
+  }
+
+  /** The newest page, and what the room is: no event tells what happened before the page. `[SB4]` */
+  private async newest(room: RoomId): Promise<[Messages, RoomSummary]> {
+    const page = this.rest.messages(room, { limit: PAGE });
+    const [read, summary] = await Promise.all([page, this.rest.room(room)]);
+    // Read before the page, it lacks what happened in between.
+    return [read, summary.head < read.head ? await this.rest.room(room) : summary];
   }
 
   /** Stores a command, then shows and sends it. */

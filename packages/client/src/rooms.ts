@@ -86,8 +86,9 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
 export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary {
   const own = page.messages.findLast((message) => message.actor === me);
   const marked = own ? mark(room, own) : room;
+  if (page.head <= room.head) return marked;
   const last = page.messages.at(-1);
-  if (page.head <= room.head || !last) return marked;
+  if (!last) return { ...marked, head: page.head };
   const { id, seq, at, actor, count } = last;
   const text = last.text?.slice(0, LAST_LINE_LEN_MAX) ?? null;
   return { ...marked, head: page.head, count, last: { id, seq, at, actor, text } };

@@ -218,6 +218,50 @@ describe('the client', () => {
     expect(texts(client, first)).toHaveLength(30);
   });
 
+  it('[SB4] reads what a room is, too, when it starts over', async () => {
+    const { time, server, ada, bob, open, say } = await world();
+    const room = server.addRoom('a', [bob, ada]);
+    const client = await open(ada);
+    await client.show(room);
+    await time.pass(1_000);
+    expect(client.store.room(room)).toMatchObject({ name: 'a', members: 2, role: 'member' });
+    const cleo = server.addUser('cleo');
+    // No event of these comes: the page covers them.
+    server.passOver(() => {
+      server.append(room, bob, { kind: 'role_changed', user: ada, role: 'admin' });
+      server.append(room, bob, { kind: 'room_renamed', name: 'harbour' });
+      server.append(room, bob, { kind: 'member_joined', user: cleo, role: 'member' });
+      say(room, 'one', ada);
+      for (let i = 0; i < 60; i++) say(room, `${i}`);
+    });
+    await time.pass(2_000);
+    expect(client.store.room(room)).toEqual(server.summary(room, ada));
+    expect(client.store.room(room)).toMatchObject({ name: 'harbour', members: 3, role: 'admin' });
+    expect(client.unread(room)).toBe(60);
+    say(room, 'goes on');
+    await time.pass(1_000);
+    expect(client.store.room(room)).toMatchObject({ name: 'harbour', members: 3, count: 62 });
+    expect(client.unread(room)).toBe(61);
+  });
+
+  it('[SB4] reads a room again that it read before its page', async () => {
+    const { time, server, ada, bob, open } = await world();
+    const room = server.addRoom('a', [bob, ada]);
+    const client = await open(ada);
+    const read = client.rest.messages.bind(client.rest);
+    client.rest.messages = async (...query) => {
+      await new Promise<void>((done) => time.after(500, done));
+      server.passOver(() => {
+        server.append(room, bob, { kind: 'room_renamed', name: 'harbour' });
+      });
+      return read(...query);
+    };
+    await client.show(room);
+    await time.pass(2_000);
+    expect(client.store.timeline(room)?.head).toBe(4);
+    expect(client.store.room(room)).toEqual(server.summary(room, ada));
+  });
+
   it('reads history page by page, to the beginning', async () => {
     const { time, server, ada, bob, open, say } = await world();
     const room = server.addRoom('a', [ada, bob]);

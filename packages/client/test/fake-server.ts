@@ -155,6 +155,17 @@ export class FakeServer {
     return event;
   }
 
+  /** What `happens` comes to no session: open rooms start over at their heads. `[SB5]` */
+  passOver(happens: () => void): void {
+    const sessions = [...this.sessions];
+    this.sessions.clear();
+    happens();
+    for (const session of sessions) {
+      this.sessions.add(session);
+      session.startOver();
+    }
+  }
+
   /** Decides a command. `[CM2]` */
   decide(actor: UserId, command: Command): ServerFrame {
     const { txn } = command;
@@ -408,6 +419,12 @@ export class FakeSession implements Connection {
         this.tell({ type: 'event', ...seenBy(event, this.user) });
       }
     }
+    this.tell({ type: 'cursor', cursor: this.server.cursor() });
+  }
+
+  /** It fell too far behind. `[SB5]` */
+  startOver(): void {
+    for (const room of [...this.open.keys()]) this.opens(room, undefined);
     this.tell({ type: 'cursor', cursor: this.server.cursor() });
   }
 

@@ -1,7 +1,7 @@
-import type { Event, RoomSummary, UserId } from '@tidings/protocol';
+import type { Event, Message, RoomSummary, UserId } from '@tidings/protocol';
 import { describe, expect, it } from 'vitest';
 import { newer, unread } from '../src/index.ts';
-import { follow, mark, move } from '../src/rooms.ts';
+import { follow, mark, move, read } from '../src/rooms.ts';
 
 const ADA: UserId = 'user_ada';
 const BOB: UserId = 'user_bob';
@@ -97,5 +97,20 @@ describe('a summary', () => {
     now = follow(now, event(14, BOB, { kind: 'room_renamed', name: 'b' }, 9), ADA);
     now = follow(now, event(15, BOB, { kind: 'member_joined', user: BOB, role: 'admin' }, 9), ADA);
     expect(now).toMatchObject({ name: 'b', members: 3, role: 'member' });
+  });
+
+  it('[SB4] holds what the newest page covers', () => {
+    const row = (seq: number, actor: UserId, count: number): Message => {
+      const { id, at } = event(seq, actor, null, count);
+      return { id, room: 'room_a', seq, at, actor, count, text: `${seq}` };
+    };
+    const page = { head: 20, more_before: true, more_after: false };
+    const messages = [row(16, ADA, 13), row(18, BOB, 14)];
+    const now = read(room(), { ...page, messages }, ADA);
+    expect(now).toMatchObject({ head: 20, count: 14, marker: { seq: 16, count: 13 } });
+    expect([now.last?.text, unread(now)]).toEqual(['18', 1]);
+    expect(read(room(), { ...page, messages: [] }, ADA)).toEqual(room({ head: 20 }));
+    const ahead = room({ head: 21, count: 15 });
+    expect(read(ahead, { ...page, messages: [] }, ADA)).toEqual(ahead);
   });
 });
