@@ -1,6 +1,7 @@
 //! Summaries of rooms that moved, for those who have them listed: coalesced, made once, the same for every member.
 //!
-//! Owns: when a summary is due and to whom. Never: sends one to a peer that was told of that head already.
+//! Owns: when a summary is due and to whom. Never: sends one to a peer that was told of that head already, or that
+//! is about to be told of the room as a whole: what was read of it may be older, and would take the news back.
 
 use bytes::{Bytes, BytesMut};
 
@@ -25,10 +26,10 @@ impl<W: Wire> Hub<W> {
                 continue;
             };
             let mut frames: [Option<Bytes>; FORMATS] = Default::default();
-            let (head, summary) = (entry.head, entry.summary());
+            let (room, head, summary) = (entry.id, entry.head, entry.summary());
             for follower in &mut entry.listed {
                 let peer = &self.peers[follower.slot as usize];
-                if follower.told >= head || !peer.is_ready() {
+                if follower.told >= head || !peer.is_ready() || peer.awaits(room) {
                     continue;
                 }
                 let format = peer.wire.format();

@@ -23,6 +23,10 @@ impl<W: Wire> Hub<W> {
             return;
         }
         let id = peer.id;
+        if self.interest(slot, room).is_some_and(|i| i.open) {
+            // The state of the beginning had it already, and what came after comes by events.
+            return;
+        }
         self.read_summary(id, room);
     }
 
@@ -108,21 +112,22 @@ impl<W: Wire> Hub<W> {
             return;
         }
         let coming = self.peers[slot as usize].coming.swap_remove(at);
-        if let Some(interest) = self.interest(slot, room) {
-            // The state of the beginning had it already; this is told, too.
+        let index = if let Some(interest) = self.interest(slot, room) {
+            // Another role, or the state of the beginning had it already; this is told, too.
             let entry = &mut self.rooms[interest.room as usize];
-            if !interest.open {
-                let told = &mut entry.listed[interest.place as usize].told;
-                *told = (*told).max(summary.head);
-            }
+            debug_assert!(!interest.open, "to open it waits for this");
+            let told = &mut entry.listed[interest.place as usize].told;
+            *told = (*told).max(summary.head);
+            interest.room
         } else {
             let level = !self.knows_room(room);
             let index = self.room_entry(room, summary.head, summary.count, level);
             self.list(slot, index, summary.head);
             self.note_since(shard, seen);
-            if self.rooms[index as usize].head > summary.head {
-                self.moved.insert(index);
-            }
+            index
+        };
+        if self.rooms[index as usize].head > summary.head {
+            self.moved.insert(index);
         }
         self.send(
             id,
@@ -154,12 +159,13 @@ impl<W: Wire> Hub<W> {
             return Ok(());
         }
         let slot = peer.id.slot;
-        let Some(interest) = self.interest(slot, room) else {
-            let coming = &mut self.peers[slot as usize].coming;
-            let coming = coming.iter_mut().find(|coming| coming.room == room);
-            coming.ok_or(RefusalCode::NotFound)?.open = Some(after);
+        if let Some(coming) = peer.coming.iter_mut().find(|coming| coming.room == room) {
+            // It is told as a whole first: told later, that would take back what `opened` and events said.
+            coming.open = Some(after);
             return Ok(());
-        };
+        }
+        let interest = self.interest(slot, room);
+        let interest = interest.ok_or(RefusalCode::NotFound)?;
         let open_rooms = self.peers[slot as usize]
             .rooms
             .iter()
@@ -191,6 +197,9 @@ impl<W: Wire> Hub<W> {
             return;
         };
         let slot = peer.id.slot;
+        if let Some(coming) = peer.coming.iter_mut().find(|coming| coming.room == room) {
+            coming.open = None;
+        }
         let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
             return;
         };

@@ -71,7 +71,8 @@ pub(super) struct Interest {
     pub(super) open: bool,
 }
 
-/// A room that the peer's user has just joined: it is being read.
+/// A room that is being read, to be told as a whole: the peer's user has just joined it, or has another role there.
+/// Until it was told, nothing else of the room is; the peer does not have it open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coming {
     pub(super) room: RoomId,
@@ -132,7 +133,7 @@ pub(super) struct Peer<W> {
     pub(super) asked: u32,
     owed: VecDeque<Bytes>,
     owed_bytes: usize,
-    /// Rooms joined whose summary is being read.
+    /// Rooms whose summary is being read.
     pub(super) coming: Vec<Coming>,
     /// Rooms of which a page is being read.
     pub(super) reading: Vec<RoomId>,
@@ -182,6 +183,11 @@ impl<W: Wire> Peer<W> {
 
     pub(super) fn is_listed(&self) -> bool {
         self.all.is_none()
+    }
+
+    /// Whether a room is being read that is to be told as a whole.
+    pub(super) fn awaits(&self, room: RoomId) -> bool {
+        self.coming.iter().any(|coming| coming.room == room)
     }
 
     /// Whether bytes can go straight to the wire.

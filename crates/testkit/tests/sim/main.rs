@@ -60,3 +60,9 @@ fn an_answer_comes_though_its_event_will_not() {
     // The event lies before a room was opened, or in a stay that is over. [CM2] [CM9]
     check([124, 246, 385].into_iter(), &Options::default());
 }
+
+#[test]
+fn a_room_that_is_read_as_a_whole_never_takes_its_news_back() {
+    // A summary was told meanwhile; what had been read before it came after it. [SB2] [SB7] [HS3]
+    check([6258].into_iter(), &Options::default());
+}

@@ -413,6 +413,89 @@ fn another_role_is_told_to_who_has_it() {
     assert_eq!(last.unwrap()["room"]["head"], seq.0, "{told:?}");
 }
 
+/// The heads that frames told of a room, in their order.
+fn heads(frames: &[Value]) -> Vec<u64> {
+    let head = |frame: &Value| match frame["type"].as_str() {
+        Some("room") => frame["room"]["head"].as_u64(),
+        Some("rooms") => frame["rooms"][0]["head"].as_u64(),
+        Some("opened") => frame["head"].as_u64(),
+        _ => None,
+    };
+    frames.iter().filter_map(head).collect()
+}
+
+#[test]
+fn a_room_that_is_read_as_a_whole_is_told_before_what_happens_meanwhile() {
+    // [SB2] [SB10] [HS3] A client replaces what it has by `room`: told late, it would take the news back.
+    let mut node = Node::new(1);
+    let (lin, ada) = (node.listed(LIN), node.listed(ADA));
+    let role = Role::Admin;
+    let changed = node.commit(ROOM, ADA, Known::RoleChanged { user: LIN, role });
+    node.deliver();
+    let effects = node.hub.take_effects();
+    let read = node.read(&effects[0]);
+    let head = node.say(ROOM, ADA, "meanwhile");
+    node.hub.flush_listed();
+    assert_eq!(heads(&ada.take()), [head.0], "nobody else waits for it");
+    node.give(&effects[0], read);
+    node.work();
+    let frames = lin.take();
+    assert_eq!(types(&frames), ["room", "rooms"]);
+    assert_eq!(heads(&frames), [changed.0, head.0]);
+    assert_eq!(frames[1]["rooms"][0]["last"]["text"], "meanwhile");
+}
+
+#[test]
+fn a_room_that_is_read_as_a_whole_is_opened_after_it_was_told() {
+    // [SB3] [SB6] [SB10]
+    for closes in [false, true] {
+        let mut node = Node::new(1);
+        let lin = node.listed(LIN);
+        let role = Role::Admin;
+        let changed = node.commit(ROOM, ADA, Known::RoleChanged { user: LIN, role });
+        node.deliver();
+        let effects = node.hub.take_effects();
+        let read = node.read(&effects[0]);
+        let head = node.say(ROOM, ADA, "meanwhile");
+        node.hub.open(lin.id, ROOM, Some(changed)).unwrap();
+        if closes {
+            node.hub.close_room(lin.id, ROOM);
+        }
+        node.give(&effects[0], read);
+        node.work();
+        let frames = lin.take();
+        assert_eq!(heads(&frames), [changed.0, head.0]);
+        if closes {
+            assert_eq!(types(&frames), ["room", "rooms"]);
+        } else {
+            assert_eq!(types(&frames), ["room", "opened", "event"]);
+            assert_eq!(seqs(&frames, ROOM), [head.0]);
+        }
+    }
+}
+
+#[test]
+fn an_open_room_is_not_told_as_a_whole_again() {
+    // [SB7] [HS3] The state of the beginning was ahead of the hub: it had the join that the hub comes to now.
+    let mut node = Node::new(1);
+    let joined = node.join(ROOM, EVE);
+    let hello = Hello {
+        open: vec![tidings_protocol::OpenRoom {
+            room: ROOM,
+            after: Some(joined),
+        }],
+        ..Hello::default()
+    };
+    let (eve, ready) = node.session(EVE, Format::Json, hello);
+    assert_eq!(ready["rooms"][0]["head"], joined.0);
+    node.deliver();
+    let head = node.say(ROOM, ADA, "news");
+    node.work();
+    let frames = eve.take();
+    assert_eq!(types(&frames), ["event"]);
+    assert_eq!(seqs(&frames, ROOM), [head.0]);
+}
+
 #[test]
 fn no_cursor_is_told_while_something_is_owed() {
     // [SB9] A room that is being read, an open room that is behind, a wire that is full.
