@@ -17,6 +17,11 @@ use crate::{
     encoded::{self, Logged},
 };
 
+/// Whether an event changes a message that came before it, which may be the last line of the room.
+fn changes_message(event: &Logged) -> bool {
+    matches!(&*event.event().kind, "message_edited" | "message_deleted")
+}
+
 impl<W: Wire> Hub<W> {
     /// Hands each segment to those who follow its log.
     pub(super) fn deliver_segments(&mut self, batch: &Arc<Batch>) {
@@ -30,10 +35,16 @@ impl<W: Wire> Hub<W> {
 
     fn room_segment(&mut self, room: RoomId, segment: &Segment) {
         if let Some(&index) = self.room_index.get(&room) {
+            let entry = &mut self.rooms[index as usize];
+            let mut changed_unseen = false;
             for event in &segment.events {
-                self.rooms[index as usize].note(event);
+                changed_unseen |= entry.last.is_none() && changes_message(event);
+                entry.note(event);
             }
             self.fan_out(index, segment);
+            if changed_unseen {
+                self.tell_listed_as_a_whole(index);
+            }
             if !self.rooms[index as usize].listed.is_empty() {
                 self.moved.insert(index);
             }

@@ -191,6 +191,37 @@ fn news_that_was_dropped_on_the_way_is_read_without_waiting_for_more() {
 }
 
 #[test]
+fn a_last_line_that_the_hub_never_saw_is_erased_on_lists_too() {
+    // [EV8] [SB2] It was said before anybody here followed the room; `ready` told it.
+    let mut node = Node::new(1);
+    let seq = node.say(ROOM, ADA, "canary");
+    let (lin, ready) = node.session(LIN, Format::Json, Hello::default());
+    assert_eq!(ready["rooms"][0]["last"]["text"], "canary");
+    lin.take();
+    node.edit(ROOM, seq, "canary, edited");
+    node.deliver();
+    node.work();
+    let edited = lin.take();
+    let last = |frames: &[Value]| frames.last().unwrap()["room"]["last"].clone();
+    assert_eq!(types(&edited), ["room"]);
+    assert_eq!(last(&edited)["seq"], seq.0);
+    node.delete(ROOM, seq);
+    node.deliver();
+    node.work();
+    let deleted = lin.take();
+    assert_eq!(types(&deleted), ["room"]);
+    assert_eq!(last(&deleted)["text"], Value::Null);
+    assert!(!format!("{deleted:?}").contains("canary"));
+    // Once it has seen a last line it knows what of it is left.
+    let seq = node.say(ROOM, ADA, "seen");
+    node.work();
+    node.delete(ROOM, seq);
+    node.deliver();
+    node.work();
+    assert_eq!(types(&lin.take()), ["rooms", "rooms"]);
+}
+
+#[test]
 fn what_was_deleted_is_erased_in_the_rings() {
     // [EV2] [EV8]
     let mut node = Node::new(1);
