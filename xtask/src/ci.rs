@@ -52,16 +52,15 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
             ],
         )
     });
-    if root.join("node_modules").is_dir() {
-        report.step("npm run check", || {
-            command::run(
-                root,
-                &["npm", "run", "check", "--workspaces", "--if-present"],
-            )
-        });
-    } else {
-        report.skip("npm run check", "node_modules is missing; run `npm ci`");
-    }
+    report.step("npm run check", || {
+        if !root.join("node_modules").is_dir() {
+            return Err("node_modules is missing; run `npm ci`".to_owned());
+        }
+        command::run(
+            root,
+            &["npm", "run", "check", "--workspaces", "--if-present"],
+        )
+    });
     if command::exists(root, &["cargo", "deny", "--version"]) {
         report.step("cargo deny", || {
             command::run(

@@ -26,8 +26,8 @@ use std::{
 use slab::Slab;
 use smallvec::SmallVec;
 use tidings_protocol::{
-    CloseCode, Cursor, DeviceId, Epoch, LogId, Position, Presence, RoomId, Seq, ServerFrame,
-    ShardId, UserId, content::Known,
+    CloseCode, Cursor, DeviceId, Epoch, LogId, Position, Presence, Refusal, RoomId, Seq,
+    ServerFrame, ShardId, TxnId, UserId, content::Known,
 };
 
 pub use peer::{Hello, PeerId, Wire};
@@ -399,6 +399,17 @@ impl<W: Wire> Hub<W> {
             let bytes = encoded::frame(peer.wire.format(), frame);
             peer.answer(bytes);
         }
+    }
+
+    /// Says no to one peer: to a command, to what it asked of a room, or to a frame that is neither. `[RF1]`
+    pub fn refuse(
+        &mut self,
+        id: PeerId,
+        txn: Option<TxnId>,
+        room: Option<RoomId>,
+        refusal: Refusal,
+    ) {
+        self.send(id, &ServerFrame::Refused { txn, room, refusal });
     }
 
     /// Something was heard from the peer.

@@ -277,14 +277,7 @@ impl<W: Wire> Hub<W> {
                 },
             ),
             Answer::Refused(refusal) => {
-                self.send(
-                    id,
-                    &ServerFrame::Refused {
-                        txn: Some(txn.clone()),
-                        room: None,
-                        refusal,
-                    },
-                );
+                self.refuse(id, Some(txn.clone()), None, refusal);
             }
         }
     }

@@ -151,14 +151,7 @@ impl<W: Wire> Hub<W> {
         if let Some(after) = coming.open
             && let Err(refusal) = self.open(id, room, after)
         {
-            self.send(
-                id,
-                &ServerFrame::Refused {
-                    txn: None,
-                    room: Some(room),
-                    refusal,
-                },
-            );
+            self.refuse(id, None, Some(room), refusal);
         }
     }
 

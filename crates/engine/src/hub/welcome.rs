@@ -191,14 +191,7 @@ impl<W: Wire> Hub<W> {
             self.note_untold(slot);
             for open in hello.open {
                 if let Err(refusal) = self.open(id, open.room, open.after) {
-                    self.send(
-                        id,
-                        &ServerFrame::Refused {
-                            txn: None,
-                            room: Some(open.room),
-                            refusal,
-                        },
-                    );
+                    self.refuse(id, None, Some(open.room), refusal);
                 }
             }
             self.catch_up_user_log(slot);

@@ -137,16 +137,7 @@ impl Core {
         };
         let refusal =
             auth::limits::command(&self.node, user).map_or_else(|limited| limited, |()| refusal);
-        self.act(|hub| {
-            hub.send(
-                id,
-                &ServerFrame::Refused {
-                    txn,
-                    room: None,
-                    refusal,
-                },
-            )
-        });
+        self.act(|hub| hub.refuse(id, txn, None, refusal));
     }
 
     fn frame(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
@@ -160,16 +151,7 @@ impl Core {
             Verdict::Other => self.other(id, frame),
             Verdict::Refuse(refusal) => {
                 let txn = frame.txn().cloned();
-                self.act(|hub| {
-                    hub.send(
-                        id,
-                        &ServerFrame::Refused {
-                            txn,
-                            room: None,
-                            refusal,
-                        },
-                    )
-                });
+                self.act(|hub| hub.refuse(id, txn, None, refusal));
             }
             Verdict::Close(code) => self.act(|hub| hub.close(id, code)),
         }
@@ -259,14 +241,7 @@ impl Core {
             if let Some(AnyWire::Socket(wire)) = hub.wire(id) {
                 wire.gate.answered();
             }
-            hub.send(
-                id,
-                &ServerFrame::Refused {
-                    txn: Some(txn),
-                    room: None,
-                    refusal,
-                },
-            );
+            hub.refuse(id, Some(txn), None, refusal);
         });
     }
 
@@ -296,16 +271,7 @@ impl Core {
             // Signals may be dropped. [SG1]
             _ => return false,
         };
-        self.act(|hub| {
-            hub.send(
-                id,
-                &ServerFrame::Refused {
-                    txn: None,
-                    room,
-                    refusal,
-                },
-            )
-        });
+        self.act(|hub| hub.refuse(id, None, room, refusal));
         false
     }
 
@@ -316,14 +282,7 @@ impl Core {
         match frame {
             ClientFrame::Open { room, after } => self.act(|hub| {
                 if let Err(refusal) = hub.open(id, room, after) {
-                    hub.send(
-                        id,
-                        &ServerFrame::Refused {
-                            txn: None,
-                            room: Some(room),
-                            refusal,
-                        },
-                    );
+                    hub.refuse(id, None, Some(room), refusal);
                 }
             }),
             ClientFrame::Close { room } => self.act(|hub| hub.close_room(id, room)),

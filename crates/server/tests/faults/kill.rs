@@ -33,35 +33,28 @@ async fn rounds(name: &str, load: &Load, rounds: u64, mut kill: impl FnMut(u64))
     ));
 }
 
+/// The server is killed on this database, SQLite when none is named.
+async fn server_killed(name: &str, database: Option<&str>) {
+    let mut server = node(database, None);
+    let load = load(&[server.address()], Sending::Pipelined).await;
+    rounds(name, &load, kills(), |_| {
+        server.kill();
+        server.restart();
+    })
+    .await;
+    judge(name, load, &[&server]).await;
+}
+
 #[test]
 fn nothing_is_lost_when_the_server_on_sqlite_is_killed() {
-    run(async {
-        let name = "kill -9 on SQLite";
-        let mut server = node(None, None);
-        let load = load(&[server.address()], Sending::Pipelined).await;
-        rounds(name, &load, kills(), |_| {
-            server.kill();
-            server.restart();
-        })
-        .await;
-        judge(name, load, &[&server]).await;
-    });
+    run(server_killed("kill -9 on SQLite", None));
 }
 
 #[test]
 fn nothing_is_lost_when_the_server_on_postgresql_is_killed() {
-    run(async {
-        let name = "kill -9 on PostgreSQL";
-        let postgres = TestPostgres::new();
-        let mut server = node(Some(&postgres.fresh_database()), None);
-        let load = load(&[server.address()], Sending::Pipelined).await;
-        rounds(name, &load, kills(), |_| {
-            server.kill();
-            server.restart();
-        })
-        .await;
-        judge(name, load, &[&server]).await;
-    });
+    let postgres = TestPostgres::new();
+    let database = postgres.fresh_database();
+    run(server_killed("kill -9 on PostgreSQL", Some(&database)));
 }
 
 #[test]

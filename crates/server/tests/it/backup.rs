@@ -92,6 +92,15 @@ async fn other_things_happen(world: &World, memory: &Memory) -> u64 {
     head
 }
 
+/// A copy of the database as `cp` makes it of a stopped server, or a snapshot of the disk. The server runs on.
+async fn copied(world: &mut World) -> std::path::PathBuf {
+    world.stop().await;
+    let copy = world.data().join("copied");
+    std::fs::copy(world.data().join("tidings.db"), &copy).unwrap();
+    world.start().await;
+    copy
+}
+
 #[tokio::test]
 async fn a_backup_made_while_the_server_runs_begins_an_epoch_of_its_own() {
     let mut world = World::new().await;
@@ -114,11 +123,7 @@ async fn a_backup_made_while_the_server_runs_begins_an_epoch_of_its_own() {
 async fn after_restoring_a_plain_copy_a_new_epoch_is_drawn_by_hand() {
     let mut world = World::new().await;
     let (room, ada) = before(&world).await;
-    // As `cp` on a stopped server, or a snapshot of the disk.
-    world.stop().await;
-    let copy = world.data().join("copied");
-    std::fs::copy(world.data().join("tidings.db"), &copy).unwrap();
-    world.start().await;
+    let copy = copied(&mut world).await;
     let memory = lost(&world, room, ada).await;
     let refused = world.tidings(&["new-epoch"]).await;
     assert!(refused.fails(1).contains("stop it first"), "{refused:?}");
@@ -139,10 +144,7 @@ async fn a_cursor_from_the_future_starts_anew_without_help() {
     // Nobody drew a new epoch, but the logs are still shorter than what the client remembers.
     let mut world = World::new().await;
     let (room, ada) = before(&world).await;
-    world.stop().await;
-    let copy = world.data().join("copied");
-    std::fs::copy(world.data().join("tidings.db"), &copy).unwrap();
-    world.start().await;
+    let copy = copied(&mut world).await;
     let memory = lost(&world, room, ada).await;
     world.stop().await;
     put_back(&world, &copy);

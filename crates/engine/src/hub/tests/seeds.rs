@@ -84,23 +84,15 @@ fn story(seed: u64) {
                 let shard = random.below(2) as u16;
                 node.deliver_some(shard, 1 + random.below(60));
             }
-            6 => {
-                let sessions = open
+            step @ 6..=7 => {
+                let mut sessions = open
                     .iter()
                     .map(|(s, _)| s)
                     .chain(all.iter().map(|(s, _)| s));
-                let index = random.below(6) as usize;
-                let session = sessions.clone().nth(index).unwrap();
-                session.takes(random.below(4) as usize);
-            }
-            7 => {
-                let sessions = open
-                    .iter()
-                    .map(|(s, _)| s)
-                    .chain(all.iter().map(|(s, _)| s));
-                let index = random.below(6) as usize;
-                let session = sessions.clone().nth(index).unwrap();
-                if session.is_full() {
+                let session = sessions.nth(random.below(6) as usize).unwrap();
+                if step == 6 {
+                    session.takes(random.below(4) as usize);
+                } else if session.is_full() {
                     session.takes(1 + random.below(5) as usize);
                     node.hub.drained(session.id);
                 }
