@@ -148,11 +148,19 @@ fn serve(
                 let Some(job) = job else { break };
                 job(&mut connection);
             }
-            drop(connection);
+            close(connection);
             drop(place);
         })?;
     }
     Ok(sender)
+}
+
+/// Closes connections one after another. The last one copies the log back and removes it, and only it can: two that close
+/// at once take each other for the one that stays, and leave the log beside the file.
+fn close(connection: Connection) {
+    static CLOSING: Mutex<()> = Mutex::new(());
+    let _turn = CLOSING.lock();
+    drop(connection);
 }
 
 /// Hands a job to a queue and waits for its answer. A panic inside ends the job, not the thread.

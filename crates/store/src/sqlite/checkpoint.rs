@@ -9,6 +9,7 @@ use std::sync::{Arc, mpsc};
 use rusqlite::{Connection, hooks::Wal, wal::CheckpointMode};
 
 use super::{
+    close,
     columns::failed,
     open::{self, Place},
     start,
@@ -33,7 +34,7 @@ pub(super) fn start_for(writer: &mut Connection, place: &Arc<Place>) -> Result<(
                 tracing::warn!(%error, "the write-ahead log was not copied back; it is tried again");
             }
         }
-        drop(connection);
+        close(connection);
         drop(place);
     })?;
     let mut due = Due::new();

@@ -214,3 +214,25 @@ fn a_temporary_database_may_have_shards() {
     let heads: i64 = connection.query_row(heads, [], |row| row.get(0)).unwrap();
     assert_eq!(heads, 3);
 }
+
+#[test]
+fn whoever_closes_last_leaves_one_file() {
+    for _ in 0..100 {
+        let (place, writer) = database();
+        let path = place.path();
+        let readers = (0..4).map(|_| open::reader(&place).unwrap());
+        let connections: Vec<Connection> = std::iter::once(writer).chain(readers).collect();
+        let together = std::sync::Barrier::new(connections.len());
+        std::thread::scope(|scope| {
+            for connection in connections {
+                scope.spawn(|| {
+                    together.wait();
+                    super::close(connection);
+                });
+            }
+        });
+        let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+        let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names, ["tidings.db"]);
+    }
+}
