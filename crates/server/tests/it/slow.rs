@@ -18,6 +18,9 @@ const STALLED_KIB_MAX: u64 = 256;
 /// Bytes of one message: some of them fill every buffer on the way.
 const TEXT_BYTES: usize = 4_000;
 
+/// Tests that measure what the kernel holds stall their readers one after another: each would count the other's.
+static MEASURING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// KiB that the kernel holds for all sockets of this machine.
 fn kernel_kib() -> u64 {
     let text = std::fs::read_to_string("/proc/net/sockstat").unwrap();
@@ -65,6 +68,7 @@ async fn shout(socket: &mut Socket, room: &str, count: usize) -> u64 {
 
 #[tokio::test]
 async fn readers_that_stop_cost_little_and_miss_nothing() {
+    let _turn = MEASURING.lock().await;
     let world = World::new().await;
     let (room, [ada, lin]) = world.with_room("busy", ["ada", "lin"]).await;
     let mut writer = world.open(&ada, &room).await;
@@ -146,6 +150,7 @@ fn complete(frames: &[Value], room: &str, from: u64, last: u64) {
 #[tokio::test]
 async fn streams_that_are_not_read_cost_little_and_miss_nothing() {
     // [SE1] [CU4]
+    let _turn = MEASURING.lock().await;
     let world = World::new().await;
     let (room, [ada, lin]) = world.with_room("busy", ["ada", "lin"]).await;
     let mut writer = world.open(&ada, &room).await;
