@@ -16,6 +16,11 @@ async function seenAs(person, name, presence) {
   await member(person, name).and(person.page.locator(`[data-presence="${presence}"]`)).waitFor();
 }
 
+/** Waits until the room's header says how many are there. [SG5] */
+async function counted(person, count) {
+  await person.at('present').filter({ hasText: `${count} online` }).waitFor();
+}
+
 story('a room is renamed, and its members come, are seen and go', async (stage) => {
   const people = await Promise.all(['Ada', 'Ben', 'Eve'].map((name) => stage.person(name)));
   const [ada, ben, eve] = people;
@@ -28,11 +33,14 @@ story('a room is renamed, and its members come, are seen and go', async (stage) 
   for (const person of people) {
     for (const { name } of people) await seenAs(person, name, 'online');
   }
+  await Promise.all(people.map((person) => counted(person, 3)));
   const address = eve.page.url();
   await eve.page.goto('about:blank');
   await Promise.all([ada, ben].map((person) => seenAs(person, 'Eve', 'offline')));
+  await Promise.all([ada, ben].map((person) => counted(person, 2)));
   await eve.page.goto(address);
   await Promise.all([ada, ben].map((person) => seenAs(person, 'Eve', 'online')));
+  await Promise.all([ada, ben].map((person) => counted(person, 3)));
   await eve.isIn('harbour');
 
   // The owner renames; members of a channel may not. [RM3]
@@ -61,7 +69,7 @@ story('a room is renamed, and its members come, are seen and go', async (stage) 
   await ben.press(ben.at('confirm-leave'));
   await ben.listed('lighthouse').waitFor({ state: 'detached' });
   await member(ada, 'Ben').waitFor({ state: 'detached' });
-  await ada.page.getByText('1 member', { exact: true }).waitFor();
+  await ada.page.getByText('1 member, 1 online', { exact: true }).waitFor();
 });
 
 story('a device that was lost is signed out from another', async (stage) => {

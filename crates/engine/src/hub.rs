@@ -4,10 +4,11 @@
 //! here, where bytes leave, in the same order as the events that change it `[P6]`.
 //! Never: waits or does I/O. What takes time comes out as an [`Effect`] and its result comes back by a method.
 //!
-//! The parts: `peer` (one peer and its wire), `rooms` (one room's followers and ring), `deliver` (news to peers),
-//! `catchup` (the past to peers), `membership` (rooms that come and go), `welcome` (a session's beginning), `signals` (typing and presence).
+//! The parts: `peer` (one peer and its wire), `rooms` (a room's followers and ring), `deliver` (news), `catchup` (the past),
+//! `membership` (rooms come and go), `welcome` (a session begins), `signals` (typing, presence), `counts` (its counts).
 
 mod catchup;
+mod counts;
 mod deliver;
 mod listed;
 mod membership;
@@ -35,6 +36,7 @@ pub use peer::{Hello, PeerId, Wire};
 use crate::{
     batch::Batch,
     encoded::{self, Logged},
+    presence::Counting,
 };
 use peer::Peer;
 use rooms::RoomEntry;
@@ -145,9 +147,15 @@ pub struct Hub<W> {
     users: HashMap<UserId, UserEntry>,
     watchers: HashMap<UserId, SmallVec<[u32; 2]>>,
     presence_changes: HashMap<UserId, Presence>,
+    /// Peers that missed a change of those whom they watch.
+    unaware: BTreeSet<PeerId>,
+    /// Rooms whose present members are counted.
+    counting: BTreeSet<u32>,
     /// Rooms whose listed followers await a summary.
     moved: BTreeSet<u32>,
     effects: Vec<Effect>,
+    /// For the presence book.
+    counting_news: Vec<Counting>,
     /// Events handed to wires since [`Hub::take_delivered`].
     delivered: u64,
     /// Seconds, as the driver counts them.
@@ -176,8 +184,11 @@ impl<W: Wire> Hub<W> {
             users: HashMap::new(),
             watchers: HashMap::new(),
             presence_changes: HashMap::new(),
+            unaware: BTreeSet::new(),
+            counting: BTreeSet::new(),
             moved: BTreeSet::new(),
             effects: Vec::new(),
+            counting_news: Vec::new(),
             delivered: 0,
             now: 0,
         }
@@ -375,6 +386,7 @@ impl<W: Wire> Hub<W> {
         }
         let watching = std::mem::take(&mut self.peers[slot as usize].watching);
         self.unwatch(slot, &watching);
+        self.unaware.remove(&self.peers[slot as usize].id);
         if greeted && let Some(entry) = self.users.get_mut(&user) {
             entry.slots.retain(|s| *s != slot);
             if entry.slots.is_empty() {

@@ -57,6 +57,7 @@ struct Queue {
     missed: BTreeSet<ShardId>,
     batches: usize,
     signals: usize,
+    missed_presence: bool,
 }
 
 /// What one core takes from its inbox.
@@ -66,6 +67,8 @@ pub struct Taken {
     pub items: VecDeque<Item>,
     /// Shards of which later batches were dropped, since too many waited: to be read from the store.
     pub missed: BTreeSet<ShardId>,
+    /// Whether a change of presence was dropped.
+    pub missed_presence: bool,
 }
 
 /// The inbox of one core.
@@ -119,6 +122,7 @@ impl Inbox {
         {
             let mut queue = self.queue.lock();
             if queue.signals >= INBOX_SIGNALS_MAX {
+                queue.missed_presence |= matches!(item, Item::Presence { .. });
                 return;
             }
             queue.signals += 1;
@@ -134,6 +138,7 @@ impl Inbox {
         Taken {
             items: queue.items,
             missed: queue.missed,
+            missed_presence: queue.missed_presence,
         }
     }
 

@@ -1,11 +1,19 @@
 //! Who is there: counted by session on this node, told between nodes, forgotten when a node falls silent.
 //!
-//! Owns: the sum of all sessions of a user, on all nodes. Never: stores anything, or promises anything. `[SG1]`
+//! Owns: the sum of all sessions of a user, on all nodes, and of a room's users (`counts`).
+//! Never: stores anything, or promises anything. `[SG1]`
+
+mod counts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use tidings_protocol::{Presence, UserId};
+use tidings_protocol::{Presence, RoomId, Seq, UserId};
+
+use counts::Counts;
+pub use counts::{Counting, Read, ReadOn};
 
 /// Milliseconds after which what another node said counts no more, unless it says it again.
 pub const NODE_SILENCE_MS: u64 = 30_000;
@@ -27,13 +35,39 @@ impl Sessions {
 }
 
 #[derive(Debug, Default)]
-struct Book {
+struct People {
     here: HashMap<UserId, Sessions>,
     /// By node: when it was last heard (milliseconds), and its users.
     elsewhere: HashMap<u64, (u64, HashMap<UserId, Presence>)>,
 }
 
+#[derive(Debug, Default)]
+struct Book {
+    people: People,
+    counts: Counts,
+}
+
 impl Book {
+    fn status(&self, user: UserId) -> Presence {
+        self.people.status(user)
+    }
+
+    /// A user was so, and may be otherwise now: then the counts learn of it, and the caller.
+    fn settle(&mut self, user: UserId, was: Presence) -> Option<Change> {
+        let is = self.status(user);
+        let (was_present, is_present) = (was != Presence::Offline, is != Presence::Offline);
+        if was_present != is_present {
+            self.counts.user(user, is_present);
+        }
+        (was != is).then_some((user, is))
+    }
+}
+
+impl People {
+    fn is_present(&self, user: UserId) -> bool {
+        self.status(user) != Presence::Offline
+    }
+
     fn status(&self, user: UserId) -> Presence {
         let here = self.here.get(&user).copied().unwrap_or_default().status();
         let there = self
@@ -60,7 +94,7 @@ impl PresenceBook {
     pub fn session(&self, user: UserId, from: Presence, to: Presence) -> Option<Change> {
         let mut book = self.book.lock();
         let before = book.status(user);
-        let sessions = book.here.entry(user).or_default();
+        let sessions = book.people.here.entry(user).or_default();
         match from {
             Presence::Online => sessions.online = sessions.online.saturating_sub(1),
             Presence::Away => sessions.away = sessions.away.saturating_sub(1),
@@ -72,10 +106,9 @@ impl PresenceBook {
             Presence::Offline => {}
         }
         if sessions.online == 0 && sessions.away == 0 {
-            book.here.remove(&user);
+            book.people.here.remove(&user);
         }
-        let after = book.status(user);
-        (before != after).then_some((user, after))
+        book.settle(user, before)
     }
 
     /// How a user is.
@@ -88,21 +121,26 @@ impl PresenceBook {
     #[must_use]
     pub fn status_here(&self, user: UserId) -> Presence {
         let book = self.book.lock();
-        book.here.get(&user).copied().unwrap_or_default().status()
+        book.people
+            .here
+            .get(&user)
+            .copied()
+            .unwrap_or_default()
+            .status()
     }
 
     /// How many sessions a user has on this node.
     #[must_use]
     pub fn sessions_here(&self, user: UserId) -> u32 {
         let book = self.book.lock();
-        let sessions = book.here.get(&user).copied().unwrap_or_default();
+        let sessions = book.people.here.get(&user).copied().unwrap_or_default();
         sessions.online + sessions.away
     }
 
     /// How many users are online or away on this node.
     #[must_use]
     pub fn count_here(&self) -> usize {
-        self.book.lock().here.len()
+        self.book.lock().people.here.len()
     }
 
     /// What this node tells the others: all its users.
@@ -110,6 +148,7 @@ impl PresenceBook {
     pub fn here(&self) -> Vec<Change> {
         self.book
             .lock()
+            .people
             .here
             .iter()
             .map(|(user, sessions)| (*user, sessions.status()))
@@ -121,6 +160,7 @@ impl PresenceBook {
         let mut book = self.book.lock();
         let users: HashMap<UserId, Presence> = users.into_iter().collect();
         let old = book
+            .people
             .elsewhere
             .get(&node)
             .map(|(_, users)| users.clone())
@@ -131,10 +171,10 @@ impl PresenceBook {
             .into_iter()
             .map(|user| (user, book.status(user)))
             .collect();
-        book.elsewhere.insert(node, (now_ms, users));
+        book.people.elsewhere.insert(node, (now_ms, users));
         before
             .into_iter()
-            .filter_map(|(user, was)| Some((user, book.status(user))).filter(|(_, is)| *is != was))
+            .filter_map(|(user, was)| book.settle(user, was))
             .collect()
     }
 
@@ -142,22 +182,70 @@ impl PresenceBook {
     pub fn node_user(&self, node: u64, now_ms: u64, (user, status): Change) -> Option<Change> {
         let mut book = self.book.lock();
         let before = book.status(user);
-        let (heard, users) = book.elsewhere.entry(node).or_default();
+        let (heard, users) = book.people.elsewhere.entry(node).or_default();
         *heard = now_ms;
         if status == Presence::Offline {
             users.remove(&user);
         } else {
             users.insert(user, status);
         }
-        let after = book.status(user);
-        (before != after).then_some((user, after))
+        book.settle(user, before)
+    }
+
+    /// A core's hub says what to count. Returns the read of a room's members, if one is to begin: its pages go to
+    /// [`PresenceBook::members`]. `[SG5]`
+    pub fn counting(&self, core: u16, counting: Counting) -> Option<Read> {
+        let Book { people, counts } = &mut *self.book.lock();
+        match counting {
+            Counting::Begin { room, seen } => counts.begin(core, room, seen),
+            Counting::End { room, seen } => counts.end(core, room, seen),
+            Counting::Member {
+                room,
+                seq,
+                user,
+                joined,
+            } => {
+                counts.member(room, seq, (user, joined), |user| people.is_present(user));
+                None
+            }
+        }
+    }
+
+    /// A page of a room's members, and the last event that the page takes into account. Returns how to read on.
+    pub fn members(
+        &self,
+        read: Read,
+        head: Seq,
+        users: &[UserId],
+        is_last: bool,
+    ) -> Option<ReadOn> {
+        let Book { people, counts } = &mut *self.book.lock();
+        counts.page(read, head, users, is_last, |user| people.is_present(user))
+    }
+
+    /// Whether a read of members is still waited for.
+    #[must_use]
+    pub fn is_awaited(&self, read: Read) -> bool {
+        self.book.lock().counts.is_awaited(read)
+    }
+
+    /// What a core has not heard yet: how many members of a room are present.
+    #[must_use]
+    pub fn take_counts(&self, core: u16) -> Vec<(RoomId, u32)> {
+        self.book.lock().counts.take(core)
+    }
+
+    /// A core begins as new: what it counted, it counts no more. Returns the reads that are to begin.
+    pub fn core_began_anew(&self, core: u16) -> Vec<Read> {
+        self.book.lock().counts.end_all(core)
     }
 
     /// Forgets nodes that fell silent. Returns who changed by it.
     pub fn forget_silent(&self, now_ms: u64) -> Vec<Change> {
         let silent: Vec<u64> = {
             let book = self.book.lock();
-            book.elsewhere
+            book.people
+                .elsewhere
                 .iter()
                 .filter(|(_, (heard, _))| heard + NODE_SILENCE_MS < now_ms)
                 .map(|(n, _)| *n)
@@ -166,56 +254,8 @@ impl PresenceBook {
         let mut changes = Vec::new();
         for node in silent {
             changes.extend(self.node(node, now_ms, Vec::new()));
-            self.book.lock().elsewhere.remove(&node);
+            self.book.lock().people.elsewhere.remove(&node);
         }
         changes
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn news_of_one_user_leaves_the_others_of_that_node() {
-        // [SG3]
-        let book = PresenceBook::default();
-        let [ada, lin] = [1, 2].map(UserId::from_bits);
-        let online = |user| (user, Presence::Online);
-        assert_eq!(book.node_user(7, 0, online(ada)), Some(online(ada)));
-        assert_eq!(book.node_user(7, 1, online(lin)), Some(online(lin)));
-        book.session(ada, Presence::Offline, Presence::Away);
-        assert_eq!(book.status_here(ada), Presence::Away);
-        assert_eq!((book.sessions_here(ada), book.sessions_here(lin)), (1, 0));
-        let gone = (ada, Presence::Offline);
-        assert_eq!(book.node_user(7, 2, gone), Some((ada, Presence::Away)));
-        assert_eq!(book.status(lin), Presence::Online);
-        assert_eq!(book.node(7, 3, vec![]), vec![(lin, Presence::Offline)]);
-    }
-
-    #[test]
-    fn a_user_is_as_present_as_their_most_present_session() {
-        // [SG3]
-        let book = PresenceBook::default();
-        let user = UserId::from_bits(1);
-        assert_eq!(
-            book.session(user, Presence::Offline, Presence::Away),
-            Some((user, Presence::Away))
-        );
-        assert_eq!(
-            book.session(user, Presence::Offline, Presence::Online),
-            Some((user, Presence::Online))
-        );
-        assert_eq!(book.session(user, Presence::Away, Presence::Offline), None);
-        assert_eq!(book.node(7, 0, vec![(user, Presence::Online)]), vec![]);
-        assert_eq!(
-            book.session(user, Presence::Online, Presence::Offline),
-            None
-        );
-        assert_eq!(
-            book.forget_silent(NODE_SILENCE_MS + 1),
-            vec![(user, Presence::Offline)]
-        );
-        assert_eq!(book.status(user), Presence::Offline);
     }
 }

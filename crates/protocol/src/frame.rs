@@ -368,6 +368,13 @@ pub enum ServerFrame {
         /// Who, and how.
         users: Vec<UserPresence>,
     },
+    /// Signal: how many of an open room's members are there.
+    PresenceCount {
+        /// Which room.
+        room: RoomId,
+        /// Members who are `online` or `away`, on any node, oneself among them.
+        count: u32,
+    },
     /// A cursor to remember: everything up to it was sent.
     Cursor {
         /// From where to resume.

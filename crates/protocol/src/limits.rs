@@ -76,6 +76,11 @@ limits! {
     pub const OPEN_REPLAY_EVENTS_MAX: u64 = 500;
     /// Users one session watches the presence of.
     pub const WATCHED_USERS_MAX: usize = 200;
+    /// Milliseconds between two counts of an open room's present members, and of two batches of presence. `[SG3]` `[SG5]`
+    pub const PRESENCE_EVERY_MS: u64 = 1_000;
+    /// Sessions with a room open that are told its count at that pace; where there are more, all are told more seldom:
+    /// as many times slower as they are more. `[SG5]`
+    pub const PRESENCE_COUNT_SESSIONS: usize = 1_000;
     /// Members named when a room is created.
     pub const CREATE_MEMBERS_MAX: usize = 100;
     /// Different emoji on one message. A wall of them is unreadable.

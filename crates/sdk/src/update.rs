@@ -60,7 +60,7 @@ pub enum Update {
     },
     /// The server could not read a frame: a mistake of this crate, or a much older server.
     FrameRefused(Refusal),
-    /// Typing or presence.
+    /// Typing, presence, or a count of who is present.
     Signal(Box<ServerFrame>),
     /// Everything before this is covered: store it with what was made of the updates, and give it to the next
     /// [`crate::ConnectOptions::resume`].

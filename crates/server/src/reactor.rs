@@ -6,6 +6,7 @@
 
 mod accept;
 mod bugs;
+mod counts;
 mod effects;
 mod frames;
 mod steady;
@@ -21,7 +22,10 @@ use std::{
 pub use frames::Flow;
 pub use steady::Steady;
 use tidings_engine::{Answer, Hello, Hub, Inbox, Item, PeerId, Wire, hints};
-use tidings_protocol::{CloseCode, DeviceId, Presence, UserId, limits::LISTED_EVERY_MS};
+use tidings_protocol::{
+    CloseCode, DeviceId, Presence, UserId,
+    limits::{LISTED_EVERY_MS, PRESENCE_EVERY_MS},
+};
 use tokio::{
     sync::{Semaphore, watch},
     task::LocalSet,
@@ -54,6 +58,7 @@ pub struct Core {
     scratch: RefCell<Scratch>,
     flush_is_due: Cell<bool>,
     reads: Semaphore,
+    member_reads: Semaphore,
     index: u16,
 }
 
@@ -107,6 +112,7 @@ pub fn run(
             scratch: RefCell::new(Scratch::new()),
             flush_is_due: Cell::new(false),
             reads: Semaphore::new(READS_MAX),
+            member_reads: Semaphore::new(counts::MEMBER_READS_MAX),
             index,
         });
         CORE.with(|cell| cell.set(Rc::clone(&core)).ok());
@@ -133,12 +139,16 @@ impl Core {
         let acted = catch_unwind(AssertUnwindSafe(|| {
             let mut hub = self.hub.borrow_mut();
             let result = f(&mut hub);
-            (result, hub.take_effects(), hub.wants_flush())
+            let counting = hub.take_counting();
+            (result, hub.take_effects(), counting, hub.wants_flush())
         }));
-        let (result, effects, flush) = acted.unwrap_or_else(|bug| {
+        let (result, effects, counting, flush) = acted.unwrap_or_else(|bug| {
             self.begin_anew();
             resume_unwind(bug)
         });
+        for news in counting {
+            self.counting(news);
+        }
         for effect in effects {
             tokio::task::spawn_local(effects::perform(Rc::clone(self), effect));
         }
@@ -162,6 +172,9 @@ impl Core {
             }
             for shard in taken.missed {
                 self.contain(|| self.act(|hub| hub.missed(shard)));
+            }
+            if taken.missed_presence {
+                self.contain(|| self.act(Hub::missed_presence));
             }
         }
     }
@@ -188,7 +201,7 @@ impl Core {
     }
 
     async fn beat(self: Rc<Self>) {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut second = tokio::time::interval(Duration::from_millis(PRESENCE_EVERY_MS));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             second.tick().await;
@@ -196,7 +209,11 @@ impl Core {
                 self.act(|hub| {
                     self.node.metrics.events_delivered(hub.take_delivered());
                     hub.beat();
-                    hub.flush_presence();
+                    let presence = &self.node.presence;
+                    for (room, count) in presence.take_counts(self.index) {
+                        hub.presence_count(room, count);
+                    }
+                    hub.flush_presence(|user| presence.status(user));
                 });
             });
         }

@@ -141,6 +141,9 @@ queries! {
     /// Members with their profiles: room, after, limit.
     MEMBERS = concat!("SELECT m.role, ", profile_columns!(), " FROM members m JOIN users u ON u.id = m.\"user\" \
         WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3");
+    /// Who the members are: room, after, limit.
+    MEMBER_IDS = "SELECT m.\"user\" FROM members m \
+        WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3";
     /// Rooms as a user sees them: user, rooms.
     SUMMARIES = concat!(summary_from!(), "WHERE r.id = ANY($2)");
     /// Public channels: user, after, limit.

@@ -297,6 +297,20 @@ impl Store {
         read!(self, s => room::members(s, room, after, limit))
     }
 
+    /// A page of who the members of a room are, in the order of their ids, and the last event of the room that the
+    /// page takes into account; none for a room that is not there. A page that is not full is the last.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn member_ids(
+        &self,
+        room: RoomId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Option<(Seq, Vec<UserId>)>> {
+        snapshot!(self, s => room::member_ids(s, room, after, limit))
+    }
+
     /// The public channels in the order of their ids, as this user sees them.
     ///
     /// # Errors

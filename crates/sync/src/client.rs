@@ -310,7 +310,9 @@ impl ClientSession {
                 }
             }
             ServerFrame::Refused { refusal, .. } => out.push(Output::FrameRefused(refusal)),
-            ServerFrame::Typing { .. } | ServerFrame::Presence { .. } => {
+            ServerFrame::Typing { .. }
+            | ServerFrame::Presence { .. }
+            | ServerFrame::PresenceCount { .. } => {
                 out.push(Output::Signal(Box::new(frame)));
             }
             ServerFrame::Cursor { cursor } => self.reach.told(cursor),

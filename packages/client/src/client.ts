@@ -193,6 +193,7 @@ export class Client {
     this.session.open(this.clock.now(), room, timeline.head || null);
     for (const other of this.opened.splice(0, this.opened.length - OPEN_ROOMS)) {
       this.session.close(other);
+      this.store.forgetCount(other);
       this.landed(other);
     }
     this.run();

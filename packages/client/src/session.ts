@@ -268,6 +268,7 @@ export class Session {
       case 'room':
       case 'typing':
       case 'presence':
+      case 'presence_count':
         this.effects.push({ do: 'pass', frame });
         return;
       default:

@@ -24,6 +24,7 @@ import { byLastMove, follow, mark, move, newer, read } from './rooms.ts';
 import type { ConnectionState } from './session.ts';
 import { Timeline } from './timeline.ts';
 import { Topics } from './topics.ts';
+import { Presences } from './presence.ts';
 import { Typing } from './typing.ts';
 import { Users } from './users.ts';
 
@@ -42,6 +43,7 @@ export class Store {
   readonly topics = new Topics();
   readonly users = new Users();
   readonly typing = new Typing();
+  readonly presences = new Presences();
   me: UserProfile | null = null;
   limits: WireLimits | null = null;
   connection: ConnectionState = {
@@ -56,7 +58,6 @@ export class Store {
   private sorted: readonly RoomSummary[] | null = null;
   private readonly timelines = new Map<RoomId, Timeline>();
   private readonly members = new Map<RoomId, Map<UserId, Role>>();
-  private readonly presences = new Map<UserId, Presence>();
   /** Rooms that events came of, before anything said what they are. */
   private readonly unknown = new Set<RoomId>();
   private dirty: Dirty = emptyDirty();
@@ -81,7 +82,12 @@ export class Store {
   }
 
   presenceOf(user: UserId): Presence {
-    return this.presences.get(user) ?? 'offline';
+    return this.presences.of(user);
+  }
+
+  /** How many members of an open room are there, with oneself; undefined while it is not known. */
+  presentIn(room: RoomId): number | undefined {
+    return this.presences.countOf(room);
   }
 
   /** The timeline of a room, made when it is not there; the least used others go. */
@@ -106,10 +112,9 @@ export class Store {
     this.topics.touch('connection');
     if (state.phase === 'live') return;
     for (const room of this.typing.clear()) this.topics.touch(`typing:${room}`);
-    if (this.presences.size) {
-      this.presences.clear();
-      this.topics.touch('presence');
-    }
+    const known = this.presences.clear();
+    if (known.users) this.topics.touch('presence');
+    for (const room of known.rooms) this.topics.touch(`presence_count:${room}`);
   }
 
   /** Takes what was stored. */
@@ -225,18 +230,24 @@ export class Store {
         }
         return;
       case 'presence':
-        for (const { user, status } of frame.users) this.presences.set(user, status);
+        this.presences.put(frame.users);
         this.topics.touch('presence');
+        return;
+      case 'presence_count':
+        this.presences.putCount(frame.room, frame.count);
+        this.topics.touch(`presence_count:${frame.room}`);
         return;
     }
   }
 
-  /** Only theirs is told from here on; what was known of others grows stale. `[SG3]` */
+  /** Only theirs is told from here on. */
   keepPresences(users: readonly UserId[]): void {
-    const kept = new Set(users);
-    const before = this.presences.size;
-    for (const user of this.presences.keys()) if (!kept.has(user)) this.presences.delete(user);
-    if (this.presences.size < before) this.topics.touch('presence');
+    if (this.presences.keep(users)) this.topics.touch('presence');
+  }
+
+  /** A room is closed: nobody tells how many are there any more. */
+  forgetCount(room: RoomId): void {
+    if (this.presences.forgetCount(room)) this.topics.touch(`presence_count:${room}`);
   }
 
   leave(id: RoomId): void {
@@ -244,6 +255,7 @@ export class Store {
     this.sorted = null;
     this.timelines.delete(id);
     this.members.delete(id);
+    this.forgetCount(id);
     this.dirty.rooms.delete(id);
     this.dirty.tails.delete(id);
     this.dirty.left.add(id);

@@ -15,7 +15,8 @@ export type Topic =
   | `timeline:${RoomId}`
   | `outbox:${RoomId}`
   | `members:${RoomId}`
-  | `typing:${RoomId}`;
+  | `typing:${RoomId}`
+  | `presence_count:${RoomId}`;
 
 function raise(error: unknown): never {
   throw error;

@@ -162,6 +162,33 @@ describe('a page that is open for a week', () => {
     const online = people.filter((user) => client.store.presenceOf(user) === 'online');
     expect(online).toEqual(['user_49']);
   });
+
+  it('[SG5] forgets how many are there when it closes a room, leaves it or loses the connection', async () => {
+    const { client, server, ada, bob, room, time } = await world();
+    const others = ['b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'].map((name) => server.addRoom(name, [ada, bob]));
+    client.start();
+    await time.pass(1_000);
+    const told: number[] = [];
+    client.store.topics.on(`presence_count:${room}`, () => told.push(client.store.presentIn(room) ?? 0));
+    const counted = async (count: number) => {
+      client.learn((store) => store.pass({ type: 'presence_count', room, count }, 0));
+      await time.pass(100);
+    };
+    await client.show(room);
+    expect(client.store.presentIn(room)).toBeUndefined();
+    await counted(2);
+    await counted(3);
+    for (const other of others) await client.show(other);
+    await time.pass(100);
+    await client.show(room);
+    await counted(4);
+    server.cut(4000);
+    await time.pass(100);
+    await counted(5);
+    client.learn((store) => store.leave(room));
+    await time.pass(100);
+    expect(told).toEqual([2, 3, 0, 4, 0, 5, 0]);
+  });
 });
 
 async function world(fetchOf: (fetch: FetchLike) => FetchLike = (fetch) => fetch) {

@@ -203,6 +203,12 @@ export class Conversation {
     return this.client.store.typing.of(this.room).filter((user) => user !== me);
   }
 
+  /** How many members are online or away, with oneself; undefined while it is not known. */
+  present(): number | undefined {
+    hear(this.client, `presence_count:${this.room}`);
+    return this.client.store.presentIn(this.room);
+  }
+
   draft(): Promise<string> {
     return this.client.draft(this.room);
   }

@@ -42,6 +42,9 @@ impl<W: Wire> Hub<W> {
                 entry.note(event);
             }
             self.fan_out(index, segment);
+            if let Some(membership) = segment.membership {
+                self.count_member(index, segment.last(), membership);
+            }
             if changed_unseen {
                 self.tell_listed_as_a_whole(index);
             }

@@ -1,6 +1,6 @@
 //! One room on one core: its followers, its head, its last line, its recent events.
 //!
-//! Owns: the table that a fan-out walks: contiguous, sixteen bytes a follower.
+//! Owns: the table that a fan-out walks: contiguous, a few bytes a follower.
 //! Never: knows members; only those who are online and follow are here.
 
 use std::{collections::VecDeque, sync::Arc};
@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_protocol::{LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known};
 use tidings_sync::Subscription;
 
-use super::{Hub, Wire, peer::Interest};
+use super::{Hub, Wire, counts::Counted, peer::Interest};
 use crate::encoded::Logged;
 
 /// Recent events kept of a room that somebody follows.
@@ -20,6 +20,8 @@ const ROOM_RING_BYTES_MAX: usize = 128 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenSlot {
     pub(super) slot: u32,
+    /// The count of present members that it was told; none before the first.
+    pub(super) told_count: Option<u32>,
     pub(super) subscription: Subscription,
 }
 
@@ -38,13 +40,15 @@ pub(super) struct RoomEntry {
     pub(super) head: Seq,
     pub(super) count: u64,
     /// How far this hub has come in the room; zero when it does not know yet.
-    noted: Seq,
+    pub(super) noted: Seq,
     pub(super) last: Option<LastMessage>,
     /// The name that it was given while it was followed here.
     name: Option<RoomName>,
     pub(super) open: Vec<OpenSlot>,
     pub(super) listed: Vec<ListedSlot>,
     pub(super) all: Vec<u32>,
+    /// While its present members are counted. `[SG5]`
+    pub(super) counted: Option<Box<Counted>>,
     ring: VecDeque<Arc<Logged>>,
     ring_bytes: usize,
 }
@@ -61,6 +65,7 @@ impl RoomEntry {
             open: Vec::new(),
             listed: Vec::new(),
             all: Vec::new(),
+            counted: None,
             ring: VecDeque::new(),
             ring_bytes: 0,
         }
@@ -227,12 +232,17 @@ impl<W: Wire> Hub<W> {
     pub(super) fn follow_open(&mut self, slot: u32, room: u32, subscription: Subscription) {
         let open = &mut self.rooms[room as usize].open;
         let place = open.len() as u32;
-        open.push(OpenSlot { slot, subscription });
+        open.push(OpenSlot {
+            slot,
+            told_count: None,
+            subscription,
+        });
         self.peers[slot as usize].rooms.push(Interest {
             room,
             place,
             open: true,
         });
+        self.count(room);
     }
 
     pub(super) fn follow_all(&mut self, slot: u32, room: RoomId) {
@@ -277,6 +287,7 @@ impl<W: Wire> Hub<W> {
 
     fn drop_unused(&mut self, room: u32) {
         if self.rooms[room as usize].is_unused() {
+            self.end_count(room);
             let entry = self.rooms.remove(room as usize);
             self.room_index.remove(&entry.id);
             self.moved.remove(&room);

@@ -1,6 +1,6 @@
-//! Typing and presence: passing news, the latest counts, dropped when a wire is full. `[SG1]`
+//! Typing and presence: passing news, the latest counts, not kept for a wire that is full. `[SG1]`
 //!
-//! Owns: who on this core hears which signal. Never: stores, numbers or repeats one.
+//! Owns: who on this core hears which signal. Never: stores or numbers one; what was missed is told as it is now.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,9 @@ use tidings_protocol::{Presence, RoomId, ServerFrame, UserId, frame::UserPresenc
 
 use super::{Effect, Hub, PeerId, Wire};
 use crate::encoded::{self, FORMATS};
+
+/// Peers that are told anew of all whom they watch, by one flush. A storm is worked off by and by.
+const UNAWARE_AT_ONCE_MAX: usize = 500;
 
 impl<W: Wire> Hub<W> {
     /// Somebody types: told to the others who have the room open. `[SG2]`
@@ -130,8 +133,20 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Tells watchers what changed since the last time. The driver calls it about once a second.
-    pub fn flush_presence(&mut self) {
+    /// Changes of presence did not reach this hub: everybody who watches somebody may have missed one.
+    pub fn missed_presence(&mut self) {
+        let watching = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !peer.watching.is_empty());
+        self.unaware.extend(watching.map(|(_, peer)| peer.id));
+    }
+
+    /// Tells watchers what changed since the last time, and counts. The driver calls it once every
+    /// [`PRESENCE_EVERY_MS`](tidings_protocol::limits::PRESENCE_EVERY_MS); `status` says how a user is now.
+    pub fn flush_presence(&mut self, status: impl Fn(UserId) -> Presence) {
+        self.tell_unaware(status);
+        self.flush_counts();
         let changes = std::mem::take(&mut self.presence_changes);
         let mut due: HashMap<u32, Vec<UserPresence>> = HashMap::new();
         for (user, status) in changes {
@@ -142,13 +157,42 @@ impl<W: Wire> Hub<W> {
             }
         }
         for (slot, users) in due {
-            let peer = &mut self.peers[slot as usize];
-            if peer.is_ready() {
-                let bytes = encoded::frame(peer.wire.format(), &ServerFrame::Presence { users });
-                match &peer.all {
-                    Some(all) => peer.wire.send_at(&bytes, all.replay.cursor()),
-                    None => peer.wire.send(&bytes),
-                }
+            self.tell_presence(slot, users);
+        }
+    }
+
+    fn tell_presence(&mut self, slot: u32, users: Vec<UserPresence>) {
+        let peer = &mut self.peers[slot as usize];
+        if !peer.is_ready() {
+            self.unaware.insert(peer.id);
+            return;
+        }
+        let bytes = encoded::frame(peer.wire.format(), &ServerFrame::Presence { users });
+        match &peer.all {
+            Some(all) => peer.wire.send_at(&bytes, all.replay.cursor()),
+            None => peer.wire.send(&bytes),
+        }
+    }
+
+    /// Those who missed a change are told of all whom they watch, a limited number at a time.
+    fn tell_unaware(&mut self, status: impl Fn(UserId) -> Presence) {
+        let ids = self.unaware.iter().copied();
+        let ready = |id: &PeerId| {
+            let peer = self.peers.get(id.slot as usize);
+            peer.is_none_or(|peer| peer.id != *id || peer.is_ready())
+        };
+        let ids: Vec<PeerId> = ids.filter(ready).take(UNAWARE_AT_ONCE_MAX).collect();
+        for id in ids {
+            self.unaware.remove(&id);
+            if let Some(peer) = self.peer(id)
+                && !peer.watching.is_empty()
+            {
+                let users = peer.watching.iter().map(|&user| UserPresence {
+                    user,
+                    status: status(user),
+                });
+                let users = users.collect();
+                self.tell_presence(id.slot, users);
             }
         }
     }

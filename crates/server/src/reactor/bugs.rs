@@ -42,7 +42,7 @@ impl Core {
     }
 
     /// Ends every session and begins with a fresh hub.
-    pub(super) fn begin_anew(&self) {
+    pub(super) fn begin_anew(self: &Rc<Self>) {
         let gone = self.hub.borrow_mut().renew(&self.node.feed.heads());
         self.node.metrics.bug();
         let sessions = gone.len();
@@ -53,6 +53,9 @@ impl Core {
         );
         for (user, presence) in gone {
             self.presence_changed(user, presence, Presence::Offline);
+        }
+        for read in self.node.presence.core_began_anew(self.index) {
+            self.read_members(read);
         }
     }
 }

@@ -9,5 +9,6 @@
 mod cluster;
 mod kill;
 mod own_writes;
+mod presence;
 mod rewound;
 mod world;

@@ -4,7 +4,7 @@
 //! Never: gives a private room's summary to one who is no member.
 
 use tidings_core::{Member, Room};
-use tidings_protocol::{MemberInfo, RoomId, RoomSummary, UserId};
+use tidings_protocol::{MemberInfo, RoomId, RoomSummary, Seq, UserId};
 
 use crate::{
     decode,
@@ -38,6 +38,22 @@ pub(crate) async fn members<S: Snapshot>(
     let after = after.map_or(BEFORE_ALL, UserId::bytes);
     let params = vec![room.bytes().into(), after.into(), limit.into()];
     s.rows(&query::MEMBERS, params, decode::member_info).await
+}
+
+/// A page of who the members are, and the last event of the room that it takes into account.
+pub(crate) async fn member_ids<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Option<(Seq, Vec<UserId>)>, StoreError> {
+    let Some(found) = self::room(s, room).await? else {
+        return Ok(None);
+    };
+    let after = after.map_or(BEFORE_ALL, UserId::bytes);
+    let params = vec![room.bytes().into(), after.into(), limit.into()];
+    let users = s.rows(&query::MEMBER_IDS, params, decode::user_id).await?;
+    Ok(Some((found.head, users)))
 }
 
 /// The rooms as this user sees them, in no order; without those they may not know of.

@@ -136,6 +136,22 @@ pub(crate) async fn rooms_and_members_are_listed_in_pages(db: Database) {
         seen.extend(page.iter().map(|member| member.user.id));
     }
     assert_eq!(seen, users);
+    // Who they are alone, with the event that says so.
+    let mut seen: Vec<UserId> = Vec::new();
+    let head = store.room_summary(other, ada).await.unwrap().unwrap().head;
+    loop {
+        let after = seen.last().copied();
+        let (upto, page) = store.member_ids(other, after, 2).await.unwrap().unwrap();
+        assert_eq!(upto, head);
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(seen, users);
+    let nowhere = RoomId::from_bits(1);
+    assert_eq!(store.member_ids(nowhere, None, 2).await.unwrap(), None);
+
     let page = store.members(other, None, 100).await.unwrap();
     let owner = page.iter().find(|m| m.user.id == ada).unwrap();
     assert_eq!(owner.role, Role::Owner);

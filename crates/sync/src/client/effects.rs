@@ -154,7 +154,7 @@ pub enum Output {
         /// Its answer.
         answer: Answer,
     },
-    /// Typing or presence.
+    /// Typing, presence, or a count of who is present.
     Signal(Box<ServerFrame>),
     /// [`super::ClientSession::resume`] says something new; it covers all that was put out before this.
     ResumeMoved,

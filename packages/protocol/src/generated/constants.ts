@@ -68,6 +68,16 @@ export const OPEN_ROOMS_MAX = 64;
 export const OPEN_REPLAY_EVENTS_MAX = 500;
 /** Users one session watches the presence of. */
 export const WATCHED_USERS_MAX = 200;
+/**
+ * Milliseconds between two counts of an open room's present members, and of two batches of
+ * presence. `[SG3]` `[SG5]`
+ */
+export const PRESENCE_EVERY_MS = 1000;
+/**
+ * Sessions with a room open that are told its count at that pace; where there are more, all are
+ * told more seldom: as many times slower as they are more. `[SG5]`
+ */
+export const PRESENCE_COUNT_SESSIONS = 1000;
 /** Members named when a room is created. */
 export const CREATE_MEMBERS_MAX = 100;
 /** Different emoji on one message. A wall of them is unreadable. */

@@ -720,6 +720,15 @@ export interface ServerPongFrame {
   type: 'pong';
 }
 
+/** Signal: how many of an open room's members are there. */
+export interface ServerPresenceCountFrame {
+  /** Members who are `online` or `away`, on any node, oneself among them. */
+  count: number;
+  /** Which room. */
+  room: RoomId;
+  type: 'presence_count';
+}
+
 /** Signal: presence of watched users that changed. */
 export interface ServerPresenceFrame {
   type: 'presence';
@@ -941,6 +950,7 @@ export type ServerFrame =
   | ServerOpenedFrame
   | ServerPongFrame
   | ServerPresenceFrame
+  | ServerPresenceCountFrame
   | ServerReadyFrame
   | ServerReconnectFrame
   | ServerRefusedFrame

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 use tidings_protocol::{
-    CloseCode, DeviceId, Follow, Presence, Refusal, RefusalCode, Seq, ServerFrame, TxnId,
-    content::Known,
+    CloseCode, DeviceId, Follow, Refusal, RefusalCode, Seq, ServerFrame, TxnId, content::Known,
 };
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, device, seqs, types};
@@ -374,88 +373,6 @@ fn a_removed_device_is_ended_and_no_other() {
     node.say(ROOM, ADA, "canary");
     node.work();
     assert!(!format!("{:?}", lin.take()).contains("after"));
-}
-
-#[test]
-fn typing_reaches_others_with_the_room_open() {
-    // [SG1] [SG2]
-    let mut node = Node::new(1);
-    let (typist, lin, full, listed) = (
-        node.opened(ADA),
-        node.opened(LIN),
-        node.opened(LIN),
-        node.listed(LIN),
-    );
-    full.takes(0);
-    node.hub.typing(ROOM, ADA, true);
-    assert_eq!(
-        lin.take(),
-        [json!({ "type": "typing", "room": ROOM, "user": ADA, "on": true })]
-    );
-    for session in [&typist, &listed] {
-        assert_eq!(session.take(), Vec::<Value>::new());
-    }
-    // Dropped for a wire that is full, and not made up for.
-    node.drain(&full);
-    assert_eq!(full.take(), Vec::<Value>::new());
-    node.leave(ROOM, LIN);
-    node.deliver();
-    lin.take();
-    node.hub.typing(ROOM, ADA, true);
-    assert_eq!(lin.take(), Vec::<Value>::new());
-}
-
-#[test]
-fn presence_is_told_to_those_who_may_watch() {
-    // [SG3]
-    let mut node = Node::new(1);
-    node.present = vec![(LIN, Presence::Offline)];
-    let ada = node.listed(ADA);
-    node.hub.watch(ada.id, vec![LIN, EVE]);
-    node.work();
-    let told = |user, status: &str| json!({ "type": "presence", "users": [{ "user": user, "status": status }] });
-    assert_eq!(ada.take(), [told(LIN, "offline")]);
-    node.hub.presence(EVE, Presence::Online);
-    node.hub.presence(LIN, Presence::Away);
-    node.hub.presence(LIN, Presence::Online);
-    node.hub.flush_presence();
-    assert_eq!(
-        ada.take(),
-        [told(LIN, "online")],
-        "the latest, and nobody else's"
-    );
-    // A list that is replaced while the other is being looked up does not come back.
-    node.hub.watch(ada.id, vec![LIN]);
-    let effects = node.hub.take_effects();
-    node.hub.watch(ada.id, Vec::new());
-    for effect in effects {
-        let read = node.read(&effect);
-        node.give(&effect, read);
-    }
-    ada.take();
-    node.hub.presence(LIN, Presence::Away);
-    node.hub.flush_presence();
-    assert_eq!(ada.take(), Vec::<Value>::new());
-}
-
-#[test]
-fn who_shares_no_room_any_more_is_not_heard_of() {
-    // [SG3] [P6] Whichever of the two left.
-    for leaver in [ADA, LIN] {
-        let mut node = Node::new(1);
-        node.present = vec![(LIN, Presence::Online)];
-        let ada = node.listed(ADA);
-        node.hub.watch(ada.id, vec![LIN]);
-        node.work();
-        node.leave(ROOM, leaver);
-        node.present.clear();
-        node.deliver();
-        node.work();
-        ada.take();
-        node.hub.presence(LIN, Presence::Away);
-        node.hub.flush_presence();
-        assert_eq!(ada.take(), Vec::<Value>::new());
-    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Typing and presence: who is told, and who is not. `[SG1]` to `[SG3]`
+//! Typing and presence: who is told, and who is not. `[SG1]` to `[SG5]`
 
 use serde_json::{Value, json};
 use tidings_protocol::limits::WATCHED_USERS_MAX;
@@ -164,4 +164,57 @@ async fn presence_is_told_among_those_who_share_a_room() {
         let frames = silent.settled().await;
         assert_eq!(heard(&frames, &lin.id), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn those_who_have_a_room_open_hear_how_many_members_are_there() {
+    // [SG5]
+    let world = World::new().await;
+    let (room, [ada, lin, eve]) = world.with_room("designers", ["ada", "lin", "eve"]).await;
+    let outsider = world.user("max").await;
+    let _outside = world.listed(&outsider).await;
+    let mut watcher = world.open(&ada, &room).await;
+    watcher.counted(&room, 1).await;
+    // A user counts once, however many sessions of any kind they have, and counts while away.
+    let (one, mut two) = (world.listed(&lin).await, world.open(&lin, &room).await);
+    two.send(&json!({ "type": "presence", "status": "away" }))
+        .await;
+    two.counted(&room, 2).await;
+    let (stream, _) = world.stream(&eve, None).await;
+    for session in [&mut watcher, &mut two] {
+        session.counted(&room, 3).await;
+    }
+    drop(stream);
+    watcher.counted(&room, 2).await;
+    // Who comes to the room or goes from it is counted when they are there already.
+    world.add(&ada, &room, &outsider).await;
+    watcher.counted(&room, 3).await;
+    world.remove(&ada, &room, &lin).await;
+    watcher.counted(&room, 2).await;
+    two.expect("left").await;
+    let before = two.counts.len();
+    let third = world.listed(&eve).await;
+    watcher.counted(&room, 3).await;
+    two.settled().await;
+    assert_eq!(two.counts.len(), before, "one who has left hears nothing");
+    for session in [one, two, third] {
+        session.close().await;
+    }
+    watcher.counted(&room, 2).await;
+    // Another room has its own count; a closed one tells nothing.
+    let other = world.group("others", &ada, &[&lin, &eve]).await;
+    watcher
+        .send(&json!({ "type": "open", "room": other }))
+        .await;
+    watcher.counted(&other, 1).await;
+    watcher
+        .send(&json!({ "type": "close", "room": room }))
+        .await;
+    watcher.settled().await;
+    let told = watcher.counts.clone();
+    let mut late = world.open(&eve, &room).await;
+    late.counted(&room, 3).await;
+    watcher.counted(&other, 2).await;
+    let of_room = |counts: &[(String, u64)]| counts.iter().filter(|(r, _)| *r == room).count();
+    assert_eq!(of_room(&watcher.counts), of_room(&told));
 }

@@ -94,6 +94,7 @@ impl Dial<'_> {
             protocol: answer.header("sec-websocket-protocol").map(str::to_owned),
             waiting: VecDeque::new(),
             seen: Vec::new(),
+            counts: Vec::new(),
             end: None,
             pings: 0,
             pongs: Vec::new(),
@@ -149,6 +150,9 @@ pub(crate) struct Socket {
     waiting: VecDeque<Value>,
     /// Every frame that the test has looked at, in order.
     pub(crate) seen: Vec<Value>,
+    /// The counts of present members that came, by room, in order. They come by themselves at any time, so they are
+    /// kept apart from the frames that a test waits for.
+    pub(crate) counts: Vec<(String, u64)>,
     end: Option<End>,
     /// WebSocket pings that came.
     pub(crate) pings: usize,
@@ -190,6 +194,15 @@ impl Socket {
                 }
             })
             .unwrap();
+        self.waiting.retain(|frame| {
+            let is_count = frame["type"] == "presence_count";
+            if is_count {
+                let room = frame["room"].as_str().expect("a room").to_owned();
+                let count = frame["count"].as_u64().expect("a count");
+                self.counts.push((room, count));
+            }
+            !is_count
+        });
     }
 
     /// Reads once. What it was waiting for is said when it waits in vain.
@@ -311,6 +324,20 @@ impl Socket {
             self.read("the end of silence", until).await;
         }
         self.ended().await
+    }
+
+    /// Waits until the last count of present members that this room was told is as asked.
+    pub(crate) async fn counted(&mut self, room: &str, count: u64) {
+        let what = format!("a count of {count} in {room}");
+        let until = super::deadline();
+        loop {
+            let mut of_room = self.counts.iter().rev().filter(|(r, _)| r == room);
+            if of_room.next().is_some_and(|(_, told)| *told == count) {
+                return;
+            }
+            assert_eq!(self.end, None, "before {what}: {:?}", self.counts);
+            self.read(&what, until).await;
+        }
     }
 
     /// Waits for a ping and answers it.
