@@ -41,9 +41,8 @@ use crate::{
 use peer::Peer;
 use rooms::RoomEntry;
 
-/// Recent events a hub keeps of one shard, to cut peers over from the past to the present.
+/// Recent events a hub keeps of one shard, to cut peers over from the past to the present; and their bytes.
 const SHARD_RING_EVENTS_MAX: usize = 2_048;
-/// Bytes of the same.
 const SHARD_RING_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Events of one read for a peer that catches up.
 pub const CATCHUP_PAGE: u32 = 100;
@@ -194,8 +193,8 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// After a bug: ends every session and begins as new at these heads, since what the hub holds may be torn. Ids of
-    /// before name nobody any more. Returns whose sessions had begun, and how present they were.
+    /// After a bug, what the hub holds may be torn: ends every session and begins as new at these heads, with new ids.
+    /// Returns whose sessions had begun, and how present they were.
     pub fn renew(&mut self, heads: &[Position]) -> Vec<(UserId, Presence)> {
         let fresh = Hub {
             generation: self.generation,
@@ -452,6 +451,7 @@ impl<W: Wire> Hub<W> {
             if slot as u32 % BEAT_EVERY_S != now % BEAT_EVERY_S || peer.closing {
                 continue;
             }
+            peer.hub_is_at(&heads);
             if slot as u32 % CURSOR_EVERY_S == now % CURSOR_EVERY_S && peer.may_tell_cursor(&heads)
             {
                 let format = peer.wire.format();

@@ -57,7 +57,9 @@ impl<W: Wire> Hub<W> {
                 && let Some(Known::RoleChanged { user, .. }) = event.known()
             {
                 for slot in self.user_peers(*user) {
-                    self.has_another_role(slot, room);
+                    if !self.began_with(slot, event) {
+                        self.has_another_role(slot, room);
+                    }
                 }
             }
         }
@@ -66,7 +68,13 @@ impl<W: Wire> Hub<W> {
                 self.check_watching(user);
             }
             for slot in self.user_peers(user) {
-                if self.peers[slot as usize].is_listed() {
+                // An older leaving would take a room away that the peer began with, and whoever is cut off then comes
+                // back with a cursor that says nothing of it. [SB8]
+                let is_news = segment
+                    .events
+                    .last()
+                    .is_some_and(|e| !self.began_with(slot, e));
+                if is_news && self.peers[slot as usize].is_listed() {
                     if joined {
                         self.came(slot, room)
                     } else {
@@ -75,6 +83,11 @@ impl<W: Wire> Hub<W> {
                 }
             }
         }
+    }
+
+    fn began_with(&self, slot: u32, event: &Logged) -> bool {
+        let event = event.event();
+        self.peers[slot as usize].began_with(event.shard, event.position)
     }
 
     /// The hot loop: one room, one segment, every peer that has the room open.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tidings_protocol::{
-    CloseCode, Cursor, DeviceId, Follow, OpenRoom, Position, Presence, RoomId, Seq, UserId,
+    CloseCode, Cursor, DeviceId, Follow, OpenRoom, Position, Presence, RoomId, Seq, ShardId,
+    UserId,
     limits::{HEARTBEAT_MS, HELLO_TIMEOUT_MS, OWED_BYTES_MAX, OWED_FRAMES_MAX, SILENCE_MS_MAX},
 };
 use tidings_sync::{Replay, Subscription};
@@ -147,6 +148,9 @@ pub(super) struct Peer<W> {
     pub(super) greeted: bool,
     /// `ready` or `reset` was sent.
     pub(super) welcomed: bool,
+    /// By shard: how far the state went that it began with, until this hub has come as far. What happened before that is
+    /// no news to it.
+    pub(super) began_ahead: Option<Box<[Position]>>,
     /// A membership of this user changed while its state was being read.
     pub(super) stale: bool,
     pub(super) closing: bool,
@@ -176,9 +180,26 @@ impl<W: Wire> Peer<W> {
             told: 0,
             greeted: false,
             welcomed: false,
+            began_ahead: None,
             stale: false,
             closing: false,
         }
+    }
+
+    /// The hub has come to these heads.
+    pub(super) fn hub_is_at(&mut self, heads: &[Position]) {
+        let is_past = |ahead: &[Position]| ahead.iter().zip(heads).all(|(at, head)| head >= at);
+        if self.began_ahead.as_deref().is_some_and(is_past) {
+            self.began_ahead = None;
+        }
+    }
+
+    /// Whether the state that it began with knew of this position.
+    pub(super) fn began_with(&self, shard: ShardId, position: Position) -> bool {
+        self.began_ahead
+            .as_ref()
+            .and_then(|ahead| ahead.get(usize::from(shard.0)))
+            .is_some_and(|ahead| position <= *ahead)
     }
 
     pub(super) fn is_listed(&self) -> bool {

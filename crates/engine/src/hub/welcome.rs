@@ -160,7 +160,14 @@ impl<W: Wire> Hub<W> {
             }));
         }
         self.send(id, &frame);
-        self.peers[slot as usize].welcomed = true;
+        let is_ahead = resume
+            .heads
+            .iter()
+            .zip(self.heads())
+            .any(|(at, head)| *at > head);
+        let peer = &mut self.peers[slot as usize];
+        peer.began_ahead = is_ahead.then(|| resume.heads.clone().into_boxed_slice());
+        peer.welcomed = true;
         if hello.follow == Follow::All {
             // Memberships may have changed since the cursor: the first reads come from the store.
             let heads = resume
