@@ -34,7 +34,8 @@ pub enum Update {
     },
     /// No longer a member: forget the room.
     Left(RoomId),
-    /// Drop the messages held of a room; [`Update::History`] follows.
+    /// Drop the messages held of a room: [`Update::History`] follows. With `follow: all` what lies between them and the
+    /// next event can no longer be read, and events alone follow.
     Dropped(RoomId),
     /// The latest messages of a room in their state at `page.head`; events after it follow. What the room is was
     /// read anew, too: [`crate::Connection::room`] tells. `[SB4]`

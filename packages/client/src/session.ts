@@ -246,7 +246,7 @@ export class Session {
         if (frame.answer) return this.answered(now, frame);
         return this.event(now, frame);
       case 'opened':
-        return this.feeds.get(frame.room)?.opened(now, frame.from, frame.head, this.effects);
+        return this.roomOpened(now, frame.room, frame.from, frame.head);
       case 'refused':
         if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
         else if (frame.room !== undefined) this.openRefused(now, frame, frame.room);
@@ -428,6 +428,13 @@ export class Session {
     if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
     this.enter('live');
     this.catchUpWithHello(now);
+  }
+
+  private roomOpened(now: number, room: RoomId, from: Seq, head: Seq): void {
+    const feed = this.feeds.get(room);
+    if (feed) return feed.opened(now, from, head, this.effects);
+    // It was left since it was asked for, and joined again before the server came to that. [SB6]
+    this.effects.push({ do: 'send', frame: { type: 'close', room } });
   }
 
   /** Tells which rooms were opened and closed between `hello` and its answer. */

@@ -133,6 +133,18 @@ describe('the greeting', () => {
     ]);
   });
 
+  it('[SB6] a room that was opened though nobody wants it is closed', () => {
+    const bench = new Bench();
+    bench.session.start(0);
+    bench.session.opened(0);
+    bench.frame({ type: 'ready', ...welcome() });
+    bench.session.open(0, ROOM, 7);
+    bench.frame({ type: 'left', room: ROOM });
+    bench.take();
+    bench.frame({ type: 'opened', room: ROOM, from: 9, head: 9 });
+    expect(bench.sent()).toEqual([{ type: 'close', room: ROOM }]);
+  });
+
   it('[HS2] a reset reads every open room anew', () => {
     const bench = new Bench({ cursor: 'old', userSeq: 9 });
     bench.session.open(0, ROOM, 7);

@@ -5,7 +5,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Hub, Wire};
+use tidings_protocol::Seq;
+
+use super::{Hub, Wire, peer::Interest};
 use crate::encoded::{self, FORMATS};
 
 impl<W: Wire> Hub<W> {
@@ -61,6 +63,18 @@ impl<W: Wire> Hub<W> {
             if !interest.open && entry.listed[interest.place as usize].told < entry.head {
                 self.moved.insert(interest.room);
             }
+        }
+    }
+
+    /// Before a listed room goes on as an open one from this event: the summary that is due up to there, since nothing
+    /// else will tell of what lies before. `[SB2]`
+    pub(super) fn tell_listed(&mut self, slot: u32, interest: Interest, from: Seq) {
+        let entry = &self.rooms[interest.room as usize];
+        let is_due = !interest.open && entry.listed[interest.place as usize].told < from;
+        if is_due && !entry.is_ahead() {
+            let summary = entry.summary();
+            let id = self.peers[slot as usize].id;
+            self.send(id, &summary);
         }
     }
 }

@@ -182,6 +182,7 @@ impl<W: Wire> Hub<W> {
         self.forget_keeping_room(slot, interest, |hub, index| {
             let head = hub.rooms[index as usize].head_for(interest);
             let start = Subscription::start(after, head);
+            hub.tell_listed(slot, interest, start.from);
             hub.follow_open(slot, index, Subscription::after(start.from));
             hub.send(
                 id,
@@ -208,14 +209,10 @@ impl<W: Wire> Hub<W> {
         let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
             return;
         };
-        let told = self.rooms[interest.room as usize].open[interest.place as usize]
-            .subscription
-            .last();
         self.forget_keeping_room(slot, interest, |hub, index| {
-            hub.list(slot, index, told);
-            if hub.rooms[index as usize].head > told {
-                hub.moved.insert(index);
-            }
+            // Told in any case: what was sent since the client closed it went by unheard.
+            hub.list(slot, index, Seq::ZERO);
+            hub.moved.insert(index);
         });
     }
 

@@ -129,7 +129,8 @@ pub enum Output {
     },
     /// The user is no longer a member: forget the room.
     Left(RoomId),
-    /// Drop the messages held of a room; its latest history follows.
+    /// Drop the messages held of a room: its latest history follows. With `follow: all` what lies between them and the
+    /// next event can no longer be read, and events alone follow.
     Dropped(RoomId),
     /// The latest messages of a room, in their state at `page.head`. Events after it follow.
     History {

@@ -3,7 +3,8 @@
 //! Owns: the rules by which an event is applied, kept back or passed over. Never: knows about sending.
 
 use tidings_protocol::{
-    Event, Follow, LogId, Refusal, RoomId, Seq, frame::Welcome, limits::OPEN_REPLAY_EVENTS_MAX,
+    ClientFrame, Event, Follow, LogId, Refusal, RoomId, Seq, frame::Welcome,
+    limits::OPEN_REPLAY_EVENTS_MAX,
 };
 
 use super::{
@@ -70,6 +71,10 @@ impl ClientSession {
     /// A room is open from `from` on. `[SB3]` `[SB4]` `[SB5]`
     pub(super) fn opened(&mut self, room: RoomId, from: Seq, out: &mut Vec<Output>) {
         let all = self.follow == Follow::All;
+        if !all && self.places.get(room).is_none() {
+            // It was left since it was asked for, and joined again before the server came to that. `[SB6]`
+            out.push(Output::Send(ClientFrame::Close { room }));
+        }
         let dropped = self.places.with(room, |place| match place.held() {
             Some(held) if from <= held => false,
             // What is held came from the log, and the log has the rest.
@@ -183,6 +188,13 @@ impl ClientSession {
             return;
         };
         match refusal {
+            // What is missing may not be read any more, after leaving for one. What came since tells how it went on.
+            Some(refusal) if !is_passing(refusal.code) && self.follow == Follow::All => {
+                let mut ready = Vec::new();
+                self.places.with(room, |place| place.skip_gap(&mut ready));
+                out.push(Output::Dropped(room));
+                out.extend(ready.into_iter().map(apply));
+            }
             Some(refusal) if !is_passing(refusal.code) => {
                 self.places.remove(room);
                 out.push(Output::OpenRefused { room, refusal });

@@ -122,6 +122,16 @@ impl Place {
         self.again_at = Millis::default();
     }
 
+    /// What is missing will never come: goes on with what came after it.
+    pub(super) fn skip_gap(&mut self, ready: &mut Vec<Event>) {
+        self.fetch = None;
+        self.again_at = Millis::default();
+        self.target = Seq::ZERO;
+        if let Some(first) = self.buffer.keys().next() {
+            self.level(Seq(first.0 - 1), ready);
+        }
+    }
+
     /// Events up to `from` will not come by themselves.
     pub(super) fn miss(&mut self, from: Seq) {
         self.target = self.target.max(from);

@@ -269,11 +269,11 @@ fn summaries_are_coalesced_and_never_repeat_a_head() {
     assert_eq!(types(&two.take()), ["rooms"]);
     node.drain(&one);
     assert_eq!(one.take()[0]["rooms"][0]["head"], 14);
-    // Closing goes back to summaries, of what was not told as events.
+    // Closing goes back to summaries, and the first follows in any case. [SB6]
     node.open(&one, ROOM, None);
     node.hub.close_room(one.id, ROOM);
     node.work();
-    assert_eq!(types(&one.take()), ["opened"]);
+    assert_eq!(types(&one.take()), ["opened", "rooms"]);
     node.say(ROOM, ADA, "listed again");
     node.work();
     assert_eq!(types(&one.take()), ["rooms"]);
@@ -479,4 +479,27 @@ fn the_places_in_a_table_stay_right_when_others_go() {
             assert_eq!(*head, seq.0, "{round}");
         }
     }
+}
+
+#[test]
+fn what_was_due_to_a_listed_room_is_told_before_it_is_opened() {
+    // [SB2] [SB3] Opened from its head, nothing else tells of the last line and of how many are unread.
+    let mut node = Node::new(1);
+    let (fresh, known) = (node.listed(LIN), node.listed(LIN));
+    node.say(ROOM, ADA, "unheard");
+    let head = node.head(ROOM);
+    node.hub.open(fresh.id, ROOM, None).unwrap();
+    let frames = fresh.take();
+    assert_eq!(types(&frames), ["rooms", "opened"]);
+    let summary = &frames[0]["rooms"][0];
+    assert_eq!(summary["head"], head);
+    assert_eq!(summary["last"]["text"], "unheard");
+    // Where the events themselves come, they tell; and nothing is told twice.
+    node.hub.open(known.id, ROOM, Some(Seq(head - 1))).unwrap();
+    assert_eq!(types(&known.take()), ["opened", "event"]);
+    node.hub.close_room(fresh.id, ROOM);
+    node.work();
+    assert_eq!(types(&fresh.take()), ["rooms"], "in any case [SB6]");
+    node.hub.open(fresh.id, ROOM, None).unwrap();
+    assert_eq!(types(&fresh.take()), ["opened"]);
 }

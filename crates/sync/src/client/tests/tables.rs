@@ -302,6 +302,7 @@ fn rooms_open_and_close_at_any_time() {
     assert_eq!(rig.give(Input::Close(room(2))), "close r2");
     assert_eq!(rig.latest(1, 7), "", "no longer wanted");
     assert_eq!(rig.give(Input::Close(room(2))), "");
+    assert_eq!(rig.opened(2, 9), "close r2", "nobody wants it open");
     for number in 2..=OPEN_ROOMS_MAX as u128 {
         assert!(rig.give(open(number)).starts_with("open r"));
     }
@@ -545,6 +546,26 @@ fn with_follow_all_the_cursor_moves_with_each_event_but_never_over_a_gap() {
     rig.close(1006);
     rig.wait();
     assert_eq!(rig.give(Input::Opened), "hello since=[95] all open= user=0");
+}
+
+#[test]
+fn with_follow_all_what_came_behind_a_gap_that_may_not_be_read_is_not_lost() {
+    // [FO1] [SB7] They left, so that a read is refused; the event of leaving is among those that wait.
+    let mut rig = Rig::all(Some(0), 3);
+    assert_eq!(rig.event(1, 1, None), "apply r1:1; resume");
+    assert_eq!(rig.event(1, 4, None), "fetch#1 r1>1");
+    assert_eq!(rig.event(1, 7, None), "");
+    let refused = |fetch| Input::FetchFailed {
+        fetch,
+        refusal: Some(RefusalCode::NotFound.into()),
+    };
+    // They come back for 7: now there is another gap, which may be read.
+    assert_eq!(rig.give(refused(1)), "dropped r1; apply r1:4; fetch#2 r1>4");
+    assert_eq!(
+        rig.range(2, 5..=6),
+        "apply r1:5; apply r1:6; apply r1:7; resume"
+    );
+    assert_eq!(rig.positions(), [70]);
 }
 
 #[test]
