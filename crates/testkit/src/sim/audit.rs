@@ -3,7 +3,7 @@
 //! Owns: invariants I1 to I12, P4 and P5. Never: runs anything, or knows how the result came about.
 //!
 //! By what they look at: [`log`] (I3), `commands` (I1 I2 I5 I6 I7), `order` (I4 I5 I8 P4), `audience` (I11), `state`
-//! (I10 I12). What needs no log was judged on the spot by the observers; their complaints come along.
+//! (I9 I10 I12). What needs no log was judged on the spot by the observers; their complaints come along.
 
 mod audience;
 mod commands;
@@ -66,6 +66,7 @@ pub fn all(record: &Record) -> Vec<Finding> {
         audience::nothing_outside_stays(at, witness, &log, &mut found);
         state::unread_of_the_client(at, witness, record, &log, &mut found);
         state::timelines_are_the_log(at, witness, &log, &mut found);
+        state::counts_are_true(at, witness, record, &mut found);
         let Load { piece, over } = witness.wires;
         if over > 0 || piece > PIECE_BYTES_MAX {
             let text =

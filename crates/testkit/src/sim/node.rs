@@ -14,14 +14,15 @@ use std::{
 };
 
 use tidings_engine::{
-    Appender, Effect, Environment, Feed, Hub, Inbox, Item, PeerId, Submission, Work, appender,
+    Appender, Effect, Environment, Feed, Hub, Inbox, Item, PeerId, PresenceBook, Submission, Work,
+    appender, presence::Read,
 };
-use tidings_protocol::{EventId, Position, ShardId, Timestamp};
+use tidings_protocol::{EventId, Position, Presence, ShardId, Timestamp, UserId};
 use tidings_store::Store;
 use tidings_sync::Gate;
 
 use super::{random::Random, wire::SimWire};
-use reads::{Return, perform};
+use reads::{Return, members, perform};
 
 /// Clock and ids of a run: counted, never read.
 #[derive(Debug, Default)]
@@ -56,6 +57,9 @@ impl Core {
             for shard in taken.missed {
                 self.hub.missed(shard);
             }
+            if taken.missed_presence {
+                self.hub.missed_presence();
+            }
             self.effects.extend(self.hub.take_effects());
         }
     }
@@ -79,6 +83,12 @@ pub struct Node {
     pub feed: Arc<Feed>,
     /// The cores.
     pub cores: Vec<Core>,
+    /// Who is there.
+    pub presence: PresenceBook,
+    /// What tells it from the nodes that were here before.
+    pub id: u64,
+    /// Reads of members, and how far they are.
+    member_reads: Vec<(Read, Option<UserId>)>,
     /// Commands that wait, by shard.
     queues: Vec<VecDeque<Submission>>,
 }
@@ -103,6 +113,7 @@ impl Node {
         environment: Arc<dyn Environment>,
         cores: usize,
         batches_max: usize,
+        id: u64,
     ) -> Node {
         let inbox = |_| Arc::new(Inbox::holding(batches_max));
         let inboxes: Vec<Arc<Inbox>> = (0..cores).map(inbox).collect();
@@ -129,6 +140,9 @@ impl Node {
             store,
             appender,
             feed,
+            presence: PresenceBook::default(),
+            id,
+            member_reads: Vec::new(),
             queues,
         }
     }
@@ -208,14 +222,28 @@ impl Node {
     }
 
     fn gather(&mut self, core: usize) {
-        let core = &mut self.cores[core];
-        core.effects.extend(core.hub.take_effects());
+        let now = &mut self.cores[core];
+        now.effects.extend(now.hub.take_effects());
+        for counting in now.hub.take_counting() {
+            let read = self.presence.counting(core as u16, counting);
+            self.member_reads.extend(read.map(|read| (read, None)));
+        }
+    }
+
+    /// A connection is gone.
+    pub fn disconnect(&mut self, seat: &Seat) {
+        let gone = self.cores[seat.core].hub.disconnect(seat.peer);
+        if let Some((user, presence)) = gone {
+            self.presence.session(user, presence, Presence::Offline);
+        }
+        self.gather(seat.core);
     }
 
     /// Whether anything is under way on this node.
     pub fn is_busy(&mut self) -> bool {
         self.cores.iter_mut().for_each(Core::wake);
         self.queues.iter().any(|queue| !queue.is_empty())
+            || !self.member_reads.is_empty()
             || self.cores.iter().any(|core| {
                 !core.items.is_empty()
                     || !core.effects.is_empty()
@@ -235,21 +263,32 @@ impl Node {
                 }
             }
             2 => {
-                if !now.effects.is_empty() {
+                if !self.member_reads.is_empty() && random.percent(30) {
+                    let at = random.below(self.member_reads.len());
+                    let read = self.member_reads.swap_remove(at);
+                    let more = members(&self.store, &self.presence, read).await;
+                    self.member_reads.extend(more);
+                } else if !now.effects.is_empty() {
                     let effect = now.effects.swap_remove(random.below(now.effects.len()));
-                    let back = perform(&self.store, effect).await;
+                    let back = perform(&self.store, &self.presence, effect).await;
                     now.returns.push(back);
                 }
             }
             3 => {
                 if !now.returns.is_empty() {
                     let back = now.returns.swap_remove(random.below(now.returns.len()));
-                    back(&mut now.hub);
+                    if let Some((user, presence)) = back(&mut now.hub) {
+                        self.presence.session(user, Presence::Offline, presence);
+                    }
                 }
             }
             _ => {
                 if random.percent(30) {
                     now.hub.beat();
+                    for (room, count) in self.presence.take_counts(core as u16) {
+                        now.hub.presence_count(room, count);
+                    }
+                    now.hub.flush_presence(|user| self.presence.status(user));
                 } else {
                     now.hub.flush_listed();
                 }

@@ -20,6 +20,8 @@ pub struct Seen {
     pub step: u64,
     /// Which connection of the client.
     pub session: u64,
+    /// How often the room had been opened there: one that is opened from an earlier event tells what lies between again.
+    pub opening: u64,
     /// What.
     pub event: Event,
 }
@@ -77,12 +79,16 @@ pub struct Observer {
     pub began: Option<Cursor>,
     /// From where to where one who follows everything was told to begin anew. `[SB11]`
     pub resets: Vec<(Cursor, Cursor)>,
+    /// How many of a room's members are there, as this connection was told last. `[SG5]`
+    pub counts: BTreeMap<RoomId, u32>,
     /// What the last `hello` said.
     since: Option<Cursor>,
     /// How far the client was told that it has come.
     at: Option<Cursor>,
     /// The rooms that the client may hear of, and from where events follow once `opened` came.
     rooms: BTreeMap<RoomId, Option<Seq>>,
+    /// How often each room was opened on this connection.
+    openings: BTreeMap<RoomId, u64>,
     /// `open` frames without an answer, with their `after`.
     asks: BTreeMap<RoomId, VecDeque<Option<Seq>>>,
 }
@@ -103,9 +109,11 @@ impl Observer {
             dropped: 0,
             began: None,
             resets: Vec::new(),
+            counts: BTreeMap::new(),
             since: None,
             at: None,
             rooms: BTreeMap::new(),
+            openings: BTreeMap::new(),
             asks: BTreeMap::new(),
         }
     }
@@ -116,6 +124,8 @@ impl Observer {
         self.begun.push(step);
         self.welcomed = false;
         self.asks.clear();
+        self.counts.clear();
+        self.openings.clear();
         self.rooms.values_mut().for_each(|next| *next = None);
     }
 
@@ -177,6 +187,7 @@ impl Observer {
             // One who was added and removed in a moment hears of the end alone. [SB8]
             ServerFrame::Left { room } => {
                 self.rooms.remove(room);
+                self.counts.remove(room);
             }
             ServerFrame::Refused {
                 room: Some(room), ..
@@ -190,6 +201,10 @@ impl Observer {
                 if *user == self.user {
                     self.complain("I11", format!("[SG2] typing of one's own in {room}"));
                 }
+            }
+            ServerFrame::PresenceCount { room, count } => {
+                self.known(*room, "a count");
+                self.counts.insert(*room, *count);
             }
             ServerFrame::Cursor { cursor } => self.cursor(cursor),
             _ => {}
@@ -275,6 +290,7 @@ impl Observer {
             Some(after) if near(*after) => from == *after,
             _ => from == head,
         };
+        *self.openings.entry(room).or_default() += 1;
         // An earlier `open` that a later one replaced while the room was on its way has no answer.
         let asks = self.asks.entry(room).or_default();
         let asked = asks.iter().position(fits);
@@ -315,9 +331,14 @@ impl Observer {
             self.complain("I11", format!("[P6] an event of the log of {user}"));
         }
         if fits {
+            let opening = match event.log {
+                LogId::Room(room) => self.openings.get(&room).copied().unwrap_or_default(),
+                LogId::User(_) => 0,
+            };
             self.seen.push(Seen {
                 step,
                 session: self.session,
+                opening,
                 event: event.clone(),
             });
         }

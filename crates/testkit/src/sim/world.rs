@@ -26,6 +26,10 @@ use super::{
     wire::Fault,
 };
 
+/// Small steps of what is under way between two things that happen: fewer, and nobody gets as far as a session before
+/// something breaks; more, and everybody is level when it does.
+const PROGRESS: usize = 4;
+
 /// How large a run is.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -88,6 +92,8 @@ pub struct World {
     links: Vec<Vec<Link>>,
     hints: Vec<(usize, Hint)>,
     step: u64,
+    /// Nodes that were started.
+    starts: u64,
     txns: u64,
     options: Options,
 }
@@ -131,10 +137,15 @@ impl World {
             30..34 => self.open_or_close(),
             34..35 => self.type_something(),
             35..40 => self.hint().await,
-            40..42 => self.look().await,
+            40 => self.tell_presence(),
+            41..42 => self.look().await,
             42..44 => self.tick(),
             44..45 if self.random.percent(25) => self.crash_client(),
-            _ => self.progress().await,
+            _ => {
+                for _ in 0..PROGRESS {
+                    self.progress().await;
+                }
+            }
         }
     }
 

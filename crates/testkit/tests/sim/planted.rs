@@ -314,6 +314,27 @@ fn i9_a_world_that_does_not_heal() {
 }
 
 #[test]
+fn i9_a_count_of_present_members_that_is_not_true() {
+    planted("I9", |record| {
+        for seed in 1..30 {
+            let r = run(seed, &Options::default()).record;
+            eprintln!(
+                "XX {seed} {}",
+                r.witnesses.iter().map(|w| w.open.len()).sum::<usize>()
+            );
+        }
+        let witness = witness(record, |w| {
+            !w.observer.counts.is_empty() && !w.open.is_empty()
+        });
+        witness
+            .observer
+            .counts
+            .values_mut()
+            .for_each(|count| *count += 1);
+    });
+}
+
+#[test]
 fn i10_a_marker_that_goes_back_and_an_unread_count_that_drifts() {
     planted("I10", |record| {
         let moved = |event: &&mut Event| matches!(known(event), Some(Known::MarkerMoved { .. }));

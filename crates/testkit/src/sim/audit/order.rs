@@ -9,9 +9,10 @@ use tidings_protocol::{Follow, LogId, RoomId, Seq};
 use super::{Findings, Log, log::is_inside};
 use crate::sim::{observer::How, record::Witness};
 
-/// I4, I5: each session saw a slice of each log, in its order, and never what the log does not say.
+/// I4, I5: each session saw a slice of each log, in its order (each time it opened it), and never what the log does not
+/// say.
 pub(super) fn same_order(at: usize, witness: &Witness, log: &Log<'_>, found: &mut Findings) {
-    let mut last: HashMap<(u64, LogId), Seq> = HashMap::new();
+    let mut last: HashMap<(u64, u64, LogId), Seq> = HashMap::new();
     for seen in &witness.observer.seen {
         let event = &seen.event;
         let (shard, position) = (event.shard, event.position);
@@ -32,7 +33,8 @@ pub(super) fn same_order(at: usize, witness: &Witness, log: &Log<'_>, found: &mu
             let text = format!("client {at} saw another event at {position} of shard {shard}");
             found.add("I5", text);
         }
-        let before = last.insert((seen.session, event.log), event.seq);
+        let here = (seen.session, seen.opening, event.log);
+        let before = last.insert(here, event.seq);
         if let Some(before) = before.filter(|before| *before >= event.seq) {
             let text = format!(
                 "client {at} saw {} of {} after {before}",

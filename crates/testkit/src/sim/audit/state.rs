@@ -1,11 +1,11 @@
 //! State against the log: what a fresh load shows, and what clients hold.
 //!
-//! Owns: I10 and I12, on the store's side and on the client's. Never: folds otherwise than `core` does.
+//! Owns: I10 and I12, on the store's side and on the client's; what I9 says of counts. Never: folds otherwise than `core` does.
 
 use std::collections::{BTreeSet, HashMap};
 
 use tidings_core::room_fold::{Folded, RoomFold};
-use tidings_protocol::{Content, LogId, RoomId, Seq, UserId, content::Known};
+use tidings_protocol::{Content, Follow, LogId, RoomId, Seq, UserId, content::Known};
 
 use super::{Findings, Log, Record};
 use crate::sim::{
@@ -177,4 +177,23 @@ fn wrote_unheard(witness: &Witness, room: RoomId, held: &HeldRoom, log: &Log<'_>
             let given = ops.any(|op| Some(&op.txn) == event.txn.as_ref() && op.answered.is_some());
             !came && !given
         })
+}
+
+/// I9: when everybody is back and level, whoever has a room open was told that all its members are there. `[SG5]`
+pub(super) fn counts_are_true(at: usize, witness: &Witness, record: &Record, found: &mut Findings) {
+    if record.unlevel.is_some() || witness.follow == Follow::All {
+        return;
+    }
+    for room in &witness.open {
+        let members = &record.rooms[room].members;
+        let told = witness.observer.counts.get(room).copied();
+        let is_member = members.contains_key(&witness.user);
+        if is_member && told != u32::try_from(members.len()).ok() {
+            let text = format!(
+                "client {at} was told that {told:?} of {} members are in {room}",
+                members.len()
+            );
+            found.add("I9", text);
+        }
+    }
 }

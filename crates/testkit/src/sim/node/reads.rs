@@ -2,24 +2,53 @@
 //!
 //! Owns: what `server` does with an effect. Never: answers at once; chance brings the answer back later.
 
-use tidings_engine::{Batch, Effect, Hub, hub::CATCHUP_PAGE};
-use tidings_protocol::Presence;
+use tidings_engine::{
+    Batch, Effect, Hub, PresenceBook,
+    hub::CATCHUP_PAGE,
+    presence::{Change, Read, ReadOn},
+};
+use tidings_protocol::UserId;
 use tidings_store::Store;
 
 use crate::sim::wire::SimWire;
 
-/// What a read brought, on its way back to the hub.
-pub(super) type Return = Box<dyn FnOnce(&mut Hub<SimWire>)>;
+/// What a read brought, on its way back to the hub; whose session begins by it, and how present.
+pub(super) type Return = Box<dyn FnOnce(&mut Hub<SimWire>) -> Option<Change>>;
+
+/// Members of one page.
+const MEMBERS_PAGE: u32 = 2;
+
+fn back(give: impl FnOnce(&mut Hub<SimWire>) + 'static) -> Return {
+    Box::new(move |hub| {
+        give(hub);
+        None
+    })
+}
+
+/// Reads a page of a room's members, and says how to go on.
+pub(super) async fn members(
+    store: &Store,
+    book: &PresenceBook,
+    (read, after): (Read, Option<UserId>),
+) -> Option<(Read, Option<UserId>)> {
+    let page = store.member_ids(read.room, after, MEMBERS_PAGE).await;
+    let (head, users) = page.expect("the store is open")?;
+    let is_last = users.len() < MEMBERS_PAGE as usize;
+    Some(match book.members(read, head, &users, is_last)? {
+        ReadOn::After => (read, users.last().copied()),
+        ReadOn::FromTheBeginning(again) => (again, None),
+    })
+}
 
 /// Does the read.
-pub(super) async fn perform(store: &Store, effect: Effect) -> Return {
+pub(super) async fn perform(store: &Store, book: &PresenceBook, effect: Effect) -> Return {
     match effect {
         Effect::ReadLog { peer, log, after } => {
             let page = store
                 .log_after(log, after, CATCHUP_PAGE)
                 .await
                 .expect("the store is open");
-            Box::new(move |hub| hub.log_page(peer, log, page))
+            back(move |hub| hub.log_page(peer, log, page))
         }
         Effect::ReadVisible {
             peer,
@@ -32,15 +61,16 @@ pub(super) async fn perform(store: &Store, effect: Effect) -> Return {
                 .visible_after(user, shard, after, upto, CATCHUP_PAGE)
                 .await
                 .expect("the store is open");
-            Box::new(move |hub| hub.visible_page(peer, page))
+            back(move |hub| hub.visible_page(peer, page))
         }
         Effect::Resume { peer, user, since } => {
             let resume = store
                 .resume(user, since.as_ref())
                 .await
                 .expect("the store is open");
-            Box::new(move |hub: &mut Hub<SimWire>| {
-                hub.welcome(peer, resume, since);
+            Box::new(move |hub| {
+                let begun = hub.welcome(peer, resume, since);
+                begun.map(|presence| (user, presence))
             })
         }
         Effect::ReadSummary {
@@ -53,7 +83,7 @@ pub(super) async fn perform(store: &Store, effect: Effect) -> Return {
                 .room_summary(room, user)
                 .await
                 .expect("the store is open");
-            Box::new(move |hub| hub.room_summary(peer, room, seen, summary, Vec::new()))
+            back(move |hub| hub.room_summary(peer, room, seen, summary, Vec::new()))
         }
         Effect::Fill { shard, after } => {
             let events = store
@@ -61,7 +91,7 @@ pub(super) async fn perform(store: &Store, effect: Effect) -> Return {
                 .await
                 .expect("the store is open");
             let more = events.len() == 50;
-            Box::new(move |hub| hub.filled(shard, Batch::read(shard, events), more))
+            back(move |hub| hub.filled(shard, Batch::read(shard, events), more))
         }
         Effect::Authorise {
             peer,
@@ -73,9 +103,9 @@ pub(super) async fn perform(store: &Store, effect: Effect) -> Return {
                 .sharing_room(user, &users)
                 .await
                 .expect("the store is open");
-            let users = users.into_iter().map(|user| (user, Presence::Offline));
+            let users = users.into_iter().map(|user| (user, book.status(user)));
             let users = users.collect();
-            Box::new(move |hub| hub.watching(peer, asked, users))
+            back(move |hub| hub.watching(peer, asked, users))
         }
     }
 }

@@ -82,7 +82,7 @@ impl World {
         };
         let link = self.links[at].remove(index);
         if let Some(node) = &mut self.nodes[link.node] {
-            node.cores[link.seat.core].hub.disconnect(link.seat.peer);
+            node.disconnect(&link.seat);
         }
         true
     }
@@ -116,6 +116,19 @@ impl World {
             .collect();
         if let Some(&at) = self.random.pick(&dead) {
             self.nodes[at] = Some(self.node(at).await);
+        }
+    }
+
+    /// A node tells another who is on it.
+    pub(super) fn tell_presence(&mut self) {
+        let (Some(from), Some(to)) = (self.alive(), self.alive()) else {
+            return;
+        };
+        if let Some(teller) = &self.nodes[from]
+            && let Some(hearer) = &self.nodes[to]
+            && from != to
+        {
+            hearer.presence.node(teller.id, 0, teller.presence.here());
         }
     }
 

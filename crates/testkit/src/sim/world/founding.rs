@@ -35,6 +35,7 @@ impl World {
             links: Vec::new(),
             hints: Vec::new(),
             step: 0,
+            starts: 0,
             txns: 0,
             options,
         };
@@ -87,10 +88,18 @@ impl World {
     }
 
     /// A node starts, for the first time or again.
-    pub(super) async fn node(&self, n: usize) -> Node {
+    pub(super) async fn node(&mut self, n: usize) -> Node {
+        self.starts += 1;
         let cores = 1 + n % 2;
         let environment = Arc::clone(&self.environment);
-        Node::start(self.store.clone(), environment, cores, self.inbox).await
+        Node::start(
+            self.store.clone(),
+            environment,
+            cores,
+            self.inbox,
+            self.starts,
+        )
+        .await
     }
 
     /// Each user has a device that follows summaries; the first has two, the first two one that follows everything.

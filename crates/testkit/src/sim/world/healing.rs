@@ -2,6 +2,7 @@
 //!
 //! Owns: healing, and saying who is not level and why. Never: helps anybody beyond what a healthy world does.
 
+use tidings_engine::presence::NODE_SILENCE_MS;
 use tidings_protocol::{ClientFrame, Follow, RoomId};
 
 use super::World;
@@ -28,6 +29,7 @@ impl World {
                 for node in self.nodes.iter_mut().flatten() {
                     node.look().await;
                 }
+                self.tell_all_presence();
             }
             for at in 0..self.clients.len() {
                 self.read(at, 100_000);
@@ -38,6 +40,18 @@ impl World {
             }
         }
         self.unlevel().await.map_or(Ok(()), Err)
+    }
+
+    /// All nodes know who is on which; those that are gone are forgotten.
+    fn tell_all_presence(&self) {
+        for hearer in self.nodes.iter().flatten() {
+            hearer.presence.forget_silent(NODE_SILENCE_MS + 1);
+            for teller in self.nodes.iter().flatten() {
+                if teller.id != hearer.id {
+                    hearer.presence.node(teller.id, 0, teller.presence.here());
+                }
+            }
+        }
     }
 
     /// Who is not level yet, and why.
@@ -104,6 +118,13 @@ impl World {
         };
         if due && last != Some(row.head) {
             return Some(format!("has {room} open at {last:?} of {}", row.head));
+        }
+        let told = client.observer.counts.get(&room);
+        if client.follow == Follow::Listed && due && told != Some(&row.members) {
+            return Some(format!(
+                "was told that {told:?} of {} are in {room}",
+                row.members
+            ));
         }
         None
     }
