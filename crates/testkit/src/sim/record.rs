@@ -61,8 +61,8 @@ pub struct Record {
     pub unread: BTreeMap<(UserId, RoomId), u64>,
     /// The devices.
     pub witnesses: Vec<Witness>,
-    /// The last event of a room that was there before the run.
-    pub founded: Seq,
+    /// The last event of each room that was there before the run.
+    pub founded: BTreeMap<RoomId, Seq>,
     /// Why not everybody was level at the end, after healing.
     pub unlevel: Option<String>,
 }
@@ -92,7 +92,7 @@ impl Record {
             rooms,
             unread,
             witnesses: world.clients.iter().map(|c| witness(world, c)).collect(),
-            founded: Seq(1 + world.options().users as u64),
+            founded: world.founded.clone(),
             unlevel,
         }
     }

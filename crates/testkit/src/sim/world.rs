@@ -11,10 +11,10 @@ mod healing;
 mod traffic;
 mod wishes;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidings_engine::Environment;
-use tidings_protocol::RoomId;
+use tidings_protocol::{RoomId, Seq};
 use tidings_store::Store;
 
 use super::{
@@ -84,6 +84,8 @@ pub struct World {
     pub clients: Vec<Client>,
     /// The rooms.
     pub rooms: Vec<RoomId>,
+    /// The last event of each room that was there before the run.
+    pub founded: BTreeMap<RoomId, Seq>,
     random: Random,
     environment: Arc<dyn Environment>,
     nodes: Vec<Option<Node>>,

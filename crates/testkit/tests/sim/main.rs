@@ -62,6 +62,12 @@ fn an_answer_comes_though_its_event_will_not() {
 }
 
 #[test]
+fn leaving_and_coming_back_before_the_beginning_is_no_news() {
+    // `left` came for a stay that was over before the state of `ready`. [HS3] [SB8]
+    check([1453].into_iter(), &Options::default());
+}
+
+#[test]
 fn a_room_that_is_read_as_a_whole_never_takes_its_news_back() {
     // A summary was told meanwhile; what had been read before it came after it. [SB2] [SB7] [HS3]
     check([6258].into_iter(), &Options::default());

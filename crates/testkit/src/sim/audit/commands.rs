@@ -117,7 +117,7 @@ pub(super) fn sender_order(record: &Record, log: &Log<'_>, found: &mut Findings)
             .collect();
         for (room, _) in log.rooms() {
             let stays = log.stays(room, witness.user);
-            if !matches!(stays, [(joined, _)] if *joined <= record.founded) {
+            if !matches!(stays, [(joined, _)] if *joined <= record.founded[&room]) {
                 // What was refused before they came, or while they were away, may be given again after what was
                 // sent since. [CM4]
                 continue;

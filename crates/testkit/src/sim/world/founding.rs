@@ -2,7 +2,7 @@
 //!
 //! Owns: the world's first state. Never: leaves anything of it to be set up later.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tidings_core::Command;
 use tidings_engine::{Environment, Work, inbox::INBOX_BATCHES_MAX};
@@ -29,6 +29,7 @@ impl World {
             inbox,
             clients: Vec::new(),
             rooms: Vec::new(),
+            founded: BTreeMap::new(),
             random,
             environment: Arc::new(Counted::default()),
             nodes: Vec::new(),
@@ -77,6 +78,8 @@ impl World {
             };
             self.decree(users[0], command).await;
             self.rooms.push(room);
+            let row = self.store.room(room).await.expect("the store is open");
+            self.founded.insert(room, row.expect("it was created").head);
         }
     }
 
