@@ -148,8 +148,12 @@ pub struct Hub<W> {
     presence_changes: HashMap<UserId, Presence>,
     /// Peers that missed a change of those whom they watch.
     unaware: BTreeSet<PeerId>,
+    /// The one of them who was told last.
+    unaware_after: PeerId,
     /// Rooms whose present members are counted.
     counting: BTreeSet<u32>,
+    /// The first of them to be told, since the last time there were too many.
+    counts_from: u32,
     /// Rooms whose listed followers await a summary.
     moved: BTreeSet<u32>,
     effects: Vec<Effect>,
@@ -184,7 +188,12 @@ impl<W: Wire> Hub<W> {
             watchers: HashMap::new(),
             presence_changes: HashMap::new(),
             unaware: BTreeSet::new(),
+            unaware_after: PeerId {
+                slot: 0,
+                generation: 0,
+            },
             counting: BTreeSet::new(),
+            counts_from: 0,
             moved: BTreeSet::new(),
             effects: Vec::new(),
             counting_news: Vec::new(),

@@ -7,7 +7,7 @@ mod counts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use parking_lot::Mutex;
 use tidings_protocol::{Presence, RoomId, Seq, UserId};
@@ -34,11 +34,14 @@ impl Sessions {
     }
 }
 
+/// When a node was last heard (milliseconds), and its users.
+type Said = (u64, HashMap<UserId, Presence>);
+
 #[derive(Debug, Default)]
 struct People {
     here: HashMap<UserId, Sessions>,
-    /// By node: when it was last heard (milliseconds), and its users.
-    elsewhere: HashMap<u64, (u64, HashMap<UserId, Presence>)>,
+    /// By node.
+    elsewhere: HashMap<u64, Said>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +63,27 @@ impl Book {
             self.counts.user(user, is_present);
         }
         (was != is).then_some((user, is))
+    }
+
+    /// A node has these users from here on, or is gone.
+    fn node(&mut self, node: u64, said: Option<Said>) -> Vec<Change> {
+        let elsewhere = &self.people.elsewhere;
+        let old = elsewhere.get(&node).map(|(_, users)| users);
+        let new = said.as_ref().map(|(_, users)| users);
+        let users = old.into_iter().chain(new).flat_map(HashMap::keys);
+        let touched: BTreeSet<UserId> = users.copied().collect();
+        let before: Vec<Change> = touched
+            .into_iter()
+            .map(|user| (user, self.status(user)))
+            .collect();
+        match said {
+            Some(said) => self.people.elsewhere.insert(node, said),
+            None => self.people.elsewhere.remove(&node),
+        };
+        before
+            .into_iter()
+            .filter_map(|(user, was)| self.settle(user, was))
+            .collect()
     }
 }
 
@@ -157,25 +181,8 @@ impl PresenceBook {
 
     /// Takes another node's whole list. Returns who changed by it.
     pub fn node(&self, node: u64, now_ms: u64, users: Vec<Change>) -> Vec<Change> {
-        let mut book = self.book.lock();
-        let users: HashMap<UserId, Presence> = users.into_iter().collect();
-        let old = book
-            .people
-            .elsewhere
-            .get(&node)
-            .map(|(_, users)| users.clone())
-            .unwrap_or_default();
-        let touched: std::collections::BTreeSet<UserId> =
-            old.keys().chain(users.keys()).copied().collect();
-        let before: Vec<Change> = touched
-            .into_iter()
-            .map(|user| (user, book.status(user)))
-            .collect();
-        book.people.elsewhere.insert(node, (now_ms, users));
-        before
-            .into_iter()
-            .filter_map(|(user, was)| book.settle(user, was))
-            .collect()
+        let users = users.into_iter().collect();
+        self.book.lock().node(node, Some((now_ms, users)))
     }
 
     /// Takes another node's news of one user. Returns whether the user changed by it.
@@ -242,20 +249,14 @@ impl PresenceBook {
 
     /// Forgets nodes that fell silent. Returns who changed by it.
     pub fn forget_silent(&self, now_ms: u64) -> Vec<Change> {
-        let silent: Vec<u64> = {
-            let book = self.book.lock();
-            book.people
-                .elsewhere
-                .iter()
-                .filter(|(_, (heard, _))| heard + NODE_SILENCE_MS < now_ms)
-                .map(|(n, _)| *n)
-                .collect()
-        };
-        let mut changes = Vec::new();
-        for node in silent {
-            changes.extend(self.node(node, now_ms, Vec::new()));
-            self.book.lock().people.elsewhere.remove(&node);
-        }
-        changes
+        // Held throughout: what a node says meanwhile would be forgotten, and its users counted for ever.
+        let mut book = self.book.lock();
+        let nodes = book.people.elsewhere.iter();
+        let silent: Vec<u64> = nodes
+            .filter(|(_, (heard, _))| heard + NODE_SILENCE_MS < now_ms)
+            .map(|(node, _)| *node)
+            .collect();
+        let changes = silent.into_iter().flat_map(|node| book.node(node, None));
+        changes.collect()
     }
 }

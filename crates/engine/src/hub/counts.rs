@@ -17,6 +17,8 @@ use crate::{
 
 /// Seconds for which a room is counted after the last peer closed it: one that goes to and fro costs one read.
 const COUNTED_UNOPENED_S: u32 = 30;
+/// Counts that a core tells at once, of all rooms: the rest is told in the next seconds, so that news need not wait.
+pub(super) const COUNTS_AT_ONCE_MAX: usize = 4 * PRESENCE_COUNT_SESSIONS;
 /// Seconds between two counts of a room that few have open.
 const EVERY_S: u32 = (PRESENCE_EVERY_MS / 1_000) as u32;
 
@@ -31,6 +33,8 @@ pub(super) struct Counted {
     not_before: u32,
     /// All were told.
     settled: bool,
+    /// There were more than could be told at once: they come before anything newer.
+    is_half_told: bool,
     /// Seconds without a peer that has it open.
     unopened_s: u32,
 }
@@ -45,7 +49,7 @@ impl<W: Wire> Hub<W> {
         }
         entry.counted = Some(Box::default());
         self.counting.insert(room);
-        let (room, seen) = (entry.id, entry.noted);
+        let (room, seen) = (entry.id, entry.head);
         let begin = Counting::Begin { room, seen };
         self.counting_news.push(begin);
     }
@@ -54,7 +58,7 @@ impl<W: Wire> Hub<W> {
         let entry = &mut self.rooms[room as usize];
         if entry.counted.take().is_some() {
             self.counting.remove(&room);
-            let (room, seen) = (entry.id, entry.noted);
+            let (room, seen) = (entry.id, entry.passed());
             let end = Counting::End { room, seen };
             self.counting_news.push(end);
         }
@@ -89,38 +93,52 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Tells everybody the counts of their open rooms that they do not know yet. A wire that is full is told later.
+    /// Tells everybody the counts of their open rooms that they do not know yet. A wire that is full is told later, and so
+    /// are those beyond [`COUNTS_AT_ONCE_MAX`].
     pub(super) fn flush_counts(&mut self) {
-        let rooms: Vec<u32> = self.counting.iter().copied().collect();
+        let first = self.counts_from;
+        let rooms = self.counting.range(first..);
+        let rooms: Vec<u32> = rooms.chain(self.counting.range(..first)).copied().collect();
+        let mut left = COUNTS_AT_ONCE_MAX;
         for room in rooms {
-            self.flush_count(room);
+            if left > 0 {
+                self.counts_from = room;
+            }
+            left -= self.flush_count(room, left);
         }
     }
 
-    fn flush_count(&mut self, index: u32) {
+    /// Returns how many were told.
+    fn flush_count(&mut self, index: u32, at_once: usize) -> usize {
         let now = self.now;
         let entry = &mut self.rooms[index as usize];
         let Some(counted) = &mut entry.counted else {
-            return;
+            return 0;
         };
         if entry.open.is_empty() {
             counted.unopened_s += 1;
             if counted.unopened_s >= COUNTED_UNOPENED_S {
                 self.end_count(index);
             }
-            return;
+            return 0;
         }
         counted.unopened_s = 0;
-        if counted.latest != counted.telling && now >= counted.not_before {
+        if at_once == 0 {
+            return 0;
+        }
+        let is_due = now >= counted.not_before && !counted.is_half_told;
+        if counted.latest != counted.telling && is_due {
             counted.telling = counted.latest;
             counted.settled = false;
             let slower = entry.open.len().div_ceil(PRESENCE_COUNT_SESSIONS) as u32;
             counted.not_before = now + EVERY_S * slower;
         }
         let Some(count) = counted.telling.filter(|_| !counted.settled) else {
-            return;
+            return 0;
         };
         counted.settled = true;
+        counted.is_half_told = false;
+        let mut told = 0;
         let room = entry.id;
         let mut frames: [Option<Bytes>; FORMATS] = Default::default();
         for follower in &mut entry.open {
@@ -132,12 +150,19 @@ impl<W: Wire> Hub<W> {
                 counted.settled = false;
                 continue;
             }
+            if told == at_once {
+                counted.settled = false;
+                counted.is_half_told = true;
+                break;
+            }
             let format = peer.wire.format();
             let bytes = frames[format.index()].get_or_insert_with(|| {
                 encoded::frame(format, &ServerFrame::PresenceCount { room, count })
             });
             peer.wire.send(bytes);
             follower.told_count = Some(count);
+            told += 1;
         }
+        told
     }
 }

@@ -134,6 +134,9 @@ impl<W: Wire> Hub<W> {
         } else {
             let level = !self.knows_room(room);
             let index = self.room_entry(room, summary.head, summary.count, level);
+            if level {
+                self.rooms[index as usize].guessed = summary.head;
+            }
             self.list(slot, index, summary.head);
             self.note_since(shard, seen);
             index

@@ -2,7 +2,7 @@
 //!
 //! Owns: who on this core hears which signal. Never: stores or numbers one; what was missed is told as it is now.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Bound};
 
 use bytes::Bytes;
 use tidings_protocol::{Presence, RoomId, ServerFrame, UserId, frame::UserPresence};
@@ -10,8 +10,8 @@ use tidings_protocol::{Presence, RoomId, ServerFrame, UserId, frame::UserPresenc
 use super::{Effect, Hub, PeerId, Wire};
 use crate::encoded::{self, FORMATS};
 
-/// Peers that are told anew of all whom they watch, by one flush. A storm is worked off by and by.
-const UNAWARE_AT_ONCE_MAX: usize = 500;
+/// Users whom peers are told of anew by one flush, since they missed changes. A storm is worked off by and by.
+pub(super) const UNAWARE_AT_ONCE_MAX: usize = 20_000;
 
 impl<W: Wire> Hub<W> {
     /// Somebody types: told to the others who have the room open. `[SG2]`
@@ -174,15 +174,29 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Those who missed a change are told of all whom they watch, a limited number at a time.
+    /// Those who missed a change are told of all whom they watch, a limited number at a time, in turn.
     fn tell_unaware(&mut self, status: impl Fn(UserId) -> Presence) {
-        let ids = self.unaware.iter().copied();
-        let ready = |id: &PeerId| {
+        let after = self.unaware_after;
+        let first = (Bound::Excluded(after), Bound::Unbounded);
+        let ids = self
+            .unaware
+            .range(first)
+            .chain(self.unaware.range(..=after));
+        let mut due = Vec::new();
+        let mut left = UNAWARE_AT_ONCE_MAX;
+        for &id in ids {
             let peer = self.peers.get(id.slot as usize);
-            peer.is_none_or(|peer| peer.id != *id || peer.is_ready())
-        };
-        let ids: Vec<PeerId> = ids.filter(ready).take(UNAWARE_AT_ONCE_MAX).collect();
-        for id in ids {
+            let Some(peer) = peer.filter(|peer| peer.id == id && peer.is_ready()) else {
+                continue;
+            };
+            let Some(rest) = left.checked_sub(peer.watching.len()) else {
+                break;
+            };
+            left = rest;
+            due.push(id);
+        }
+        for id in due {
+            self.unaware_after = id;
             self.unaware.remove(&id);
             if let Some(peer) = self.peer(id)
                 && !peer.watching.is_empty()

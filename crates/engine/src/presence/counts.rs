@@ -15,18 +15,18 @@ pub(super) const CHANGES_WHILE_READ_MAX: usize = 4_096;
 /// What a hub says of a room whose present members are to be counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counting {
-    /// Somebody on this core has it open; the core has come to this event of it.
+    /// Somebody on this core has it open; what comes after this event of it the core will tell, and perhaps earlier ones.
     Begin {
         /// Which.
         room: RoomId,
-        /// How far.
+        /// How far the core may have come.
         seen: Seq,
     },
-    /// Nobody has, any more; the core came to this event of it.
+    /// Nobody has, any more; the core told of all up to this event of it, and perhaps of later ones.
     End {
         /// Which.
         room: RoomId,
-        /// How far.
+        /// How far the core came for sure; zero when it does not know.
         seen: Seq,
     },
     /// A member came or went while it is counted.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidings_protocol::{Presence, RoomId, Seq, UserId};
 
-use super::{Counting, PresenceBook, Read, ReadOn, counts::CHANGES_WHILE_READ_MAX};
+use super::{
+    Counting, NODE_SILENCE_MS, PresenceBook, Read, ReadOn, counts::CHANGES_WHILE_READ_MAX,
+};
 
 const ROOM: RoomId = RoomId::from_bits(7);
 const CORES: u64 = 3;
@@ -82,6 +84,17 @@ impl World {
 
     fn toggle(&mut self, core: usize) {
         let seen = Seq(self.cores[core].seen as u64);
+        self.toggle_at(core, seen);
+    }
+
+    /// The same by one that does not know how far it came: it may have come as far as the store, and knows of nothing.
+    fn toggle_unsure(&mut self, core: usize) {
+        let upto = self.log.len() as u64;
+        let seen = if self.cores[core].counts { 0 } else { upto };
+        self.toggle_at(core, Seq(seen));
+    }
+
+    fn toggle_at(&mut self, core: usize, seen: Seq) {
         let now = &mut self.cores[core];
         now.counts = !now.counts;
         now.told = None;
@@ -144,6 +157,7 @@ impl World {
             0 => self.happens(user(random.below(USERS))),
             1 => self.log.push(None),
             2..=5 => self.come(core),
+            6 if random.below(4) == 0 => self.toggle_unsure(core),
             6 => self.toggle(core),
             7..=9 if !self.reads.is_empty() => {
                 let at = random.below(self.reads.len() as u64) as usize;
@@ -234,7 +248,7 @@ fn one_user_with_many_sessions_counts_once() {
     world.take(0);
     assert_eq!(world.cores[0].told, Some(2));
     // A node that falls silent takes its users along.
-    world.book.forget_silent(super::NODE_SILENCE_MS + 1);
+    world.book.forget_silent(NODE_SILENCE_MS + 1);
     world.take(0);
     assert_eq!(world.cores[0].told, Some(1));
 }
@@ -318,8 +332,39 @@ fn a_user_is_as_present_as_their_most_present_session() {
         None
     );
     assert_eq!(
-        book.forget_silent(super::NODE_SILENCE_MS + 1),
+        book.forget_silent(NODE_SILENCE_MS + 1),
         vec![(user, Presence::Offline)]
     );
     assert_eq!(book.status(user), Presence::Offline);
+}
+
+#[test]
+fn a_node_that_speaks_while_it_is_forgotten_is_counted_as_it_is() {
+    // [SG5] By its word it may be forgotten or not: the count says what the book says.
+    let mut world = World::default();
+    world.happens(user(0));
+    world.toggle(0);
+    world.settle();
+    let book = &world.book;
+    let silent = NODE_SILENCE_MS + 1;
+    std::thread::scope(|scope| {
+        let speaking = scope.spawn(|| {
+            let mut forgotten = 0;
+            while forgotten < 1_000 {
+                let change = book.node_user(9, 0, (user(0), Presence::Online));
+                forgotten += usize::from(change.is_some());
+            }
+        });
+        while !speaking.is_finished() {
+            book.forget_silent(silent);
+        }
+    });
+    for last in [Presence::Online, Presence::Offline] {
+        world.book.node_user(9, 0, (user(0), last));
+        world.take(0);
+        assert_eq!(
+            world.cores[0].told,
+            Some(u32::from(last == Presence::Online))
+        );
+    }
 }

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 use tidings_protocol::{
-    Presence, RoomId, Seq,
+    Presence, RoomId, Seq, UserId,
     limits::{PRESENCE_COUNT_SESSIONS, PRESENCE_EVERY_MS},
 };
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, Session};
-use crate::presence::Counting;
+use crate::{
+    hub::{counts::COUNTS_AT_ONCE_MAX, signals::UNAWARE_AT_ONCE_MAX},
+    presence::Counting,
+};
 
 #[test]
 fn typing_reaches_others_with_the_room_open() {
@@ -119,6 +122,36 @@ fn a_change_that_a_full_wire_missed_is_told_as_it_is_then() {
     node.hub.missed_presence();
     node.hub.flush_presence(|_| Presence::Offline);
     assert_eq!(ada.take(), [told]);
+}
+
+#[test]
+fn those_who_missed_changes_are_told_in_turn() {
+    // [SG3] Changes are missed every second, and more watch than are told at once.
+    let mut node = Node::new(1);
+    node.present = (1..=100)
+        .map(|n| (UserId::from_bits(n), Presence::Online))
+        .collect();
+    let users: Vec<UserId> = node.present.iter().map(|(user, _)| *user).collect();
+    let sessions: Vec<Session> = (0..2 * UNAWARE_AT_ONCE_MAX / users.len() + 1)
+        .map(|_| {
+            let session = node.listed(ADA);
+            node.hub.watch(session.id, users.clone());
+            session
+        })
+        .collect();
+    node.work();
+    sessions.iter().for_each(|session| drop(session.take()));
+    let mut told = vec![0; sessions.len()];
+    for _ in 0..6 {
+        node.hub.missed_presence();
+        node.hub.flush_presence(|_| Presence::Away);
+        let frames = sessions.iter().map(|session| session.take().len());
+        let frames: Vec<usize> = frames.collect();
+        let at_once = frames.iter().sum::<usize>() * users.len();
+        assert!(at_once <= UNAWARE_AT_ONCE_MAX, "{at_once}");
+        told.iter_mut().zip(frames).for_each(|(told, n)| *told += n);
+    }
+    assert!(told.iter().all(|told| (1..=3).contains(told)), "{told:?}");
 }
 
 fn counted(room: RoomId, count: u32) -> Value {
@@ -252,4 +285,76 @@ fn a_room_that_very_many_have_open_is_told_more_seldom() {
     let expected = [100, 103, 106, 109].map(|count| counted(ROOM, count));
     assert_eq!(told, expected);
     assert_eq!(PRESENCE_EVERY_MS, 1_000, "as the beat");
+}
+
+#[test]
+fn what_a_hub_may_have_passed_and_what_it_has_passed_are_not_the_same() {
+    // [SG5] The state that a session began with is ahead of the hub: it may have come as far, or not.
+    let mut node = Node::new(1);
+    let state = node.write(ROOM, ADA, "ahead");
+    let lin = node.opened(LIN);
+    let (room, none) = (ROOM, Seq::ZERO);
+    let begin = Counting::Begin { room, seen: state };
+    assert_eq!(node.hub.take_counting(), [begin]);
+    node.hub.disconnect(lin.id);
+    let end = |seen| Counting::End { room, seen };
+    assert_eq!(node.hub.take_counting(), [end(none)]);
+    // The same for the state of a room to which the user has just come.
+    node.deliver();
+    for is_passed in [false, true] {
+        let eve = node.listed(EVE);
+        let seq = node.join(ROOM, EVE);
+        node.deliver();
+        let state = node.write(ROOM, ADA, "ahead");
+        assert!(state > seq);
+        node.open(&eve, ROOM, None);
+        let begin = Counting::Begin { room, seen: state };
+        assert_eq!(node.hub.take_counting(), [begin]);
+        let mut passed = none;
+        if is_passed {
+            node.deliver();
+            passed = node.say(ROOM, ADA, "after that");
+        }
+        node.hub.disconnect(eve.id);
+        assert_eq!(node.hub.take_counting(), [end(passed)]);
+        node.deliver();
+        node.leave(ROOM, EVE);
+        node.deliver();
+    }
+}
+
+#[test]
+fn a_core_tells_a_limited_number_of_counts_at_a_time() {
+    // [SG5] Two rooms that very many have open change every second: each session hears of both, and no beat is long.
+    let mut node = Node::new(1);
+    let sessions: Vec<Session> = (0..COUNTS_AT_ONCE_MAX * 2 / 3)
+        .map(|_| {
+            let session = node.listed(ADA);
+            for room in [ROOM, OTHER] {
+                node.hub.open(session.id, room, None).unwrap();
+            }
+            session.take();
+            session
+        })
+        .collect();
+    node.work();
+    let mut told = vec![[0, 0]; sessions.len()];
+    for second in 1..=20 {
+        node.hub.presence_count(ROOM, second);
+        node.hub.presence_count(OTHER, second);
+        beat(&mut node);
+        let mut frames = 0;
+        for (session, told) in sessions.iter().zip(&mut told) {
+            for frame in counts(session) {
+                frames += 1;
+                told[usize::from(frame["room"] == json!(OTHER))] = frame["count"].as_u64().unwrap();
+            }
+        }
+        assert!(frames <= COUNTS_AT_ONCE_MAX, "{frames} at second {second}");
+    }
+    let oldest = told.iter().flatten().min();
+    assert!(
+        oldest > Some(&10),
+        "the last that somebody heard: {oldest:?}"
+    );
 }
