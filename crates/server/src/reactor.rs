@@ -196,7 +196,8 @@ impl Core {
                 hub.answer(peer, &txn, answer);
             }
             Item::Typing { room, user, on } => hub.typing(room, user, on),
-            Item::Presence { user, status } => hub.presence(user, status),
+            // News of two cores may have overtaken each other: how the user is now, the book knows.
+            Item::Presence { user, .. } => hub.presence(user, self.node.presence.status(user)),
         });
     }
 

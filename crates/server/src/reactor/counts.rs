@@ -9,7 +9,7 @@ use tidings_protocol::UserId;
 
 use super::Core;
 
-/// Rooms whose members one core reads at a time; the rest wait, since messages come first.
+/// Pages of members that one core reads at a time; the rest wait, since messages come first.
 pub(super) const MEMBER_READS_MAX: usize = 4;
 /// Members of one page.
 const PAGE: u32 = 1_000;
@@ -29,14 +29,21 @@ impl Core {
     }
 }
 
+/// Reads page by page, each in its turn: one room with very many members, or one that cannot be read, holds up no other.
 async fn members(core: Rc<Core>, mut read: Read) {
-    let Ok(_turn) = core.member_reads.acquire().await else {
-        return;
-    };
     let book = &core.node.presence;
     let mut after: Option<UserId> = None;
-    while book.is_awaited(read) {
-        let (head, users) = match core.node.store.member_ids(read.room, after, PAGE).await {
+    loop {
+        let page = {
+            let Ok(_turn) = core.member_reads.acquire().await else {
+                return;
+            };
+            if !book.is_awaited(read) {
+                return;
+            }
+            core.node.store.member_ids(read.room, after, PAGE).await
+        };
+        let (head, users) = match page {
             Ok(Some(page)) => page,
             Ok(None) => return,
             Err(error) => {

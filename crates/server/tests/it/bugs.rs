@@ -1,58 +1,12 @@
 //! Bugs: a panic on a core ends sessions, and the core serves on. `[P4]`
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use tidings_engine::{Batch, Inbox};
+use tidings_engine::Batch;
 use tidings_protocol::{LogId, Seq, ShardId};
-use tidings_server::{
-    config::{Config, Settings},
-    node::Node,
-    reactor,
-};
-use tokio::sync::watch;
 
-use crate::world::{World, in_time};
-
-/// A node of one core in this process, where a test can plant what no client can send.
-struct Inside {
-    node: Arc<Node>,
-    inbox: Arc<Inbox>,
-    drain: watch::Sender<bool>,
-    core: std::thread::JoinHandle<anyhow::Result<()>>,
-    world: World,
-    _folder: tempfile::TempDir,
-}
+use crate::world::inside::Inside;
 
 impl Inside {
-    async fn start() -> Inside {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            data: Some(folder.path().to_owned()),
-            cores: Some(1),
-            sign_ins_per_minute: Some(10_000),
-            ..Settings::default()
-        };
-        let inbox = Arc::new(Inbox::default());
-        let config = Config::load(None, settings).unwrap();
-        let node = Node::start(config, vec![Arc::clone(&inbox)]).await.unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let world = World::within(listener.local_addr().unwrap());
-        let (drain, drained) = watch::channel(false);
-        let (of_core, its_inbox) = (Arc::clone(&node), Arc::clone(&inbox));
-        let core =
-            std::thread::spawn(move || reactor::run(of_core, 0, its_inbox, listener, drained));
-        Inside {
-            node,
-            inbox,
-            drain,
-            core,
-            world,
-            _folder: folder,
-        }
-    }
-
     /// Hands the core a batch of a shard that there is not: the hub panics.
     async fn plant(&self, log: &str) {
         let log: LogId = log.parse().unwrap();
@@ -63,14 +17,6 @@ impl Inside {
 
     fn counts(&self, line: &str) -> bool {
         self.node.metrics.text().lines().any(|found| found == line)
-    }
-
-    async fn stop(self) {
-        self.node.begin_drain();
-        self.drain.send_replace(true);
-        let core = self.core;
-        let ended = tokio::task::spawn_blocking(move || core.join().unwrap());
-        in_time("the core's end", ended).await.unwrap().unwrap();
     }
 }
 

@@ -1,9 +1,10 @@
 //! The real program on a folder and a port of its own, and clients that speak to it over real sockets.
 //!
 //! Owns: starting, stopping and killing the program; users and rooms in it; waiting with a deadline that fails.
-//! Never: knows the program from inside; what a test sees came over a socket. [`program`] runs its other commands,
+//! Never: knows the program from inside; what a test sees came over a socket. [`inside`] is a node in this process, [`program`] runs its other commands,
 //! [`rest`] asks over HTTP, [`socket`] speaks WebSocket, [`stream`] reads server-sent events.
 
+pub(crate) mod inside;
 pub(crate) mod program;
 pub(crate) mod rest;
 pub(crate) mod socket;

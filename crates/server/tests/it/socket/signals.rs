@@ -1,9 +1,10 @@
 //! Typing and presence: who is told, and who is not. `[SG1]` to `[SG5]`
 
 use serde_json::{Value, json};
-use tidings_protocol::limits::WATCHED_USERS_MAX;
+use tidings_engine::Item;
+use tidings_protocol::{Presence, RoomId, limits::WATCHED_USERS_MAX};
 
-use crate::world::World;
+use crate::world::{World, inside::Inside};
 
 #[tokio::test]
 async fn typing_reaches_others_who_have_the_room_open() {
@@ -217,4 +218,51 @@ async fn those_who_have_a_room_open_hear_how_many_members_are_there() {
     watcher.counted(&other, 2).await;
     let of_room = |counts: &[(String, u64)]| counts.iter().filter(|(r, _)| *r == room).count();
     assert_eq!(of_room(&watcher.counts), of_room(&told));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_of_presence_that_overtook_each_other_do_not_stay() {
+    // [SG3] Two cores change a user's presence and then tell of it, in whatever order.
+    let inside = Inside::start().await;
+    let world = &inside.world;
+    let (_, [ada, lin]) = world.with_room("tea", ["ada", "lin"]).await;
+    let mut watcher = world.listed(&ada).await;
+    let watch = json!({ "type": "watch", "users": [lin.id] });
+    watcher.send(&watch).await;
+    watcher.expect("presence").await;
+    let here = world.listed(&lin).await;
+    inside.inbox.signal(Item::Presence {
+        user: lin.id.parse().unwrap(),
+        status: Presence::Offline,
+    });
+    let told = watcher.expect("presence").await;
+    assert_eq!(told["users"][0]["status"], "online", "{told}");
+    drop((watcher, here));
+    inside.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rooms_whose_members_cannot_be_read_hold_up_no_other() {
+    // [SG5] More of them than are read at a time.
+    let inside = Inside::start().await;
+    let world = &inside.world;
+    let (room, [ada, lin]) = world.with_room("tea", ["ada", "lin"]).await;
+    let mut watcher = world.listed(&ada).await;
+    let file = inside.database();
+    for n in 0..8 {
+        let broken = world.group(&format!("broken {n}"), &ada, &[]).await;
+        let id: RoomId = broken.parse().unwrap();
+        let member = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position) \
+            VALUES (?1, X'FF', 'member', 1, 1, 1)";
+        file.execute(member, [id.bytes()]).unwrap();
+        watcher.expect("room").await;
+        watcher
+            .send(&json!({ "type": "open", "room": broken }))
+            .await;
+        watcher.expect("opened").await;
+    }
+    let mut other = world.open(&lin, &room).await;
+    other.counted(&room, 2).await;
+    drop((watcher, other));
+    inside.stop().await;
 }
