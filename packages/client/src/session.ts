@@ -268,8 +268,11 @@ export class Session {
       case 'room':
       case 'typing':
       case 'presence':
-      case 'presence_count':
         this.effects.push({ do: 'pass', frame });
+        return;
+      case 'presence_count':
+        // One may come that was sent before the server heard that the room was closed.
+        if (this.feeds.has(frame.room)) this.effects.push({ do: 'pass', frame });
         return;
       default:
         // `pong`, and types of a later version. [FR2]

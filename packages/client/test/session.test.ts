@@ -468,6 +468,17 @@ describe('an open room', () => {
     expect(bench.session.isOpen(ROOM)).toBe(false);
   });
 
+  it('[SG5] a count that comes after its room was closed is not kept', () => {
+    const bench = opened(1, 1, 1);
+    bench.take();
+    const count: ServerFrame = { type: 'presence_count', room: ROOM, count: 2 };
+    bench.frame(count);
+    bench.session.close(ROOM);
+    bench.frame(count);
+    bench.take();
+    expect(bench.did('pass')).toEqual([{ do: 'pass', frame: count }]);
+  });
+
   it('[CM9] [FO1] an event that answers out of its place is not folded, and is awaited in it', () => {
     const bench = opened(5, 5, 5);
     bench.take();
