@@ -58,7 +58,7 @@ impl<W: Wire> Hub<W> {
         let entry = &mut self.rooms[room as usize];
         if entry.counted.take().is_some() {
             self.counting.remove(&room);
-            let (room, seen) = (entry.id, entry.passed());
+            let (room, seen) = (entry.id, entry.noted);
             let end = Counting::End { room, seen };
             self.counting_news.push(end);
         }

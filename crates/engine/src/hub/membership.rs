@@ -132,11 +132,8 @@ impl<W: Wire> Hub<W> {
             *told = (*told).max(summary.head);
             interest.room
         } else {
-            let level = !self.knows_room(room);
-            let index = self.room_entry(room, summary.head, summary.count, level);
-            if level {
-                self.rooms[index as usize].guessed = summary.head;
-            }
+            // The store may be ahead of this hub, which then tells nobody else of that head before it has come there.
+            let index = self.room_entry(room, summary.head, summary.count, false);
             self.list(slot, index, summary.head);
             self.note_since(shard, seen);
             index

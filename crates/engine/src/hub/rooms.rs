@@ -41,8 +41,6 @@ pub(super) struct RoomEntry {
     pub(super) count: u64,
     /// How far this hub has come in the room; zero when it does not know yet.
     pub(super) noted: Seq,
-    /// Up to here `noted` may say too much: it was taken from a state that may be ahead of this hub.
-    pub(super) guessed: Seq,
     pub(super) last: Option<LastMessage>,
     /// The name that it was given while it was followed here.
     name: Option<RoomName>,
@@ -62,7 +60,6 @@ impl RoomEntry {
             head: Seq::ZERO,
             count: 0,
             noted: Seq::ZERO,
-            guessed: Seq::ZERO,
             last: None,
             name: None,
             open: Vec::new(),
@@ -86,15 +83,6 @@ impl RoomEntry {
     /// Whether this hub has come to an event of the room.
     pub(super) fn has_noted(&self, seq: Seq) -> bool {
         seq <= self.noted
-    }
-
-    /// How far this hub has come for sure; zero when it does not know.
-    pub(super) fn passed(&self) -> Seq {
-        if self.noted > self.guessed {
-            self.noted
-        } else {
-            Seq::ZERO
-        }
     }
 
     /// The head as a follower may know of it: not what only another's state told of.
@@ -222,12 +210,6 @@ impl<W: Wire> Hub<W> {
             entry.noted = entry.noted.max(head);
         }
         index
-    }
-
-    /// Whether this hub follows the events of a room already, so that a state that is ahead of them is ahead of the hub.
-    pub(super) fn knows_room(&self, room: RoomId) -> bool {
-        let index = self.room_index.get(&room);
-        index.is_some_and(|index| self.rooms[*index as usize].noted > Seq::ZERO)
     }
 
     pub(super) fn list(&mut self, slot: u32, room: u32, told: Seq) {

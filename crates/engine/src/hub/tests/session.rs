@@ -115,6 +115,35 @@ fn a_state_that_is_ahead_of_the_hub_is_told_to_nobody_else() {
 }
 
 #[test]
+fn the_state_that_one_is_told_of_a_new_room_is_told_to_nobody_else() {
+    // [P6] [SB7] [SB8] Eve has just joined, and the room is read for her from a store in which Lin has left.
+    let mut node = Node::new(1);
+    let eve = node.listed(EVE);
+    node.join(ROOM, EVE);
+    node.deliver();
+    let reads = node.hub.take_effects();
+    node.write(ROOM, ADA, "ahead of the hub");
+    let lin = node.listed(LIN);
+    let left = node.leave(ROOM, LIN);
+    node.write(ROOM, ADA, "canary");
+    for effect in &reads {
+        let read = node.read(effect);
+        node.give(effect, read);
+    }
+    node.work();
+    assert_eq!(types(&eve.take()), ["room"]);
+    node.deliver_some(0, 1);
+    node.work();
+    assert_eq!(lin.take(), Vec::<Value>::new());
+    node.deliver();
+    node.work();
+    let frames = lin.take();
+    let heads = frames.iter().filter_map(|f| f["rooms"][0]["head"].as_u64());
+    assert!(heads.max() <= Some(left.0), "{frames:?}");
+    assert_eq!(types(&frames).last(), Some(&"left"));
+}
+
+#[test]
 fn a_head_is_told_with_its_own_last_line() {
     // [SB2] The head of a state that is ahead of the hub waits for the events that make it.
     let mut node = Node::new(1);
