@@ -319,9 +319,9 @@ async fn take(hint: Hint, feed: &Arc<Feed>, presence: &PresenceBook) {
 
 /// Tells this node's cores of changed presence.
 pub fn tell(feed: &Feed, changes: Vec<Change>) {
-    for (user, status) in changes {
+    for (user, _) in changes {
         for inbox in feed.cores() {
-            inbox.signal(Item::Presence { user, status });
+            inbox.signal(Item::Presence { user });
         }
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 mod welcome;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -145,7 +145,7 @@ pub struct Hub<W> {
     room_index: HashMap<RoomId, u32>,
     users: HashMap<UserId, UserEntry>,
     watchers: HashMap<UserId, SmallVec<[u32; 2]>>,
-    presence_changes: HashMap<UserId, Presence>,
+    presence_changes: HashSet<UserId>,
     /// Peers that missed a change of those whom they watch.
     unaware: BTreeSet<PeerId>,
     /// The one of them who was told last.
@@ -186,7 +186,7 @@ impl<W: Wire> Hub<W> {
             room_index: HashMap::new(),
             users: HashMap::new(),
             watchers: HashMap::new(),
-            presence_changes: HashMap::new(),
+            presence_changes: HashSet::new(),
             unaware: BTreeSet::new(),
             unaware_after: PeerId {
                 slot: 0,

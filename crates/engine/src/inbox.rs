@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tidings_protocol::{Presence, RoomId, ShardId, TxnId, UserId};
+use tidings_protocol::{RoomId, ShardId, TxnId, UserId};
 use tokio::sync::Notify;
 
 use crate::{appender::Answer, batch::Batch, hub::PeerId};
@@ -42,12 +42,10 @@ pub enum Item {
         /// Whether still.
         on: bool,
     },
-    /// Somebody came, went or looked away.
+    /// Somebody came, went or looked away: the presence book says how they are now.
     Presence {
         /// Who.
         user: UserId,
-        /// How they are now.
-        status: Presence,
     },
 }
 

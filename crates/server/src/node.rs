@@ -18,7 +18,7 @@ use tidings_engine::{
 };
 use tidings_protocol::{Epoch, Refusal, RefusalCode, TxnId, UserId};
 use tidings_store::{Store, StoreConfig, upkeep};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     auth::{limits::Limits, passwords::Passwords},
@@ -28,6 +28,9 @@ use crate::{
 
 /// How long a drain waits for commands that were taken.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
+
+/// Pages of members read at a time; the rest wait, since the store has few readers and messages come first.
+const MEMBER_READS_MAX: usize = 2;
 
 /// Everything the doors of one node share. Cheap to clone by `Arc`.
 pub struct Node {
@@ -41,6 +44,8 @@ pub struct Node {
     pub feed: Arc<Feed>,
     /// Who is there.
     pub presence: Arc<PresenceBook>,
+    /// Turns to read a page of a room's members, for the presence book.
+    pub member_reads: Semaphore,
     /// Hints to other nodes, when there is a Redis.
     pub hinter: Option<Hinter>,
     /// Counters.
@@ -110,6 +115,7 @@ impl Node {
             door,
             feed,
             presence,
+            member_reads: Semaphore::new(MEMBER_READS_MAX),
             hinter,
             metrics: Metrics::default(),
             environment,

@@ -58,7 +58,6 @@ pub struct Core {
     scratch: RefCell<Scratch>,
     flush_is_due: Cell<bool>,
     reads: Semaphore,
-    member_reads: Semaphore,
     index: u16,
 }
 
@@ -112,7 +111,6 @@ pub fn run(
             scratch: RefCell::new(Scratch::new()),
             flush_is_due: Cell::new(false),
             reads: Semaphore::new(READS_MAX),
-            member_reads: Semaphore::new(counts::MEMBER_READS_MAX),
             index,
         });
         CORE.with(|cell| cell.set(Rc::clone(&core)).ok());
@@ -197,7 +195,7 @@ impl Core {
             }
             Item::Typing { room, user, on } => hub.typing(room, user, on),
             // News of two cores may have overtaken each other: how the user is now, the book knows.
-            Item::Presence { user, .. } => hub.presence(user, self.node.presence.status(user)),
+            Item::Presence { user } => hub.presence(user),
         });
     }
 

@@ -126,10 +126,10 @@ impl<W: Wire> Hub<W> {
         }
     }
 
-    /// Somebody's presence changed: told with the next batch.
-    pub fn presence(&mut self, user: UserId, status: Presence) {
+    /// Somebody's presence changed: how they are then is told with the next batch.
+    pub fn presence(&mut self, user: UserId) {
         if self.watchers.contains_key(&user) {
-            self.presence_changes.insert(user, status);
+            self.presence_changes.insert(user);
         }
     }
 
@@ -145,11 +145,12 @@ impl<W: Wire> Hub<W> {
     /// Tells watchers what changed since the last time, and counts. The driver calls it once every
     /// [`PRESENCE_EVERY_MS`](tidings_protocol::limits::PRESENCE_EVERY_MS); `status` says how a user is now.
     pub fn flush_presence(&mut self, status: impl Fn(UserId) -> Presence) {
-        self.tell_unaware(status);
+        self.tell_unaware(&status);
         self.flush_counts();
         let changes = std::mem::take(&mut self.presence_changes);
         let mut due: HashMap<u32, Vec<UserPresence>> = HashMap::new();
-        for (user, status) in changes {
+        for user in changes {
+            let status = status(user);
             for slot in self.watchers.get(&user).into_iter().flatten() {
                 due.entry(*slot)
                     .or_default()

@@ -9,8 +9,6 @@ use tidings_protocol::UserId;
 
 use super::Core;
 
-/// Pages of members that one core reads at a time; the rest wait, since messages come first.
-pub(super) const MEMBER_READS_MAX: usize = 4;
 /// Members of one page.
 const PAGE: u32 = 1_000;
 /// The wait after a page that could not be read.
@@ -35,7 +33,7 @@ async fn members(core: Rc<Core>, mut read: Read) {
     let mut after: Option<UserId> = None;
     loop {
         let page = {
-            let Ok(_turn) = core.member_reads.acquire().await else {
+            let Ok(_turn) = core.node.member_reads.acquire().await else {
                 return;
             };
             if !book.is_awaited(read) {

@@ -311,6 +311,6 @@ fn take(hub: &mut Hub<SimWire>, item: Item, core: usize, gates: &mut [&mut Seat]
             hub.answer(peer, &txn, answer);
         }
         Item::Typing { room, user, on } => hub.typing(room, user, on),
-        Item::Presence { user, status } => hub.presence(user, status),
+        Item::Presence { user } => hub.presence(user),
     }
 }

@@ -1,8 +1,7 @@
 //! Typing and presence: who is told, and who is not. `[SG1]` to `[SG5]`
 
 use serde_json::{Value, json};
-use tidings_engine::Item;
-use tidings_protocol::{Presence, RoomId, limits::WATCHED_USERS_MAX};
+use tidings_protocol::{RoomId, limits::WATCHED_USERS_MAX};
 
 use crate::world::{World, inside::Inside};
 
@@ -218,27 +217,6 @@ async fn those_who_have_a_room_open_hear_how_many_members_are_there() {
     watcher.counted(&other, 2).await;
     let of_room = |counts: &[(String, u64)]| counts.iter().filter(|(r, _)| *r == room).count();
     assert_eq!(of_room(&watcher.counts), of_room(&told));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn news_of_presence_that_overtook_each_other_do_not_stay() {
-    // [SG3] Two cores change a user's presence and then tell of it, in whatever order.
-    let inside = Inside::start().await;
-    let world = &inside.world;
-    let (_, [ada, lin]) = world.with_room("tea", ["ada", "lin"]).await;
-    let mut watcher = world.listed(&ada).await;
-    let watch = json!({ "type": "watch", "users": [lin.id] });
-    watcher.send(&watch).await;
-    watcher.expect("presence").await;
-    let here = world.listed(&lin).await;
-    inside.inbox.signal(Item::Presence {
-        user: lin.id.parse().unwrap(),
-        status: Presence::Offline,
-    });
-    let told = watcher.expect("presence").await;
-    assert_eq!(told["users"][0]["status"], "online", "{told}");
-    drop((watcher, here));
-    inside.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
