@@ -20,7 +20,7 @@ mod tests;
 mod welcome;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -36,10 +36,11 @@ pub use peer::{Hello, PeerId, Wire};
 use crate::{
     batch::Batch,
     encoded::{self, Logged},
-    presence::Counting,
 };
+use counts::Counts;
 use peer::Peer;
 use rooms::RoomEntry;
+use signals::Watching;
 
 /// Recent events a hub keeps of one shard, to cut peers over from the past to the present; and their bytes.
 const SHARD_RING_EVENTS_MAX: usize = 2_048;
@@ -144,21 +145,11 @@ pub struct Hub<W> {
     rooms: Slab<RoomEntry>,
     room_index: HashMap<RoomId, u32>,
     users: HashMap<UserId, UserEntry>,
-    watchers: HashMap<UserId, SmallVec<[u32; 2]>>,
-    presence_changes: HashSet<UserId>,
-    /// Peers that missed a change of those whom they watch.
-    unaware: BTreeSet<PeerId>,
-    /// The one of them who was told last.
-    unaware_after: PeerId,
-    /// Rooms whose present members are counted.
-    counting: BTreeSet<u32>,
-    /// The first of them to be told, since the last time there were too many.
-    counts_from: u32,
+    watching: Watching,
+    counts: Counts,
     /// Rooms whose listed followers await a summary.
     moved: BTreeSet<u32>,
     effects: Vec<Effect>,
-    /// For the presence book.
-    counting_news: Vec<Counting>,
     /// Events handed to wires since [`Hub::take_delivered`].
     delivered: u64,
     /// Seconds, as the driver counts them.
@@ -185,18 +176,10 @@ impl<W: Wire> Hub<W> {
             rooms: Slab::new(),
             room_index: HashMap::new(),
             users: HashMap::new(),
-            watchers: HashMap::new(),
-            presence_changes: HashSet::new(),
-            unaware: BTreeSet::new(),
-            unaware_after: PeerId {
-                slot: 0,
-                generation: 0,
-            },
-            counting: BTreeSet::new(),
-            counts_from: 0,
+            watching: Watching::default(),
+            counts: Counts::default(),
             moved: BTreeSet::new(),
             effects: Vec::new(),
-            counting_news: Vec::new(),
             delivered: 0,
             now: 0,
         }
@@ -394,7 +377,7 @@ impl<W: Wire> Hub<W> {
         }
         let watching = std::mem::take(&mut self.peers[slot as usize].watching);
         self.unwatch(slot, &watching);
-        self.unaware.remove(&self.peers[slot as usize].id);
+        self.watching.unaware.remove(&self.peers[slot as usize].id);
         if greeted && let Some(entry) = self.users.get_mut(&user) {
             entry.slots.retain(|s| *s != slot);
             if entry.slots.is_empty() {

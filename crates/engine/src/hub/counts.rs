@@ -2,6 +2,8 @@
 //!
 //! Owns: the pace. Never: counts; the presence book does, for all cores of the node.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use tidings_protocol::{
     RoomId, Seq, ServerFrame,
@@ -39,6 +41,17 @@ pub(super) struct Counted {
     unopened_s: u32,
 }
 
+/// What this core counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Rooms whose present members are counted.
+    rooms: BTreeSet<u32>,
+    /// The first of them to be told, since the last time there were too many.
+    first: u32,
+    /// For the presence book.
+    news: Vec<Counting>,
+}
+
 impl<W: Wire> Hub<W> {
     /// Somebody opened a room: it is counted from here on, and they are told.
     pub(super) fn count(&mut self, room: u32) {
@@ -48,19 +61,19 @@ impl<W: Wire> Hub<W> {
             return;
         }
         entry.counted = Some(Box::default());
-        self.counting.insert(room);
+        self.counts.rooms.insert(room);
         let (room, seen) = (entry.id, entry.head);
         let begin = Counting::Begin { room, seen };
-        self.counting_news.push(begin);
+        self.counts.news.push(begin);
     }
 
     pub(super) fn end_count(&mut self, room: u32) {
         let entry = &mut self.rooms[room as usize];
         if entry.counted.take().is_some() {
-            self.counting.remove(&room);
+            self.counts.rooms.remove(&room);
             let (room, seen) = (entry.id, entry.noted);
             let end = Counting::End { room, seen };
-            self.counting_news.push(end);
+            self.counts.news.push(end);
         }
     }
 
@@ -68,7 +81,7 @@ impl<W: Wire> Hub<W> {
     pub(super) fn count_member(&mut self, room: u32, seq: Seq, membership: Membership) {
         let entry = &self.rooms[room as usize];
         if entry.counted.is_some() {
-            self.counting_news.push(Counting::Member {
+            self.counts.news.push(Counting::Member {
                 room: entry.id,
                 seq,
                 user: membership.user,
@@ -81,7 +94,7 @@ impl<W: Wire> Hub<W> {
     /// [`Hub::presence_count`].
     #[must_use]
     pub fn take_counting(&mut self) -> Vec<Counting> {
-        std::mem::take(&mut self.counting_news)
+        std::mem::take(&mut self.counts.news)
     }
 
     /// The book counted the present members of a room anew: told with the next batch.
@@ -96,13 +109,16 @@ impl<W: Wire> Hub<W> {
     /// Tells everybody the counts of their open rooms that they do not know yet. A wire that is full is told later, and so
     /// are those beyond [`COUNTS_AT_ONCE_MAX`].
     pub(super) fn flush_counts(&mut self) {
-        let first = self.counts_from;
-        let rooms = self.counting.range(first..);
-        let rooms: Vec<u32> = rooms.chain(self.counting.range(..first)).copied().collect();
+        let first = self.counts.first;
+        let rooms = self.counts.rooms.range(first..);
+        let rooms: Vec<u32> = rooms
+            .chain(self.counts.rooms.range(..first))
+            .copied()
+            .collect();
         let mut left = COUNTS_AT_ONCE_MAX;
         for room in rooms {
             if left > 0 {
-                self.counts_from = room;
+                self.counts.first = room;
             }
             left -= self.flush_count(room, left);
         }

@@ -20,7 +20,7 @@ use crate::encoded::{Format, Logged};
 const WAITING_BYTES_MAX: usize = 64 * 1024;
 
 /// A peer of a hub; the generation tells it from a later one in the same slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId {
     /// The place in the hub.
     pub slot: u32,

@@ -2,9 +2,13 @@
 //!
 //! Owns: who on this core hears which signal. Never: stores or numbers one; what was missed is told as it is now.
 
-use std::{collections::HashMap, ops::Bound};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::Bound,
+};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tidings_protocol::{Presence, RoomId, ServerFrame, UserId, frame::UserPresence};
 
 use super::{Effect, Hub, PeerId, Wire};
@@ -12,6 +16,18 @@ use crate::encoded::{self, FORMATS};
 
 /// Users whom peers are told of anew by one flush, since they missed changes. A storm is worked off by and by.
 pub(super) const UNAWARE_AT_ONCE_MAX: usize = 20_000;
+
+/// Who on this core watches whom.
+#[derive(Debug, Default)]
+pub(super) struct Watching {
+    watchers: HashMap<UserId, SmallVec<[u32; 2]>>,
+    /// Users whose presence changed since the last flush.
+    changed: HashSet<UserId>,
+    /// Peers that missed a change of those whom they watch.
+    pub(super) unaware: BTreeSet<PeerId>,
+    /// The one of them who was told last.
+    told_last: PeerId,
+}
 
 impl<W: Wire> Hub<W> {
     /// Somebody types: told to the others who have the room open. `[SG2]`
@@ -83,7 +99,14 @@ impl<W: Wire> Hub<W> {
     /// Somebody left a room: those who watch them, and whom they watch, may share none any more. `[SG3]`
     pub(super) fn check_watching(&mut self, user: UserId) {
         let mut slots = self.user_peers(user);
-        slots.extend(self.watchers.get(&user).into_iter().flatten().copied());
+        slots.extend(
+            self.watching
+                .watchers
+                .get(&user)
+                .into_iter()
+                .flatten()
+                .copied(),
+        );
         slots.sort_unstable();
         slots.dedup();
         for slot in slots {
@@ -106,7 +129,7 @@ impl<W: Wire> Hub<W> {
         );
         self.unwatch(slot, &old);
         for (user, _) in &users {
-            self.watchers.entry(*user).or_default().push(slot);
+            self.watching.watchers.entry(*user).or_default().push(slot);
         }
         let users = users
             .into_iter()
@@ -117,10 +140,10 @@ impl<W: Wire> Hub<W> {
 
     pub(super) fn unwatch(&mut self, slot: u32, users: &[UserId]) {
         for user in users {
-            if let Some(slots) = self.watchers.get_mut(user) {
+            if let Some(slots) = self.watching.watchers.get_mut(user) {
                 slots.retain(|s| *s != slot);
                 if slots.is_empty() {
-                    self.watchers.remove(user);
+                    self.watching.watchers.remove(user);
                 }
             }
         }
@@ -128,8 +151,8 @@ impl<W: Wire> Hub<W> {
 
     /// Somebody's presence changed: how they are then is told with the next batch.
     pub fn presence(&mut self, user: UserId) {
-        if self.watchers.contains_key(&user) {
-            self.presence_changes.insert(user);
+        if self.watching.watchers.contains_key(&user) {
+            self.watching.changed.insert(user);
         }
     }
 
@@ -139,7 +162,9 @@ impl<W: Wire> Hub<W> {
             .peers
             .iter()
             .filter(|(_, peer)| !peer.watching.is_empty());
-        self.unaware.extend(watching.map(|(_, peer)| peer.id));
+        self.watching
+            .unaware
+            .extend(watching.map(|(_, peer)| peer.id));
     }
 
     /// Tells watchers what changed since the last time, and counts. The driver calls it once every
@@ -147,11 +172,11 @@ impl<W: Wire> Hub<W> {
     pub fn flush_presence(&mut self, status: impl Fn(UserId) -> Presence) {
         self.tell_unaware(&status);
         self.flush_counts();
-        let changes = std::mem::take(&mut self.presence_changes);
+        let changes = std::mem::take(&mut self.watching.changed);
         let mut due: HashMap<u32, Vec<UserPresence>> = HashMap::new();
         for user in changes {
             let status = status(user);
-            for slot in self.watchers.get(&user).into_iter().flatten() {
+            for slot in self.watching.watchers.get(&user).into_iter().flatten() {
                 due.entry(*slot)
                     .or_default()
                     .push(UserPresence { user, status });
@@ -165,7 +190,7 @@ impl<W: Wire> Hub<W> {
     fn tell_presence(&mut self, slot: u32, users: Vec<UserPresence>) {
         let peer = &mut self.peers[slot as usize];
         if !peer.is_ready() {
-            self.unaware.insert(peer.id);
+            self.watching.unaware.insert(peer.id);
             return;
         }
         let bytes = encoded::frame(peer.wire.format(), &ServerFrame::Presence { users });
@@ -177,12 +202,13 @@ impl<W: Wire> Hub<W> {
 
     /// Those who missed a change are told of all whom they watch, a limited number at a time, in turn.
     fn tell_unaware(&mut self, status: impl Fn(UserId) -> Presence) {
-        let after = self.unaware_after;
+        let after = self.watching.told_last;
         let first = (Bound::Excluded(after), Bound::Unbounded);
         let ids = self
+            .watching
             .unaware
             .range(first)
-            .chain(self.unaware.range(..=after));
+            .chain(self.watching.unaware.range(..=after));
         let mut due = Vec::new();
         let mut left = UNAWARE_AT_ONCE_MAX;
         for &id in ids {
@@ -197,8 +223,8 @@ impl<W: Wire> Hub<W> {
             due.push(id);
         }
         for id in due {
-            self.unaware_after = id;
-            self.unaware.remove(&id);
+            self.watching.told_last = id;
+            self.watching.unaware.remove(&id);
             if let Some(peer) = self.peer(id)
                 && !peer.watching.is_empty()
             {
