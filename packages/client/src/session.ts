@@ -245,8 +245,11 @@ export class Session {
         if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
         if (frame.answer) return this.answered(now, frame);
         return this.event(now, frame);
-      case 'opened':
-        return this.roomOpened(now, frame.room, frame.from, frame.head);
+      case 'opened': {
+        const feed = this.feeds.get(frame.room);
+        // Without one the room was left since it was asked for, and joined again before the server came to that. [SB6]
+        return feed ? feed.opened(now, frame.from, frame.head, this.effects) : this.close(frame.room);
+      }
       case 'refused':
         if (frame.txn !== undefined) this.effects.push({ do: 'answer', frame });
         else if (frame.room !== undefined) this.openRefused(now, frame, frame.room);
@@ -315,8 +318,8 @@ export class Session {
 
   /** Back to summaries. `[SB6]` */
   close(room: RoomId): void {
-    if (!this.feeds.delete(room) || this.phase !== 'live') return;
-    this.effects.push({ do: 'send', frame: { type: 'close', room } });
+    this.feeds.delete(room);
+    if (this.phase === 'live') this.effects.push({ do: 'send', frame: { type: 'close', room } });
   }
 
   /** What is held of a room is of no use: it is read anew. */
@@ -431,13 +434,6 @@ export class Session {
     if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
     this.enter('live');
     this.catchUpWithHello(now);
-  }
-
-  private roomOpened(now: number, room: RoomId, from: Seq, head: Seq): void {
-    const feed = this.feeds.get(room);
-    if (feed) return feed.opened(now, from, head, this.effects);
-    // It was left since it was asked for, and joined again before the server came to that. [SB6]
-    this.effects.push({ do: 'send', frame: { type: 'close', room } });
   }
 
   /** Tells which rooms were opened and closed between `hello` and its answer. */

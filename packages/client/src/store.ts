@@ -24,7 +24,6 @@ import { byLastMove, follow, mark, move, newer, read } from './rooms.ts';
 import type { ConnectionState } from './session.ts';
 import { Timeline } from './timeline.ts';
 import { Topics } from './topics.ts';
-import { Presences } from './presence.ts';
 import { Typing } from './typing.ts';
 import { Users } from './users.ts';
 
@@ -43,7 +42,6 @@ export class Store {
   readonly topics = new Topics();
   readonly users = new Users();
   readonly typing = new Typing();
-  readonly presences = new Presences();
   me: UserProfile | null = null;
   limits: WireLimits | null = null;
   connection: ConnectionState = {
@@ -58,6 +56,9 @@ export class Store {
   private sorted: readonly RoomSummary[] | null = null;
   private readonly timelines = new Map<RoomId, Timeline>();
   private readonly members = new Map<RoomId, Map<UserId, Role>>();
+  private readonly presences = new Map<UserId, Presence>();
+  /** How many members of an open room are online or away, with oneself, as far as it was told. `[SG5]` */
+  private readonly counts = new Map<RoomId, number>();
   /** Rooms that events came of, before anything said what they are. */
   private readonly unknown = new Set<RoomId>();
   private dirty: Dirty = emptyDirty();
@@ -82,12 +83,12 @@ export class Store {
   }
 
   presenceOf(user: UserId): Presence {
-    return this.presences.of(user);
+    return this.presences.get(user) ?? 'offline';
   }
 
   /** How many members of an open room are there, with oneself; undefined while it is not known. */
   presentIn(room: RoomId): number | undefined {
-    return this.presences.countOf(room);
+    return this.counts.get(room);
   }
 
   /** The timeline of a room, made when it is not there; the least used others go. */
@@ -112,9 +113,9 @@ export class Store {
     this.topics.touch('connection');
     if (state.phase === 'live') return;
     for (const room of this.typing.clear()) this.topics.touch(`typing:${room}`);
-    const known = this.presences.clear();
-    if (known.users) this.topics.touch('presence');
-    for (const room of known.rooms) this.topics.touch(`presence_count:${room}`);
+    this.presences.clear();
+    this.counts.clear();
+    this.topics.touch('presence');
   }
 
   /** Takes what was stored. */
@@ -230,24 +231,27 @@ export class Store {
         }
         return;
       case 'presence':
-        this.presences.put(frame.users);
+        for (const { user, status } of frame.users) this.presences.set(user, status);
         this.topics.touch('presence');
         return;
       case 'presence_count':
-        this.presences.putCount(frame.room, frame.count);
-        this.topics.touch(`presence_count:${frame.room}`);
+        this.counts.set(frame.room, frame.count);
+        this.topics.touch('presence');
         return;
     }
   }
 
-  /** Only theirs is told from here on. */
+  /** Only theirs is told from here on; what was known of others grows stale. `[SG3]` */
   keepPresences(users: readonly UserId[]): void {
-    if (this.presences.keep(users)) this.topics.touch('presence');
+    const kept = new Set(users);
+    for (const user of this.presences.keys()) if (!kept.has(user)) this.presences.delete(user);
+    this.topics.touch('presence');
   }
 
   /** A room is closed: nobody tells how many are there any more. */
   forgetCount(room: RoomId): void {
-    if (this.presences.forgetCount(room)) this.topics.touch(`presence_count:${room}`);
+    this.counts.delete(room);
+    this.topics.touch('presence');
   }
 
   leave(id: RoomId): void {

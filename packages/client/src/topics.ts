@@ -15,8 +15,7 @@ export type Topic =
   | `timeline:${RoomId}`
   | `outbox:${RoomId}`
   | `members:${RoomId}`
-  | `typing:${RoomId}`
-  | `presence_count:${RoomId}`;
+  | `typing:${RoomId}`;
 
 function raise(error: unknown): never {
   throw error;

@@ -61,19 +61,6 @@ export class TimelineWindow {
     this.high = null;
   }
 
-  /** Around a place that is held. */
-  goTo(seq: Seq): void {
-    const held = this.timeline.stretchAt(seq);
-    if (!held) return;
-    const at = this.timeline.indexOf(seq);
-    const rows = this.timeline.messages();
-    const from = Math.max(this.timeline.indexOf(held.from), at - WINDOW_STEP);
-    const to = Math.min(this.timeline.indexOf(held.to + 1), at + WINDOW_STEP);
-    const last = to === this.timeline.indexOf(held.to + 1);
-    this.low = from === this.timeline.indexOf(held.from) ? held.from : (rows[from]?.seq ?? held.from);
-    this.high = last ? (held.to === this.timeline.head ? null : held.to) : (rows[to - 1]?.seq ?? held.to);
-  }
-
   /** Takes older messages in; the newest leave when there are too many. */
   older(): Edge {
     const on = this.stretch();

@@ -205,7 +205,7 @@ export class Conversation {
 
   /** How many members are online or away, with oneself; undefined while it is not known. */
   present(): number | undefined {
-    hear(this.client, `presence_count:${this.room}`);
+    hear(this.client, 'presence');
     return this.client.store.presentIn(this.room);
   }
 
