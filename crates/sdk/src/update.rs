@@ -45,7 +45,8 @@ pub enum Update {
         /// The page.
         page: Box<Messages>,
     },
-    /// A room could not be opened.
+    /// A room could not be opened, or its log could not be read. With `follow: all` this says that the latest events of
+    /// the room were missed and may not be read any more: as a rule the user has left it.
     OpenRefused {
         /// The room.
         room: RoomId,

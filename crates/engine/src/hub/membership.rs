@@ -133,7 +133,8 @@ impl<W: Wire> Hub<W> {
             interest.room
         } else {
             // The store may be ahead of this hub, which then tells nobody else of that head before it has come there.
-            let index = self.room_entry(room, summary.head, summary.count, false);
+            let level = self.has_come_to(room, summary.head);
+            let index = self.room_entry(room, summary.head, summary.count, level);
             self.list(slot, index, summary.head);
             self.note_since(shard, seen);
             index
@@ -210,8 +211,15 @@ impl<W: Wire> Hub<W> {
             return;
         };
         self.forget_keeping_room(slot, interest, |hub, index| {
-            // Told in any case: what was sent since the client closed it went by unheard.
-            hub.list(slot, index, Seq::ZERO);
+            // Told in any case: what was sent since the client closed it went by unheard. Only a head that this hub has
+            // not come to waits for it, and until then the peer keeps what it knew.
+            let entry = &hub.rooms[index as usize];
+            let told = if entry.is_ahead() {
+                entry.open[interest.place as usize].subscription.last()
+            } else {
+                Seq::ZERO
+            };
+            hub.list(slot, index, told);
             hub.moved.insert(index);
         });
     }

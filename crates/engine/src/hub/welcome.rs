@@ -205,6 +205,15 @@ impl<W: Wire> Hub<W> {
         }
     }
 
+    /// Whether this hub has come to an event of a room, as far as the ring tells: false for one of long ago.
+    pub(super) fn has_come_to(&self, room: RoomId, seq: Seq) -> bool {
+        let log = LogId::Room(room);
+        let shard = log.shard(self.shards.len() as u16);
+        let ring = &self.shards[usize::from(shard.0)].ring;
+        let of_room = ring.iter().rev().find(|event| event.event().log == log);
+        of_room.is_some_and(|event| event.event().seq >= seq)
+    }
+
     /// What happened after a snapshot and before now, from the rings: rooms that nobody followed then have it noted.
     fn note_unheard(&mut self, snapshot: &[Position]) {
         for (shard, &after) in snapshot.iter().enumerate() {

@@ -139,7 +139,8 @@ pub enum Output {
         /// The page.
         page: Box<Messages>,
     },
-    /// A room could not be opened; it is no longer asked for.
+    /// A room could not be opened, or its log could not be read; it is no longer asked for. With `follow: all` what was
+    /// missing of it, and came too early to be kept, may not be read any more.
     OpenRefused {
         /// The room.
         room: RoomId,

@@ -188,14 +188,18 @@ impl ClientSession {
             return;
         };
         match refusal {
-            // What is missing may not be read any more, after leaving for one. What came since tells how it went on.
-            Some(refusal) if !is_passing(refusal.code) && self.follow == Follow::All => {
-                let mut ready = Vec::new();
-                self.places.with(room, |place| place.skip_gap(&mut ready));
-                out.push(Output::Dropped(room));
-                out.extend(ready.into_iter().map(apply));
-            }
             Some(refusal) if !is_passing(refusal.code) => {
+                let all = self.follow == Follow::All;
+                let mut ready = Vec::new();
+                let skip = |place: &mut Place| all && place.skip_gap(&mut ready);
+                if self.places.with(room, skip) == Some(true) {
+                    // What is missing may not be read any more, after leaving for one. What came since tells how it
+                    // went on.
+                    out.push(Output::Dropped(room));
+                    out.extend(ready.into_iter().map(apply));
+                    return;
+                }
+                self.close(room, out);
                 self.places.remove(room);
                 out.push(Output::OpenRefused { room, refusal });
             }

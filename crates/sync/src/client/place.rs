@@ -122,14 +122,15 @@ impl Place {
         self.again_at = Millis::default();
     }
 
-    /// What is missing will never come: goes on with what came after it.
-    pub(super) fn skip_gap(&mut self, ready: &mut Vec<Event>) {
+    /// What is missing will never come: goes on with what came after it and was kept. False when nothing was.
+    pub(super) fn skip_gap(&mut self, ready: &mut Vec<Event>) -> bool {
         self.fetch = None;
         self.again_at = Millis::default();
-        self.target = Seq::ZERO;
-        if let Some(first) = self.buffer.keys().next() {
-            self.level(Seq(first.0 - 1), ready);
-        }
+        let Some(first) = self.buffer.keys().next() else {
+            return false;
+        };
+        self.level(Seq(first.0 - 1), ready);
+        true
     }
 
     /// Events up to `from` will not come by themselves.

@@ -503,3 +503,51 @@ fn what_was_due_to_a_listed_room_is_told_before_it_is_opened() {
     node.hub.open(fresh.id, ROOM, None).unwrap();
     assert_eq!(types(&fresh.take()), ["opened"]);
 }
+
+#[test]
+fn a_room_that_one_has_just_joined_is_closed_and_opened_like_any_other() {
+    // [SB4] [SB6] Nothing has happened in it since, so that the hub followed no event of it yet.
+    let mut node = Node::new(1);
+    node.write(OTHER, ADA, "long ago");
+    node.deliver();
+    let eve = node.listed(EVE);
+    node.join(OTHER, EVE);
+    node.deliver();
+    node.work();
+    assert_eq!(types(&eve.take()), ["room"]);
+    let head = node.head(OTHER);
+    for _ in 0..2 {
+        node.hub.open(eve.id, OTHER, None).unwrap();
+        let frames = eve.take();
+        assert_eq!(types(&frames), ["opened"]);
+        assert_eq!(
+            (&frames[0]["from"], &frames[0]["head"]),
+            (&json!(head), &json!(head))
+        );
+        node.hub.close_room(eve.id, OTHER);
+        node.work();
+        let frames = eve.take();
+        assert_eq!(types(&frames), ["rooms"]);
+        assert_eq!(frames[0]["rooms"][0]["head"], head);
+    }
+}
+
+#[test]
+fn a_room_that_is_ahead_of_the_hub_is_opened_again_from_where_it_was() {
+    // [SB4] Closing it does not take back the head that the session began with.
+    let mut node = Node::new(1);
+    node.write(ROOM, ADA, "ahead of the hub");
+    let head = node.head(ROOM);
+    let lin = node.listed(LIN);
+    for _ in 0..2 {
+        node.hub.open(lin.id, ROOM, None).unwrap();
+        assert_eq!(lin.take()[0]["from"], head);
+        node.hub.close_room(lin.id, ROOM);
+        node.work();
+        assert_eq!(lin.take(), Vec::<Value>::new());
+    }
+    node.deliver();
+    node.say(ROOM, ADA, "news");
+    node.work();
+    assert_eq!(lin.take()[0]["rooms"][0]["head"], head + 1);
+}

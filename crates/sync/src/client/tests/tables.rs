@@ -243,7 +243,10 @@ fn a_gap_that_stays_is_fetched_again() {
         fetch: 4,
         refusal: Some(RefusalCode::NotFound.into()),
     });
-    assert_eq!(gone, "open-refused r1 not_found");
+    assert_eq!(
+        gone, "close r1; open-refused r1 not_found",
+        "summaries again [SB6]"
+    );
     assert_eq!(rig.event(1, 9, None), "");
 }
 
@@ -566,6 +569,31 @@ fn with_follow_all_what_came_behind_a_gap_that_may_not_be_read_is_not_lost() {
         "apply r1:5; apply r1:6; apply r1:7; resume"
     );
     assert_eq!(rig.positions(), [70]);
+}
+
+#[test]
+fn with_follow_all_what_was_let_go_behind_a_gap_that_may_not_be_read_is_not_lost() {
+    // [FO1] [CU2] No more can be kept back: the rest of what came is known of, and read.
+    let mut rig = Rig::all(Some(0), 3);
+    rig.event(1, 1, None);
+    let kept = GAP_EVENTS_MAX as u64 + 2;
+    (3..kept + 6).for_each(|seq| drop(rig.event(1, seq, None)));
+    let refused = |fetch| Input::FetchFailed {
+        fetch,
+        refusal: Some(RefusalCode::NotFound.into()),
+    };
+    let went_on = rig.give(refused(1));
+    let end = format!("apply r1:{kept}; fetch#2 r1>{kept}");
+    assert!(went_on.ends_with(&end), "{went_on}");
+    let last = rig.range(2, kept + 1..=kept + 4);
+    assert!(last.ends_with(&format!("fetch#3 r1>{}", kept + 4)));
+    assert_eq!(rig.positions(), [10], "not over what is missing");
+    // If that may not be read either, it is said: leaving may be among it. Then it goes on with what comes.
+    let over = rig.give(refused(3));
+    assert_eq!(over, "open-refused r1 not_found; resume");
+    let next = kept + 9;
+    let applied = format!("apply r1:{next}; resume");
+    assert_eq!(rig.event(1, next, None), applied);
 }
 
 #[test]
