@@ -414,11 +414,7 @@ export class Client {
         if (this.watched.length) this.session.send({ type: 'watch', users: this.watched });
         return;
       case 'apply':
-        this.store.apply(effect.event, effect.open);
-        if (effect.open && isRoomId(effect.event.log)) {
-          this.landed(effect.event.log, effect.event.seq);
-        }
-        return;
+        return this.apply(effect.event, effect.open);
       case 'answer':
         return this.answered(effect.frame, now);
       case 'fetch':
@@ -427,8 +423,7 @@ export class Client {
         return void this.reload(effect.room);
       case 'pass':
         if (effect.frame.type === 'left') {
-          this.marks.forget(effect.frame.room);
-          this.landed(effect.frame.room);
+          this.left(effect.frame.room);
         } else if (effect.frame.type === 'refused' && effect.frame.room) {
           this.landed(effect.frame.room);
         }
@@ -497,6 +492,20 @@ export class Client {
   private awaits({ log, seq }: Event): boolean {
     if (!isRoomId(log) || !this.session.isOpen(log)) return false;
     return (this.store.timeline(log)?.head ?? 0) < seq;
+  }
+
+  private apply(event: Event, open: boolean): void {
+    const left = this.store.apply(event, open);
+    if (!isRoomId(event.log)) return;
+    if (open) this.landed(event.log, event.seq);
+    if (!left) return;
+    this.session.left(event.log);
+    this.left(event.log);
+  }
+
+  private left(room: RoomId): void {
+    this.marks.forget(room);
+    this.landed(room);
   }
 
   private landed(room: RoomId, head?: Seq): void {

@@ -66,11 +66,14 @@ export class Lookups {
   /** One became a member, and the stream told it by events alone. */
   private async room(id: RoomId): Promise<void> {
     this.rooms.add(id);
+    this.store.departed.delete(id);
     try {
       const room = await this.rest.room(id);
-      if (room.role !== null) this.store.putRoom(room);
       this.failures = 0;
       this.rooms.delete(id);
+      // Left while it was read: what was read may be of before.
+      if (this.store.departed.has(id)) this.store.wantRoom(id);
+      else if (room.role !== null) this.store.putRoom(room);
     } catch (error) {
       this.later(error, () => {
         this.rooms.delete(id);

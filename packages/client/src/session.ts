@@ -322,6 +322,11 @@ export class Session {
     if (this.phase === 'live') this.effects.push({ do: 'send', frame: { type: 'close', room } });
   }
 
+  /** One has left the room, as its events say: nothing follows of it. Over SSE no `left` comes. */
+  left(room: RoomId): void {
+    this.feeds.delete(room);
+  }
+
   /** What is held of a room is of no use: it is read anew. */
   reload(room: RoomId): void {
     this.feeds.get(room)?.reload(this.effects);

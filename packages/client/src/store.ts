@@ -59,6 +59,8 @@ export class Store {
   private readonly presences = new Map<UserId, Presence>();
   /** How many members of an open room are online or away, with oneself, as far as it was told. `[SG5]` */
   private readonly counts = new Map<RoomId, number>();
+  /** Rooms that were left since they were last asked for. */
+  readonly departed = new Set<RoomId>();
   /** Rooms that events came of, before anything said what they are. */
   private readonly unknown = new Set<RoomId>();
   private dirty: Dirty = emptyDirty();
@@ -170,16 +172,23 @@ export class Store {
     for (const message of messages) this.users.want(message.actor);
   }
 
-  /** Applies an event. `open` says that the timeline follows and this is the next one. */
-  apply(event: Event, open: boolean): void {
-    if (!isRoomId(event.log)) return this.applyOwn(event);
+  /** Applies an event. `open` says that the timeline follows and this is the next one. True when one has left by it. */
+  apply(event: Event, open: boolean): boolean {
+    if (!isRoomId(event.log)) {
+      this.applyOwn(event);
+      return false;
+    }
     const id = event.log;
     const room = this.summaries.get(id);
     const content = event.content;
     this.users.want(event.actor);
     if (content?.kind === 'member_left' && content.user === this.me?.id) {
+      this.departed.add(id);
       // Old news when one has come back since.
-      if (room && event.seq > room.head) return this.leave(id);
+      if (room && event.seq > room.head) {
+        this.leave(id);
+        return true;
+      }
     }
     if (room && this.me) this.setRoom(follow(room, event, this.me.id));
     if (!room) this.unknown.add(id);
@@ -202,6 +211,7 @@ export class Store {
       this.dirty.tails.add(id);
       this.topics.touch(`timeline:${id}`);
     }
+    return false;
   }
 
   /** Takes summaries and signals. */
@@ -255,6 +265,7 @@ export class Store {
   }
 
   leave(id: RoomId): void {
+    this.departed.add(id);
     this.summaries.delete(id);
     this.sorted = null;
     this.timelines.delete(id);

@@ -1,4 +1,4 @@
-import type { RoomId, UserId } from '@tidings/protocol';
+import type { ClientFrame, Content, RoomId, ServerFrame, UserId } from '@tidings/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   Client,
@@ -7,6 +7,8 @@ import {
   Rest,
   TimelineWindow,
   type Storage,
+  type Transport,
+  type TransportEvents,
 } from '../src/index.ts';
 import { FakeServer, NO_FAULTS } from './fake-server.ts';
 import { seeded, VirtualClock } from './virtual-clock.ts';
@@ -293,6 +295,84 @@ describe('the client', () => {
     await time.pass(6_001);
     expect(client.store.typing.of(room)).toEqual([]);
     expect(told).toBe(2);
+  });
+
+  describe('over a stream that tells by events alone', () => {
+    // [SE2] No `left` and no `room` come over it.
+    const streamed = async () => {
+      const { time, server, ada, bob, say } = await world();
+      const room = server.addRoom('a', [ada, bob]);
+      say(room, 'one');
+      let events: TransportEvents | undefined;
+      const tell = (...frames: ServerFrame[]) => {
+        for (const frame of frames) events?.frame(frame);
+      };
+      const transport: Transport = {
+        name: 'sse',
+        connect: (told) => {
+          events = told;
+          time.after(1, () => told.opened());
+          const send = (frame: ClientFrame) => {
+            const head = server.room(room).log.length;
+            if (frame.type === 'hello') tell(server.welcome(ada, undefined));
+            if (frame.type === 'open') tell({ type: 'opened', room, from: frame.after ?? head, head });
+          };
+          return { send, close: () => undefined };
+        },
+      };
+      const rest = { read: server.fetch(ada) };
+      const client = await Client.open({
+        rest: new Rest({ fetch: (...query) => rest.read(...query), base: '' }),
+        transports: [transport],
+        storage: new MemoryStorage(),
+        clock: time,
+        random: seeded(1),
+        locks: new NoLocks(),
+      });
+      client.start();
+      await time.pass(1_000);
+      const commit = (content: Content) =>
+        tell({ type: 'event', ...server.append(room, bob, content) });
+      const leave = () => commit({ kind: 'member_left', user: ada });
+      const join = () => commit({ kind: 'member_joined', user: ada, role: 'member' });
+      return { time, room, client, rest, leave, join, say: (text: string) => say(room, text) };
+    };
+
+    it('[SB7] shows a room whole that was left and joined again', async () => {
+      const { time, room, client, leave, join, say } = await streamed();
+      await client.show(room);
+      await time.pass(1_000);
+      expect(texts(client, room)).toEqual(['one']);
+      leave();
+      expect(client.store.rooms()).toEqual([]);
+      say('two');
+      await time.pass(1_000);
+      join();
+      await time.pass(1_000);
+      expect(client.store.rooms().map(({ id }) => id)).toEqual([room]);
+      await client.show(room);
+      await time.pass(30_000);
+      expect(texts(client, room)).toEqual(['one', 'two']);
+    });
+
+    it('[SB8] lists no room that was left while it was being read', async () => {
+      const { time, room, client, rest, leave, join } = await streamed();
+      leave();
+      await time.pass(1_000);
+      const { read } = rest;
+      rest.read = async (...query) => {
+        const answer = await read(...query);
+        rest.read = read;
+        leave();
+        return answer;
+      };
+      join();
+      await time.pass(30_000);
+      expect(client.store.room(room)).toBeUndefined();
+      join();
+      await time.pass(1_000);
+      expect(client.store.room(room)?.role).toBe('member');
+    });
   });
 
   it('tells a view of its own part only', async () => {
