@@ -50,7 +50,12 @@ impl<W: Wire> Hub<W> {
     pub(super) fn has_another_role(&mut self, slot: u32, room: RoomId) {
         let interest = self.interest(slot, room);
         let peer = &mut self.peers[slot as usize];
-        if !peer.is_listed() || interest.is_some_and(|interest| interest.open) {
+        if !peer.is_listed() {
+            return;
+        }
+        if let Some(interest) = interest.filter(|interest| interest.open) {
+            let open = &mut self.rooms[interest.room as usize].open;
+            open[interest.place as usize].told_by_event = true;
             return;
         }
         if !peer.welcomed {
@@ -64,8 +69,11 @@ impl<W: Wire> Hub<W> {
     /// A message was changed, and this hub has not seen the room's last line since it began to follow it: that may be the
     /// one. Those who list the room are told of it as it stands, so that nobody goes on showing what was erased. `[EV8]`
     pub(super) fn tell_listed_as_a_whole(&mut self, index: u32) {
-        let entry = &self.rooms[index as usize];
+        let entry = &mut self.rooms[index as usize];
         let room = entry.id;
+        for follower in &mut entry.open {
+            follower.told_by_event = true;
+        }
         let slots: Vec<u32> = entry.listed.iter().map(|listed| listed.slot).collect();
         for slot in slots {
             let id = self.peers[slot as usize].id;
@@ -210,6 +218,8 @@ impl<W: Wire> Hub<W> {
         let Some(interest) = self.interest(slot, room).filter(|i| i.open) else {
             return;
         };
+        let open = &self.rooms[interest.room as usize].open;
+        let told_by_event = open[interest.place as usize].told_by_event;
         self.forget_keeping_room(slot, interest, |hub, index| {
             // Told in any case: what was sent since the client closed it went by unheard. Only a head that this hub has
             // not come to waits for it, and until then the peer keeps what it knew.
@@ -222,6 +232,10 @@ impl<W: Wire> Hub<W> {
             hub.list(slot, index, told);
             hub.moved.insert(index);
         });
+        if told_by_event {
+            // That event may be among what went by unheard. [EV8] [SB10]
+            self.read_summary(id, room);
+        }
     }
 
     /// Takes a peer out of a room's table and puts it back otherwise, without dropping the room in between.

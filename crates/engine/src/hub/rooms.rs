@@ -22,6 +22,8 @@ pub(super) struct OpenSlot {
     pub(super) slot: u32,
     /// The count of present members that it was told; none before the first.
     pub(super) told_count: Option<u32>,
+    /// An event told what no summary for all does: another role, or a change of the last line.
+    pub(super) told_by_event: bool,
     pub(super) subscription: Subscription,
 }
 
@@ -229,6 +231,7 @@ impl<W: Wire> Hub<W> {
         open.push(OpenSlot {
             slot,
             told_count: None,
+            told_by_event: false,
             subscription,
         });
         self.peers[slot as usize].rooms.push(Interest {

@@ -227,3 +227,29 @@ fn an_open_room_is_not_told_as_a_whole_again() {
     assert_eq!(types(&frames), ["event"]);
     assert_eq!(seqs(&frames, ROOM), [head.0]);
 }
+
+#[test]
+fn what_an_event_alone_told_is_told_again_to_who_closes_the_room() {
+    // [SB6] [EV8] [SB10] The event may have come after the client closed the room, which passes over it then.
+    let role = Role::Admin;
+    for erases in [false, true] {
+        let mut node = Node::new(1);
+        let old = node.say(ROOM, ADA, "the last line");
+        let lin = node.opened(LIN);
+        let head = if erases {
+            node.delete(ROOM, old)
+        } else {
+            node.commit(ROOM, ADA, Known::RoleChanged { user: LIN, role })
+        };
+        node.deliver();
+        node.hub.close_room(lin.id, ROOM);
+        node.work();
+        let frames = lin.take();
+        assert_eq!(types(&frames), ["event", "room"]);
+        assert_eq!(frames[1]["room"]["head"], head.0);
+        node.hub.open(lin.id, ROOM, Some(head)).unwrap();
+        node.hub.close_room(lin.id, ROOM);
+        node.work();
+        assert_eq!(types(&lin.take()), ["opened", "rooms"], "once");
+    }
+}
