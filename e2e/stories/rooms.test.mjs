@@ -18,7 +18,7 @@ async function seenAs(person, name, presence) {
 
 /** Waits until the room's header says how many are there. [SG5] */
 async function counted(person, count) {
-  await person.at('present').filter({ hasText: `${count} online` }).waitFor();
+  await person.page.getByText(`, ${count} online`).waitFor();
 }
 
 story('a room is renamed, and its members come, are seen and go', async (stage) => {

@@ -499,7 +499,7 @@ export class Client {
     if (!isRoomId(event.log)) return;
     if (open) this.landed(event.log, event.seq);
     if (!left) return;
-    this.session.left(event.log);
+    this.session.close(event.log);
     this.left(event.log);
   }
 

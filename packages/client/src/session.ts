@@ -316,15 +316,10 @@ export class Session {
     if (held === null) feed.reload(this.effects);
   }
 
-  /** Back to summaries. `[SB6]` */
+  /** Back to summaries `[SB6]`; or one has left, as the room's events say: over SSE no `left` comes. */
   close(room: RoomId): void {
     this.feeds.delete(room);
     if (this.phase === 'live') this.effects.push({ do: 'send', frame: { type: 'close', room } });
-  }
-
-  /** One has left the room, as its events say: nothing follows of it. Over SSE no `left` comes. */
-  left(room: RoomId): void {
-    this.feeds.delete(room);
   }
 
   /** What is held of a room is of no use: it is read anew. */

@@ -251,17 +251,14 @@ export class Store {
     }
   }
 
-  /** Only theirs is told from here on; what was known of others grows stale. `[SG3]` */
+  /** Only theirs is told from here on; what was known of others, whom no view shows, grows stale. `[SG3]` */
   keepPresences(users: readonly UserId[]): void {
-    const kept = new Set(users);
-    for (const user of this.presences.keys()) if (!kept.has(user)) this.presences.delete(user);
-    this.topics.touch('presence');
+    for (const user of this.presences.keys()) if (!users.includes(user)) this.presences.delete(user);
   }
 
-  /** A room is closed: nobody tells how many are there any more. */
+  /** A room is closed, and no view shows it: nobody tells how many are there any more. */
   forgetCount(room: RoomId): void {
     this.counts.delete(room);
-    this.topics.touch('presence');
   }
 
   leave(id: RoomId): void {
