@@ -15,6 +15,8 @@ pub mod hints;
 pub mod hub;
 pub mod inbox;
 pub mod presence;
+#[cfg(test)]
+mod random;
 
 pub use appender::{Answer, Appender, Reply, Submission, Work};
 pub use batch::{Batch, Segment};

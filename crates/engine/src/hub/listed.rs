@@ -4,7 +4,6 @@
 //! is about to be told of the room as a whole: what was read of it may be older, and would take the news back.
 
 use bytes::{Bytes, BytesMut};
-
 use tidings_protocol::Seq;
 
 use super::{Hub, Wire, peer::Interest};

@@ -7,23 +7,12 @@ use tidings_protocol::{Presence, RoomId, Seq, UserId};
 use super::{
     Counting, NODE_SILENCE_MS, PresenceBook, Read, ReadOn, counts::CHANGES_WHILE_READ_MAX,
 };
+use crate::random::Random;
 
 const ROOM: RoomId = RoomId::from_bits(7);
 const CORES: u64 = 3;
 const USERS: u64 = 12;
 const PAGE: usize = 3;
-
-/// Numbers from a seed (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 fn user(n: u64) -> UserId {
     UserId::from_bits(u128::from(n) + 1)

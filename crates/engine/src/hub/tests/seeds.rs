@@ -9,19 +9,8 @@ use super::model::{ADA, LIN, Node, OTHER, ROOM, Session};
 use crate::{
     encoded::Format,
     hub::{Effect, Hello},
+    random::Random,
 };
-
-/// Numbers from a seed (xorshift64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// What a client with one room open holds: the next `seq` it waits for, by the rules alone.
 #[derive(Default)]

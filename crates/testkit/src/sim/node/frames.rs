@@ -55,28 +55,14 @@ impl Node {
                     }
                     Err(code) => {
                         let refusal = Refusal::new(code);
-                        hub.send(
-                            seat.peer,
-                            &ServerFrame::Refused {
-                                txn,
-                                room: None,
-                                refusal,
-                            },
-                        );
+                        hub.refuse(seat.peer, txn, None, refusal);
                     }
                 }
             }
             Verdict::Other => match frame {
                 ClientFrame::Open { room, after } => {
                     if let Err(refusal) = hub.open(seat.peer, room, after) {
-                        hub.send(
-                            seat.peer,
-                            &ServerFrame::Refused {
-                                txn: None,
-                                room: Some(room),
-                                refusal,
-                            },
-                        );
+                        hub.refuse(seat.peer, None, Some(room), refusal);
                     }
                 }
                 ClientFrame::Close { room } => hub.close_room(seat.peer, room),
@@ -90,14 +76,7 @@ impl Node {
             },
             Verdict::Refuse(refusal) => {
                 let txn = frame.txn().cloned();
-                hub.send(
-                    seat.peer,
-                    &ServerFrame::Refused {
-                        txn,
-                        room: None,
-                        refusal,
-                    },
-                );
+                hub.refuse(seat.peer, txn, None, refusal);
             }
             Verdict::Close(code) => hub.close(seat.peer, code),
         }
