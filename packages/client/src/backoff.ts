@@ -4,7 +4,7 @@
  * It only computes; the session keeps the time.
  */
 
-import { comeBack, type Refusal } from '@tidings/protocol';
+import { CLOSE, comeBack, type Refusal } from '@tidings/protocol';
 
 export const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_LATER_MS = 8_000;
@@ -22,6 +22,18 @@ export function backoffMax(code: number, attempt: number): number | null {
 export function backoff(code: number, attempt: number, unit: number): number | null {
   const max = backoffMax(code, attempt);
   return max === null ? null : Math.floor(unit * max);
+}
+
+/** Ends for good that are about the session itself, whatever was sent over it. */
+const ABOUT_SESSION: ReadonlySet<number> = new Set([
+  CLOSE.unauthenticated,
+  CLOSE.device_removed,
+  CLOSE.hello_expected,
+]);
+
+/** Whether a frame that was sent may have ended the session: the same frame would end the next. `[CM10]` */
+export function isFault(code: number): boolean {
+  return comeBack(code) === 'never' && !ABOUT_SESSION.has(code);
 }
 
 /** Refusals that say nothing about what was asked: the same may succeed later. `[CM7]` */

@@ -18,7 +18,7 @@ import {
   type TxnId,
   type UserId,
 } from '@tidings/protocol';
-import { passes } from './backoff.ts';
+import { isFault, passes } from './backoff.ts';
 import type { Clock, Random } from './clock.ts';
 import { Keeper } from './keeper.ts';
 import type { Locks } from './locks.ts';
@@ -28,9 +28,10 @@ import { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
 import { Rescue } from './rescue.ts';
 import { RefusalError, type Rest } from './rest.ts';
 import { unread } from './rooms.ts';
-import { Session, type Effect } from './session.ts';
+import { Session, type ConnectionState, type Effect } from './session.ts';
 import type { Saved, Storage } from './storage.ts';
 import { Store } from './store.ts';
+import { wellFormed } from './text.ts';
 import type { Connection, Transport } from './transport.ts';
 import { TxnMaker } from './txn.ts';
 import { TYPING_RENEW_MS } from './typing.ts';
@@ -252,12 +253,13 @@ export class Client {
   // What the user does. Each is stored before it is shown.
 
   send(room: RoomId, text: string): Promise<TxnId> {
-    return this.put({ type: 'send', txn: this.txns.next(), room, content: { kind: 'text', text } });
+    const content = { kind: 'text', text: wellFormed(text) } as const;
+    return this.put({ type: 'send', txn: this.txns.next(), room, content });
   }
 
   edit(room: RoomId, message: EventId, text: string): Promise<TxnId> {
-    const txn = this.txns.next();
-    return this.put({ type: 'edit', txn, room, message, content: { kind: 'text', text } });
+    const content = { kind: 'text', text: wellFormed(text) } as const;
+    return this.put({ type: 'edit', txn: this.txns.next(), room, message, content });
   }
 
   delete(room: RoomId, message: EventId): Promise<TxnId> {
@@ -401,7 +403,7 @@ export class Client {
       case 'send':
         return this.connection?.send(effect.frame);
       case 'connection':
-        if (this.store.connection.phase === 'live') this.lost();
+        if (this.store.connection.phase === 'live') this.lost(effect.state, now);
         return this.store.setConnection(effect.state);
       case 'welcome':
         if (effect.reset) {
@@ -459,7 +461,14 @@ export class Client {
     }
   }
 
-  private lost(): void {
+  private lost({ phase, endedBy }: ConnectionState, now: number): void {
+    if (phase === 'ended' && endedBy !== null && isFault(endedBy)) {
+      const failed = this.outbox.faulted();
+      const marked = this.marks.faulted();
+      if (failed?.length) void this.storage.commit({ rows: failed }).catch(() => undefined);
+      // Without what may be to blame the next session lasts. [CM10]
+      if (failed || marked) this.session.start(now);
+    }
     this.outbox.disconnected();
     this.marks.disconnected();
     this.typed = null;

@@ -85,6 +85,13 @@ export class Marks {
     }
   }
 
+  /** The session ended by a fault of a frame: the next reading says it anew. True when one was under way. */
+  faulted(): boolean {
+    const before = this.wishes.size;
+    for (const [room, { notBefore }] of this.wishes) if (notBefore > 0) this.wishes.delete(room);
+    return this.wishes.size < before;
+  }
+
   disconnected(): void {
     for (const wish of this.wishes.values()) wish.notBefore = 0;
   }

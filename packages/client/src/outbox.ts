@@ -33,6 +33,12 @@ export interface OutboxRow {
 /** How long an answer may take before the command is sent again. */
 const ANSWER_MS = 20_000;
 
+/** Why a row failed whose frame ended the session. Its code is the name of the close code. `[CL1]` */
+const FAULT: Refusal = {
+  code: 'bad_frame',
+  message: 'The server could not read it, and ended the connection.',
+};
+
 /** What is kept in memory of a row's sending. */
 interface Attempt {
   /** Not before. */
@@ -44,6 +50,8 @@ interface Attempt {
 export class Outbox {
   private readonly rows = new Map<TxnId, OutboxRow>();
   private readonly attempts = new Map<TxnId, Attempt>();
+  /** One of these ended a session; each is sent alone until it is known which. `[CM10]` */
+  private readonly suspects = new Set<TxnId>();
   /** Answered, with where their events will stand: shown until those come in their place. `[CM9]` */
   private readonly landing = new Map<TxnId, { row: OutboxRow; seq: Seq }>();
 
@@ -84,10 +92,12 @@ export class Outbox {
   due(now: number, most = Infinity): OutboxCommand[] {
     const busy = new Set<RoomId>();
     const due: OutboxCommand[] = [];
-    let left = most - this.underWay();
+    const underWay = this.underWay();
+    let left = (this.suspects.size ? Math.min(1, most) : most) - underWay;
     for (const row of this.rows.values()) {
       if (row.state === 'failed' || busy.has(row.room)) continue;
       busy.add(row.room);
+      if (this.suspects.size && !this.suspects.has(row.txn)) continue;
       const attempt = this.attempts.get(row.txn);
       const late = attempt?.sentAt != null && now >= attempt.sentAt + ANSWER_MS;
       if (row.state === 'sent' && !late) continue;
@@ -105,7 +115,7 @@ export class Outbox {
   wakeAt(most = Infinity): number | null {
     let first: number | null = null;
     const busy = new Set<RoomId>();
-    const full = this.underWay() >= most;
+    const full = this.underWay() >= (this.suspects.size ? Math.min(1, most) : most);
     for (const row of this.rows.values()) {
       if (row.state === 'failed' || busy.has(row.room)) continue;
       busy.add(row.room);
@@ -129,6 +139,7 @@ export class Outbox {
     const row = this.rows.get(txn);
     this.rows.delete(txn);
     this.attempts.delete(txn);
+    this.suspects.delete(txn);
     return row;
   }
 
@@ -158,10 +169,23 @@ export class Outbox {
       this.attempts.set(txn, { notBefore: now + wait, sentAt: null });
       this.rows.set(txn, { ...row, state: 'queued' });
     } else {
-      this.attempts.delete(txn);
-      this.rows.set(txn, { ...row, state: 'failed', refusal });
+      this.fail(row, refusal);
     }
     return this.rows.get(txn);
+  }
+
+  /**
+   * The session ended by a fault of a frame. The one that was under way is not sent again; of
+   * several, each is tried alone. Gives the rows that failed; null when none was under way, and so
+   * none is to blame. `[CM10]`
+   */
+  faulted(): OutboxRow[] | null {
+    const sent = [...this.rows.values()].filter(({ state }) => state === 'sent');
+    const [first, second] = sent;
+    if (!first) return null;
+    if (!second) return [this.fail(first, FAULT)];
+    for (const { txn } of sent) this.suspects.add(txn);
+    return [];
   }
 
   /** The connection is gone: what was sent may or may not have happened, so it is sent again. */
@@ -179,8 +203,17 @@ export class Outbox {
     if (row?.state !== 'failed') return undefined;
     const { refusal: _refusal, ...rest } = row;
     const queued: OutboxRow = { ...rest, state: 'queued' };
+    if (row.refusal?.code === FAULT.code) this.suspects.add(txn);
     this.rows.set(txn, queued);
     return queued;
+  }
+
+  private fail(row: OutboxRow, refusal: Refusal): OutboxRow {
+    const failed: OutboxRow = { ...row, state: 'failed', refusal };
+    this.attempts.delete(row.txn);
+    this.suspects.delete(row.txn);
+    this.rows.set(row.txn, failed);
+    return failed;
   }
 
   /** The user gives one up. One under way stays: nobody could say whether it happened. */

@@ -31,6 +31,7 @@ import type {
   UserProfile,
   Users,
 } from '@tidings/protocol';
+import { jsonOf, wellFormed } from './text.ts';
 
 /** The part of the standard `Response` that is used. */
 export interface ResponseLike {
@@ -130,7 +131,7 @@ export class Rest {
   }
 
   async findUsers(start: string): Promise<UserProfile[]> {
-    return (await this.answer<Users>('GET', `/users?q=${encodeURIComponent(start)}`)).users;
+    return (await this.answer<Users>('GET', `/users?q=${encodeURIComponent(wellFormed(start))}`)).users;
   }
 
   async createRoom(body: CreateRoom): Promise<RoomSummary> {
@@ -189,7 +190,7 @@ export class Rest {
   }
 
   react(room: RoomId, txn: TxnId, message: EventId, emoji: string, on: boolean): Promise<Event | null> {
-    const path = `/rooms/${room}/messages/${message}/reactions/${encodeURIComponent(emoji)}`;
+    const path = `/rooms/${room}/messages/${message}/reactions/${encodeURIComponent(wellFormed(emoji))}`;
     return this.change(on ? 'PUT' : 'DELETE', path, undefined, txn);
   }
 
@@ -240,7 +241,7 @@ export class Rest {
       headers: { accept: 'application/json', ...this.options.headers, ...headers },
     };
     if (body !== undefined) {
-      request.body = JSON.stringify(body);
+      request.body = jsonOf(body);
       request.headers['content-type'] = 'application/json';
     }
     let response: ResponseLike;

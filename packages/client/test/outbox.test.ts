@@ -10,8 +10,10 @@ import {
   TxnMaker,
   type Locks,
   type OutboxRow,
+  type Transport,
 } from '../src/index.ts';
-import { FakeServer } from './fake-server.ts';
+import { jsonOf, wellFormed } from '../src/text.ts';
+import { FakeServer, type FakeSession } from './fake-server.ts';
 import { seeded, VirtualClock } from './virtual-clock.ts';
 
 const ROOM: RoomId = 'room_a';
@@ -300,5 +302,132 @@ describe('two tabs of one account', () => {
     await time.pass(30_000);
     expect(server.room(room).state.messages.size).toBe(1);
     expect([...first.outbox.all(), ...second.outbox.all()]).toEqual([]);
+  });
+});
+
+describe('[CM10] what the server cannot read', () => {
+  it('is made well-formed before it is stored, with and without toWellFormed', () => {
+    const native = (String.prototype as { toWellFormed?: unknown }).toWellFormed;
+    for (const made of [native, undefined]) {
+      Object.defineProperty(String.prototype, 'toWellFormed', { value: made, configurable: true, writable: true });
+      expect(wellFormed('half \ud83d of it')).toBe('half \ufffd of it');
+      expect(wellFormed('\udc4d\ud83d\udc4d\ud83d')).toBe('\ufffd\ud83d\udc4d\ufffd');
+      expect(wellFormed('whole 👍🏽')).toBe('whole 👍🏽');
+      expect(jsonOf({ a: ['\ud83d'], n: 1, none: null })).toBe('{"a":["\ufffd"],"n":1,"none":null}');
+    }
+    Object.defineProperty(String.prototype, 'toWellFormed', { value: native, configurable: true, writable: true });
+  });
+
+  it('alone under way, it fails and is never sent again by itself', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2'));
+    outbox.due(0);
+    expect(outbox.faulted()).toMatchObject([{ txn: '1', state: 'failed', refusal: { code: 'bad_frame' } }]);
+    outbox.disconnected();
+    expect(txns(outbox.due(1))).toEqual(['2']);
+    expect(outbox.wakeAt()).not.toBeNull();
+    outbox.done('2');
+    expect(outbox.due(1e9)).toEqual([]);
+    expect(outbox.discard('1')?.txn).toBe('1');
+  });
+
+  it('among several under way it is found by sending each alone', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2', OTHER), row('3', 'room_c'), row('4', OTHER));
+    expect(txns(outbox.due(0))).toEqual(['1', '2', '3']);
+    expect(outbox.faulted()).toEqual([]);
+    outbox.disconnected();
+    expect(txns(outbox.due(1))).toEqual(['1']);
+    expect(outbox.due(2)).toEqual([]);
+    outbox.done('1');
+    expect(txns(outbox.due(3))).toEqual(['2']);
+    expect(outbox.faulted()).toMatchObject([{ txn: '2' }]);
+    outbox.disconnected();
+    expect(txns(outbox.due(4))).toEqual(['3']);
+    outbox.done('3');
+    expect(txns(outbox.due(5))).toEqual(['4']);
+  });
+
+  it('tried again on demand, it is sent alone', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2', OTHER));
+    outbox.due(0, 1);
+    outbox.faulted();
+    outbox.retry('1');
+    expect(txns(outbox.due(1))).toEqual(['1']);
+  });
+
+  it('is nobody’s doing when nothing was under way', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'));
+    expect(outbox.faulted()).toBeNull();
+  });
+
+  it.each([4203, 1007, 1009, 1002])('a client comes back without it after %i, reloads included', async (code) => {
+    const time = new VirtualClock();
+    const server = new FakeServer(time);
+    const ada = server.addUser('ada');
+    const rooms = ['a', 'b', 'c'].map((name) => server.addRoom(name, [ada]));
+    const disk = new MemoryStorage();
+    let sessions = 0;
+    const transport: Transport = {
+      name: 'ws',
+      connect(events) {
+        sessions += 1;
+        const inner = server.transport(ada).connect(events);
+        return {
+          send(frame) {
+            if (JSON.stringify(frame).includes('poison')) (inner as FakeSession).end(code);
+            else inner.send(frame);
+          },
+          close: (end) => inner.close(end),
+        };
+      },
+    };
+    const open = (seed: number) =>
+      Client.open({
+        rest: new Rest({ fetch: server.fetch(ada), base: '' }),
+        transports: [transport],
+        storage: disk,
+        clock: time,
+        random: seeded(seed),
+        locks: new NoLocks(),
+      });
+    const client = await open(1);
+    for (const room of rooms) await client.send(room, room === rooms[1] ? 'poison' : 'water');
+    client.start();
+    await time.pass(60_000);
+    expect(client.store.connection.phase).toBe('live');
+    expect(client.outbox.all()).toMatchObject([{ room: rooms[1], state: 'failed', refusal: { code: 'bad_frame' } }]);
+    for (const room of rooms) expect(server.room(room).state.messages.size).toBe(room === rooms[1] ? 0 : 1);
+    await client.stop();
+    const before = sessions;
+    const second = await open(2);
+    second.start();
+    await time.pass(60_000);
+    expect(sessions).toBe(before + 1);
+    const [failed] = second.outbox.all();
+    if (failed) await second.discard(failed.txn);
+    await time.pass(2_000);
+    expect((await disk.load()).rows).toEqual([]);
+  });
+
+  it('a session that ends so without a frame of the outbox stays ended', async () => {
+    const time = new VirtualClock();
+    const server = new FakeServer(time);
+    const ada = server.addUser('ada');
+    const client = await Client.open({
+      rest: new Rest({ fetch: server.fetch(ada), base: '' }),
+      transports: [server.transport(ada)],
+      storage: new MemoryStorage(),
+      clock: time,
+      random: seeded(1),
+      locks: new NoLocks(),
+    });
+    client.start();
+    await time.pass(2_000);
+    server.cut(4203);
+    await time.pass(60_000);
+    expect(client.store.connection).toMatchObject({ phase: 'ended', endedBy: 4203 });
   });
 });

@@ -4,6 +4,7 @@
  */
 
 import { SUBPROTOCOL_JSON, type ClientFrame } from '@tidings/protocol';
+import { jsonOf } from '../text.ts';
 import { parseFrame, type Connection, type Transport, type TransportEvents } from '../transport.ts';
 
 /** The part of the standard WebSocket that is used. */
@@ -55,7 +56,7 @@ export class WebSocketTransport implements Transport {
       send(frame: ClientFrame) {
         if (over) return;
         const greets = frame.type === 'hello' && token !== undefined;
-        socket.send(JSON.stringify(greets ? { ...frame, token } : frame));
+        socket.send(jsonOf(greets ? { ...frame, token } : frame));
       },
       close(code: number) {
         over = true;
