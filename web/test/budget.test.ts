@@ -8,8 +8,12 @@ import { gzipSync } from 'node:zlib';
 import { build, type Rolldown } from 'vite';
 import { expect, it, vi } from 'vitest';
 
-/** Bytes of JavaScript, as they travel. The aim is 45 KiB; this number only ever goes down. */
-const FIRST_LOAD_BYTES_MAX = 52 * 1024;
+/**
+ * Bytes of JavaScript, as they travel. The aim is 45 KiB; this number only ever goes down. Once it
+ * went up, from 52: names that look alike, addresses for all that opens, and the keyboard's ways
+ * through the page are part of the first thing one sees.
+ */
+const FIRST_LOAD_BYTES_MAX = 54 * 1024;
 const root = fileURLToPath(new URL('..', import.meta.url));
 const FIRST = ['index.html', 'src/app/Workspace.svelte', 'src/app/Room.svelte'];
 

@@ -62,6 +62,50 @@ describe('what stands inside a line', () => {
     }
   });
 
+  it('links only where the address reads as it goes', () => {
+    const cases: [string, string | null | 'as written'][] = [
+      // Plain letters: nothing is added.
+      ['https://example.org/a', 'as written'],
+      ['https://EXAMPLE.org', 'as written'],
+      ['http://example.org:8080/a', 'as written'],
+      ['https://example.org:443', 'as written'],
+      ['https://[::1]:8080/', 'as written'],
+      ['https://example.org/@ada', 'as written'],
+      ['https://example.org/?a@b', 'as written'],
+      ['https://example.org/ü/א/美', 'as written'],
+      ['https://fa.example.org/می\u200cشود', 'as written'],
+      ['https://example.org/❤️', 'as written'],
+      // Letters of other scripts and other ways to write a host: where it really goes.
+      ['https://аpple.com', 'xn--pple-43d.com'],
+      ['https://аррӏе.com/login', 'xn--80ak6aa92e.com'],
+      ['https://müller.example', 'xn--mller-kva.example'],
+      ['https://例え.example:8080/a', 'xn--r8jz45g.example'],
+      ['https://ex%61mple.org/', 'example.org'],
+      ['https://ｅxample.org', 'example.org'],
+      ['https://example。org', 'example.org'],
+      ['http://0x7f.1/', '127.0.0.1'],
+      ['http://2130706433/', '127.0.0.1'],
+      ['https://good.example\\.evil.example', 'as written'],
+      // A user part looks like the host.
+      ['http://good.example@evil.example/', null],
+      ['https://good.example:443@evil.example/', null],
+      ['https://@evil.example/', null],
+      ['https://a:b@evil.example/', null],
+      // Signs that turn the direction, or that nobody sees.
+      ['https://example.org/\u202egpj.exe', null],
+      ['https://\u202emoc.elpmaxe', null],
+      ['https://example.org/\u2066a\u2069', null],
+      ['https://exam\u200dple.org', null],
+      ['https://exam\u00adple.org', null],
+      ['https://example.org/a\u200bb', null],
+      ['https://example.org/\u{e0041}', null],
+    ];
+    for (const [text, host] of cases) {
+      const told = spans(text).map((span) => (span.kind === 'link' ? (span.host ?? 'as written') : null));
+      expect(told, text).toEqual([host]);
+    }
+  });
+
   it('loses nothing of the text', () => {
     const text = 'a **b** `c` (https://a.example). _d_ **e';
     const written = spans(text)

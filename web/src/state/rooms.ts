@@ -1,10 +1,11 @@
 /** The list of rooms as views need it, and what one can do with rooms. */
 
 import type { CreateRoom, RoomId, RoomKind, RoomSummary, UserId } from '@tidings/protocol';
+import { isolate } from '../ui/isolate.ts';
 import { client } from './account.svelte.ts';
 import { rest } from './browser.ts';
 import { hear } from './hear.ts';
-import { me, nameOf } from './people.ts';
+import { calledOf, me, nameOf } from './people.ts';
 
 export function roomList(): readonly RoomSummary[] {
   hear(client(), 'rooms');
@@ -26,19 +27,25 @@ export function unreadTotal(): number {
   return roomList().reduce((sum, { id }) => sum + client().unread(id), 0);
 }
 
+/** The name of a room, as it is shown alone. */
 export function titleOf(summary: RoomSummary): string {
-  if (summary.kind === 'direct' && summary.peer) return nameOf(summary.peer);
+  if (summary.peer) return nameOf(summary.peer);
   return summary.name ?? 'Group';
 }
 
-/** The last line, with who wrote it where that is not plain. */
-export function lastLine(summary: RoomSummary): string {
+/** The name of a room as it stands in a sentence. */
+export function roomCalled(summary: RoomSummary): string {
+  return summary.peer ? calledOf(summary.peer) : isolate(titleOf(summary));
+}
+
+/** The last line, and who wrote it where that is not plain. */
+export function lastLine(summary: RoomSummary): { who?: string; text: string } {
   const { last } = summary;
-  if (!last) return summary.kind === 'direct' ? 'Say hello' : 'No messages yet';
+  if (!last) return { text: summary.kind === 'direct' ? 'Say hello' : 'No messages yet' };
   // The signs of the markup would only be noise here.
   const text = last.text?.replace(/\*\*|`+/g, '').replace(/\s+/g, ' ') ?? 'Message deleted';
-  if (last.actor === me()?.id) return `You: ${text}`;
-  return summary.kind === 'direct' ? text : `${nameOf(last.actor)}: ${text}`;
+  if (last.actor === me()?.id) return { who: 'You', text };
+  return summary.kind === 'direct' ? { text } : { who: calledOf(last.actor), text };
 }
 
 /** Makes a room; a direct room that exists is found again. Gives its id. */

@@ -8,7 +8,13 @@ export type Span =
   | { kind: 'code'; text: string }
   | { kind: 'strong'; text: string }
   | { kind: 'em'; text: string }
-  | { kind: 'link'; text: string; href: string };
+  | {
+      kind: 'link';
+      text: string;
+      href: string;
+      /** Where it really goes, when what is written does not say it in plain letters. */
+      host?: string;
+    };
 
 export type Block = { kind: 'lines'; spans: Span[] } | { kind: 'code'; text: string };
 
@@ -74,8 +80,7 @@ export function spans(text: string, most = PARTS_MAX): Span[] {
     else if (link !== undefined) {
       const address = withoutTail(link);
       length = address.length;
-      const href = length <= ADDRESS_MAX ? safe(address) : null;
-      if (href) span = { kind: 'link', text: address, href };
+      span = length <= ADDRESS_MAX ? linked(address) : null;
     }
     if (!span) continue;
     if (match.index > from) found.push({ kind: 'text', text: text.slice(from, match.index) });
@@ -102,14 +107,32 @@ function withoutTail(address: string): string {
   return address.slice(0, end);
 }
 
-/** Only the web: no other scheme becomes something to press. */
-function safe(address: string): string | null {
+/** What shows nothing or turns the direction: an address with it does not read as it goes. */
+const HIDDEN = /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Zl}\p{Zp}]/u;
+/** Joiners of words and of emoji, which an address may need after its host. */
+const JOINERS = /[\u200c\u200d\ufe0f]/g;
+/** The part of an address between the scheme and the first sign that ends it, as browsers read it. */
+const AUTHORITY = /^https?:\/\/([^/\\?#]*)/i;
+
+/**
+ * An address as something to press, if it leads where a reader thinks: only to the web, with no user
+ * in front of the host, which would look like the host, and with nothing hidden in it. A host that
+ * is not written in plain letters (`аpple.com` in Cyrillic, `0x7f.1`) is told as it really is.
+ */
+function linked(address: string): Span | null {
+  const written = AUTHORITY.exec(address)?.[1] ?? '';
+  const path = address.slice(address.indexOf(written) + written.length);
+  if (written.includes('@') || HIDDEN.test(written + path.replace(JOINERS, ''))) return null;
+  let url: URL;
   try {
-    const url = new URL(address);
-    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
+    url = new URL(address);
   } catch {
     return null;
   }
+  const { href, hostname } = url;
+  const span: Span = { kind: 'link', text: address, href };
+  const plain = written.toLowerCase().replace(/:\d*$/, '') === hostname;
+  return plain ? span : { ...span, host: hostname };
 }
 
 const EMOJI_ONLY =
