@@ -48,12 +48,15 @@ const open = (account = `user_${++accounts}`) => IdbStorage.open(account);
 it('gives back what was kept, after the page was closed', async () => {
   const first = await open('user_kept');
   await first.commit({ place, rooms: [summary], users: [me], rows: [row], tails: [tail] });
-  await first.putDraft(ROOM, 'half a sen');
+  const draft = { draft: 'half a sen', change: { kind: 'edit', id: 'evt_1', was: 'a', text: 'b' } } as const;
+  await first.putDraft(ROOM, draft);
   first.close();
   const second = await open('user_kept');
   expect(await second.load()).toEqual({ place, rooms: [summary], users: [me], rows: [row] });
   expect(await second.tail(ROOM)).toEqual(tail);
-  expect(await second.draft(ROOM)).toBe('half a sen');
+  expect(await second.draft(ROOM)).toEqual(draft);
+  await second.putDraft(ROOM, null);
+  expect(await second.draft(ROOM)).toBeNull();
 });
 
 it('removes a row of the outbox in the transaction that stores its event', async () => {
@@ -82,19 +85,22 @@ it('stores all of a batch or nothing', async () => {
 it('forgets on reset, but not what the user wrote', async () => {
   const storage = await open();
   await storage.commit({ place, rooms: [summary], users: [me], rows: [row], tails: [tail] });
-  await storage.putDraft(ROOM, 'draft');
+  const draft = { draft: 'draft', change: null };
+  await storage.putDraft(ROOM, draft);
   await storage.commit({ reset: true });
   expect(await storage.load()).toEqual({ place: null, rooms: [], users: [], rows: [row] });
   expect(await storage.tail(ROOM)).toBeNull();
-  expect(await storage.draft(ROOM)).toBe('draft');
+  expect(await storage.draft(ROOM)).toEqual(draft);
 });
 
-it('forgets a room that was left', async () => {
+it('forgets a room that was left, but not what one was writing there', async () => {
   const storage = await open();
+  await storage.putDraft(ROOM, { draft: 'draft', change: null });
   await storage.commit({ rooms: [summary], tails: [tail] });
   await storage.commit({ left: [ROOM] });
   expect((await storage.load()).rooms).toEqual([]);
   expect(await storage.tail(ROOM)).toBeNull();
+  expect((await storage.draft(ROOM))?.draft).toBe('draft');
 });
 
 it('leaves nothing behind when the account is wiped, even with another tab open', async () => {

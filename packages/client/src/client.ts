@@ -29,7 +29,7 @@ import { Rescue } from './rescue.ts';
 import { RefusalError, type Rest } from './rest.ts';
 import { unread } from './rooms.ts';
 import { Session, type ConnectionState, type Effect } from './session.ts';
-import type { Saved, Storage } from './storage.ts';
+import type { Draft, Saved, Storage } from './storage.ts';
 import { Store } from './store.ts';
 import { wellFormed } from './text.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -277,13 +277,14 @@ export class Client {
     if (row) await this.keep(row);
   }
 
-  /** Gives a failed or waiting one up. */
-  async discard(txn: TxnId): Promise<void> {
+  /** Gives a failed or waiting one up; false when it is under way, or has its answer. */
+  discard(txn: TxnId): boolean {
     const row = this.outbox.discard(txn);
-    if (!row) return;
+    if (!row) return false;
     this.store.topics.touch(`outbox:${row.room}`);
     this.keeper.rowDone(txn);
     this.run();
+    return true;
   }
 
   // Signals.
@@ -316,12 +317,16 @@ export class Client {
     this.run();
   }
 
-  draft(room: RoomId): Promise<string> {
-    return this.storage.draft(room).catch(() => '');
+  draft(room: RoomId): Promise<Draft | null> {
+    return this.storage.draft(room).catch(() => null);
   }
 
-  putDraft(room: RoomId, text: string): Promise<void> {
-    return this.storage.putDraft(room, text).catch(() => undefined);
+  /** False when it could not be stored. */
+  putDraft(room: RoomId, draft: Draft | null): Promise<boolean> {
+    return this.storage.putDraft(room, draft).then(
+      () => true,
+      () => false,
+    );
   }
 
   // The machine.

@@ -11,7 +11,7 @@ export { overlay } from './overlay.ts';
 export * from './rest.ts';
 export { byLastMove, newer, unread } from './rooms.ts';
 export { Session, type ConnectionState, type Effect, type Phase } from './session.ts';
-export { MemoryStorage, type Batch, type Place, type Saved, type Storage } from './storage.ts';
+export { MemoryStorage, type Batch, type Draft, type Place, type Saved, type Storage } from './storage.ts';
 export { Store } from './store.ts';
 export { Timeline, type Stretch, type Tail } from './timeline.ts';
 export { Topics, type Topic } from './topics.ts';

@@ -23,6 +23,12 @@ export interface Saved {
   rows: OutboxRow[];
 }
 
+/** What is being written in a room: the next message, and a change of an earlier one, half done. */
+export interface Draft {
+  draft: string;
+  change: { kind: 'edit' | 'rewrite'; id: string; was: string; text: string } | null;
+}
+
 /** What changed; parts that are left out stay as they are. */
 export interface Batch {
   /** First forget rooms, users, tails and the place; the outbox and drafts stay. */
@@ -30,7 +36,7 @@ export interface Batch {
   place?: Place;
   /** An older summary never replaces a newer one: another tab may be ahead. */
   rooms?: RoomSummary[];
-  /** Rooms to forget, with their tails and drafts. */
+  /** Rooms to forget, with their tails. Drafts stay: one may be let in again. */
   left?: RoomId[];
   users?: UserProfile[];
   tails?: Tail[];
@@ -45,9 +51,9 @@ export interface Storage {
   rows(): Promise<OutboxRow[]>;
   tail(room: RoomId): Promise<Tail | null>;
   commit(batch: Batch): Promise<void>;
-  draft(room: RoomId): Promise<string>;
-  /** An empty text forgets it. */
-  putDraft(room: RoomId, text: string): Promise<void>;
+  draft(room: RoomId): Promise<Draft | null>;
+  /** Null forgets it. */
+  putDraft(room: RoomId, draft: Draft | null): Promise<void>;
   /** Forgets everything. */
   wipe(): Promise<void>;
   /** Lets go of it; nothing may be asked afterwards. */
@@ -60,7 +66,7 @@ export class MemoryStorage implements Storage {
   private readonly users = new Map<string, UserProfile>();
   private readonly tails = new Map<RoomId, Tail>();
   private readonly outbox = new Map<TxnId, OutboxRow>();
-  private readonly drafts = new Map<RoomId, string>();
+  private readonly drafts = new Map<RoomId, Draft>();
 
   async load(): Promise<Saved> {
     return structured({
@@ -91,7 +97,6 @@ export class MemoryStorage implements Storage {
     for (const room of batch.left ?? []) {
       this.summaries.delete(room);
       this.tails.delete(room);
-      this.drafts.delete(room);
     }
     for (const room of batch.rooms ?? []) {
       const held = this.summaries.get(room.id);
@@ -103,12 +108,12 @@ export class MemoryStorage implements Storage {
     for (const txn of batch.done ?? []) this.outbox.delete(txn);
   }
 
-  async draft(room: RoomId): Promise<string> {
-    return this.drafts.get(room) ?? '';
+  async draft(room: RoomId): Promise<Draft | null> {
+    return this.drafts.get(room) ?? null;
   }
 
-  async putDraft(room: RoomId, text: string): Promise<void> {
-    if (text) this.drafts.set(room, text);
+  async putDraft(room: RoomId, draft: Draft | null): Promise<void> {
+    if (draft) this.drafts.set(room, draft);
     else this.drafts.delete(room);
   }
 

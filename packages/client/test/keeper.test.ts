@@ -139,12 +139,12 @@ describe('a disk that fails for a while', () => {
     disk.full = () => false;
     disk.slow = null;
     client.learn((store) => store.putRoom(summary));
-    await client.putDraft(room, 'half a sen');
+    await client.putDraft(room, { draft: 'half a sen', change: null });
     go();
     await flushed;
     await time.pass(60_000);
     expect((await disk.load()).rooms.map(({ id }) => id)).toEqual([room]);
-    expect(await client.draft(room)).toBe('half a sen');
+    expect((await client.draft(room))?.draft).toBe('half a sen');
   });
 
   it('forgets a row that has its answer, if only at the second try', async () => {

@@ -16,6 +16,8 @@ import { clock, locks, random, rest, transports } from './browser.ts';
 import { IdbStorage } from './idb.ts';
 
 const ACCOUNT = 'tidings.account';
+/** Drafts that the database had no time for stand in local storage under this. */
+export const DRAFT_KEY = 'tidings.draft.';
 
 type Status = 'starting' | 'out' | 'in';
 
@@ -58,6 +60,7 @@ class Account {
     const client = this.client;
     if (!client) return;
     await client.signOut();
+    forgetDrafts();
     this.leave(null);
   }
 
@@ -99,6 +102,7 @@ class Account {
     if (phase !== 'ended' || client !== this.client) return;
     if (endedBy === CLOSE.device_removed) {
       this.leave('This device was signed out.');
+      forgetDrafts();
       void client.wipe();
     } else if (endedBy === CLOSE.unauthenticated) {
       // What waits in the outbox stays for when one is back.
@@ -127,6 +131,10 @@ export function client(): Client {
 export function sentence(error: unknown): string {
   if (error instanceof RefusalError || error instanceof Unreachable) return error.message;
   return 'Something went wrong here. Reload the page and try again.';
+}
+
+function forgetDrafts(): void {
+  for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFT_KEY)) localStorage.removeItem(key);
 }
 
 /** "Firefox on Linux": enough to recognise a device in a list. */

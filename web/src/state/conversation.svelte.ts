@@ -172,6 +172,13 @@ export class Conversation {
     void this.client.send(this.room, text);
   }
 
+  /** A message that was not sent goes anew; false when it was sent meanwhile. */
+  rewrite(txn: TxnId, text: string): boolean {
+    if (!this.client.discard(txn)) return false;
+    this.send(text);
+    return true;
+  }
+
   edit(id: EventId, text: string): void {
     void this.client.edit(this.room, id, text);
   }
@@ -189,7 +196,7 @@ export class Conversation {
   }
 
   discard(txn: TxnId): void {
-    void this.client.discard(txn);
+    this.client.discard(txn);
   }
 
   typing(on: boolean): void {
@@ -207,14 +214,6 @@ export class Conversation {
   present(): number | undefined {
     hear(this.client, 'presence');
     return this.client.store.presentIn(this.room);
-  }
-
-  draft(): Promise<string> {
-    return this.client.draft(this.room);
-  }
-
-  keepDraft(text: string): void {
-    void this.client.putDraft(this.room, text);
   }
 
   private listen(): void {

@@ -6,6 +6,7 @@
 import {
   newer,
   type Batch,
+  type Draft,
   type OutboxRow,
   type Place,
   type RoomId,
@@ -81,13 +82,13 @@ export class IdbStorage implements Storage {
     await done;
   }
 
-  async draft(room: RoomId): Promise<string> {
-    return (await settled<string | undefined>(this.read('drafts').get(room))) ?? '';
+  async draft(room: RoomId): Promise<Draft | null> {
+    return (await settled<Draft | undefined>(this.read('drafts').get(room))) ?? null;
   }
 
-  async putDraft(room: RoomId, text: string): Promise<void> {
+  async putDraft(room: RoomId, draft: Draft | null): Promise<void> {
     const write = this.db.transaction('drafts', 'readwrite');
-    if (text) write.objectStore('drafts').put(text, room);
+    if (draft) write.objectStore('drafts').put(draft, room);
     else write.objectStore('drafts').delete(room);
     await committed(write);
   }
@@ -114,7 +115,6 @@ function request(write: IDBTransaction, batch: Batch): void {
   for (const room of batch.left ?? []) {
     at('rooms').delete(room);
     at('tails').delete(room);
-    at('drafts').delete(room);
   }
   for (const room of batch.rooms ?? []) {
     const held = at('rooms').get(room.id) as IDBRequest<RoomSummary | undefined>;
