@@ -111,3 +111,23 @@ it('leaves nothing behind when the account is wiped, even with another tab open'
   const names = (await indexedDB.databases()).map(({ name }) => name);
   expect(names).not.toContain(databaseOf('user_wiped'));
 });
+
+it('loses only what cannot be read', async () => {
+  const storage = await open();
+  const other = { ...summary, id: 'room_b' as RoomId };
+  await storage.commit({ place, rooms: [summary, other], users: [me], rows: [row] });
+  const { get, getAll } = IDBObjectStore.prototype;
+  const spoilt = () => {
+    throw new DOMException('Failed to read large IndexedDB value', 'DataError');
+  };
+  IDBObjectStore.prototype.getAll = spoilt;
+  IDBObjectStore.prototype.get = function (key) {
+    return key === ROOM ? spoilt() : get.call(this, key);
+  };
+  try {
+    expect(await storage.load()).toEqual({ place: null, rooms: [other], users: [me], rows: [row] });
+    expect(await storage.rows()).toEqual([row]);
+  } finally {
+    Object.assign(IDBObjectStore.prototype, { get, getAll });
+  }
+});

@@ -29,7 +29,7 @@ import { Rescue } from './rescue.ts';
 import { RefusalError, type Rest } from './rest.ts';
 import { unread } from './rooms.ts';
 import { Session, type ConnectionState, type Effect } from './session.ts';
-import type { Draft, Saved, Storage } from './storage.ts';
+import { sound, soundTail, type Draft, type Saved, type Storage } from './storage.ts';
 import { Store } from './store.ts';
 import { wellFormed } from './text.ts';
 import type { Connection, Transport } from './transport.ts';
@@ -113,7 +113,7 @@ export class Client {
   /** Reads what is stored; `start` connects. */
   static async open(options: ClientOptions): Promise<Client> {
     try {
-      return new Client(options, await options.storage.load());
+      return new Client(options, sound(await options.storage.load()));
     } catch (error) {
       options.trouble?.(error);
       // What cannot be read is not trusted: all is asked for anew, and what waits is looked for later.
@@ -183,7 +183,7 @@ export class Client {
     this.opened = [...this.opened.filter((other) => other !== room), room];
     const timeline = this.store.useTimeline(room, (other) => this.opened.includes(other));
     if (timeline.head === 0 && !this.session.isOpen(room)) {
-      const tail = await this.storage.tail(room).catch(() => null);
+      const tail = soundTail(await this.storage.tail(room).catch(() => null));
       if (tail && timeline.head === 0 && !this.session.isOpen(room)) {
         timeline.restore(tail);
         this.store.wantAuthors(tail.messages);

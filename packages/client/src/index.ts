@@ -9,7 +9,7 @@ export { NoLocks, type Locks } from './locks.ts';
 export { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
 export { overlay } from './overlay.ts';
 export * from './rest.ts';
-export { byLastMove, newer, unread } from './rooms.ts';
+export { byLastMove, newer, unread, type HeldRoom } from './rooms.ts';
 export { Session, type ConnectionState, type Effect, type Phase } from './session.ts';
 export { MemoryStorage, type Batch, type Draft, type Place, type Saved, type Storage } from './storage.ts';
 export { Store } from './store.ts';

@@ -100,10 +100,28 @@ export function newer(a: RoomSummary, b: RoomSummary): RoomSummary {
   return mark(young, old.marker);
 }
 
+/**
+ * A room as it is held: `moved` grows with each new message that arrives, over all rooms. So the
+ * list is in the order of arrival, whatever the clocks say that stamped the messages. `[ID4]`
+ */
+export interface HeldRoom extends RoomSummary {
+  moved: number;
+}
+
+/** Whether a newer summary tells of a message that was not known. */
+export function hasMoved(held: RoomSummary, room: RoomSummary): boolean {
+  return (room.last?.seq ?? 0) > (held.last?.seq ?? 0);
+}
+
 /** The order of a list of rooms: the last to move first. */
-export function byLastMove(a: RoomSummary, b: RoomSummary): number {
+export function byLastMove(a: HeldRoom, b: HeldRoom): number {
+  return b.moved - a.moved;
+}
+
+/** The order in which rooms are taken that come at once: of those nothing is known but their times. */
+export function byTime(a: RoomSummary, b: RoomSummary): number {
   const left = a.last?.at ?? a.created_at;
   const right = b.last?.at ?? b.created_at;
-  if (left === right) return a.id < b.id ? -1 : 1;
-  return left < right ? 1 : -1;
+  if (left === right) return a.id < b.id ? 1 : -1;
+  return left < right ? -1 : 1;
 }

@@ -128,6 +128,41 @@ export class MemoryStorage implements Storage {
   }
 }
 
+/**
+ * What was stored, without what is no such thing: a row that a disk, another version or a stranger
+ * spoilt costs itself. Without one of its rooms the place is of no use: all rooms are asked for anew.
+ */
+export function sound(saved: Saved): Saved {
+  const rooms = saved.rooms.filter(
+    (room) => isId(room?.id) && isNumber(room.head) && isNumber(room.count) && isNumber(room.marker?.seq),
+  );
+  const users = saved.users.filter((user) => isId(user?.id) && typeof user.display_name === 'string');
+  const rows = saved.rows.filter(
+    (row) => isText(row?.txn) && isId(row.room) && isText(row.command?.type) && isText(row.owner),
+  );
+  const { place } = saved;
+  const whole = place && isId(place.me?.id) && isText(place.cursor) && rooms.length === saved.rooms.length;
+  return { place: whole ? place : null, rooms, users, rows };
+}
+
+/** A stored tail, or null for what is none. */
+export function soundTail(tail: Tail | null): Tail | null {
+  if (!tail || !isNumber(tail.head) || !isNumber(tail.from) || !Array.isArray(tail.messages)) return null;
+  return tail.messages.every((message) => isNumber(message?.seq) && isId(message.id)) ? tail : null;
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z]+_./.test(value);
+}
+
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0;
+}
+
 /** A copy, as a disk would give it back. */
 function structured<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;

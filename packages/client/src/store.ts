@@ -20,7 +20,7 @@ import {
   type Welcome,
   type WireLimits,
 } from '@tidings/protocol';
-import { byLastMove, follow, mark, move, newer, read } from './rooms.ts';
+import { byLastMove, byTime, follow, hasMoved, mark, move, newer, read, type HeldRoom } from './rooms.ts';
 import type { ConnectionState } from './session.ts';
 import { Timeline } from './timeline.ts';
 import { Topics } from './topics.ts';
@@ -51,9 +51,11 @@ export class Store {
     attempt: 0,
     endedBy: null,
   };
-  private readonly summaries = new Map<RoomId, RoomSummary>();
+  private readonly summaries = new Map<RoomId, HeldRoom>();
   /** The list of rooms, until one of them changes. */
-  private sorted: readonly RoomSummary[] | null = null;
+  private sorted: readonly HeldRoom[] | null = null;
+  /** How often a room has moved, as far as is known. */
+  private moves = 0;
   private readonly timelines = new Map<RoomId, Timeline>();
   private readonly members = new Map<RoomId, Map<UserId, Role>>();
   private readonly presences = new Map<UserId, Presence>();
@@ -65,12 +67,12 @@ export class Store {
   private readonly unknown = new Set<RoomId>();
   private dirty: Dirty = emptyDirty();
 
-  room(id: RoomId): RoomSummary | undefined {
+  room(id: RoomId): HeldRoom | undefined {
     return this.summaries.get(id);
   }
 
   /** The rooms one is a member of, the last to move first. */
-  rooms(): readonly RoomSummary[] {
+  rooms(): readonly HeldRoom[] {
     this.sorted ??= [...this.summaries.values()].filter((room) => room.role !== null).sort(byLastMove);
     return this.sorted;
   }
@@ -123,7 +125,11 @@ export class Store {
   /** Takes what was stored. */
   restore(me: UserProfile, rooms: RoomSummary[], users: UserProfile[]): void {
     this.me = me;
-    for (const room of rooms) this.summaries.set(room.id, room);
+    for (const room of [...rooms].sort(byTime)) {
+      const { moved = 0 } = room as Partial<HeldRoom>;
+      this.moves = Math.max(this.moves + 1, moved);
+      this.summaries.set(room.id, { ...room, moved: moved || this.moves });
+    }
     this.sorted = null;
     this.users.put([...users, me]);
     this.topics.touch('me', 'rooms', 'users');
@@ -141,7 +147,7 @@ export class Store {
     this.me = welcome.me;
     this.limits = welcome.limits;
     this.putUsers([...(welcome.users ?? []), welcome.me]);
-    for (const room of welcome.rooms) this.putRoom(room);
+    for (const room of [...welcome.rooms].sort(byTime)) this.putRoom(room);
     for (const room of welcome.left ?? []) this.leave(room);
     this.topics.touch('me', 'rooms');
   }
@@ -330,8 +336,10 @@ export class Store {
   }
 
   private setRoom(room: RoomSummary): void {
-    if (this.summaries.get(room.id) === room) return;
-    this.summaries.set(room.id, room);
+    const held = this.summaries.get(room.id);
+    if (held === room) return;
+    const moved = held && !hasMoved(held, room) ? held.moved : ++this.moves;
+    this.summaries.set(room.id, { ...room, moved });
     this.sorted = null;
     this.dirty.left.delete(room.id);
     this.dirty.rooms.add(room.id);

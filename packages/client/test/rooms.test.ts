@@ -1,6 +1,6 @@
 import type { Event, Message, RoomSummary, UserId } from '@tidings/protocol';
 import { describe, expect, it } from 'vitest';
-import { newer, unread } from '../src/index.ts';
+import { newer, Store, unread } from '../src/index.ts';
 import { follow, mark, move, read } from '../src/rooms.ts';
 
 const ADA: UserId = 'user_ada';
@@ -112,5 +112,63 @@ describe('a summary', () => {
     expect(read(room(), { ...page, messages: [] }, ADA)).toEqual(room({ head: 20 }));
     const ahead = room({ head: 21, count: 15 });
     expect(read(ahead, { ...page, messages: [] }, ADA)).toEqual(ahead);
+  });
+});
+
+describe('[ID4] the list of rooms', () => {
+  const at = (id: `room_${string}`, time: string, seq = 5) =>
+    room({ id, last: { id: `evt_${id}`, seq, at: time, actor: BOB, text: 'hi' } });
+  const me = {
+    id: ADA,
+    username: 'ada',
+    display_name: 'Ada',
+    kind: 'person',
+    role: 'member',
+    created_at: '2026-11-20T21:00:00.000Z',
+  } as const;
+  const NOW = '2026-11-20T21:00:00.000Z';
+  const FAR = '2026-12-20T21:00:00.000Z';
+  const PAST = '1970-01-01T00:00:00.000Z';
+  const order = (store: Store) => store.rooms().map(({ id }) => id);
+
+  function listed(): Store {
+    const store = new Store();
+    store.restore(me, [at('room_b', NOW), at('room_far', FAR), at('room_a', PAST)], []);
+    return store;
+  }
+
+  const moves = (store: Store, id: `room_${string}`, seq: number, time: string) => {
+    const last = { id: `evt_${id}${seq}`, seq, at: time, actor: BOB, text: 'news' } as const;
+    store.pass({ type: 'rooms', rooms: [{ room: id, head: seq + 20, count: seq, last }] }, 0);
+  };
+
+  it('is in the order of times where nothing else is known', () => {
+    expect(order(listed())).toEqual(['room_far', 'room_b', 'room_a']);
+  });
+
+  it('has the room first that moved last, by arrival, whatever its time says', () => {
+    const store = listed();
+    moves(store, 'room_b', 6, NOW);
+    expect(order(store)).toEqual(['room_b', 'room_far', 'room_a']);
+    moves(store, 'room_a', 6, PAST);
+    expect(order(store)).toEqual(['room_a', 'room_b', 'room_far']);
+  });
+
+  it('is not moved by reading, nor by what changes a message', () => {
+    const store = listed();
+    moves(store, 'room_b', 6, NOW);
+    const far = store.room('room_far');
+    if (far) store.putRoom({ ...far, head: 90, marker: { seq: 80, count: 7 } });
+    expect(order(store)).toEqual(['room_b', 'room_far', 'room_a']);
+  });
+
+  it('is the same after it was stored', () => {
+    const store = listed();
+    moves(store, 'room_a', 6, PAST);
+    const again = new Store();
+    again.restore(me, JSON.parse(JSON.stringify(store.rooms())), []);
+    expect(order(again)).toEqual(['room_a', 'room_far', 'room_b']);
+    moves(again, 'room_b', 6, PAST);
+    expect(order(again)).toEqual(['room_b', 'room_a', 'room_far']);
   });
 });

@@ -129,3 +129,35 @@ describe('a disk that cannot be read', () => {
     expect(saved.rooms.map(({ id }) => id), 'what could not be read is not trusted').toEqual([room]);
   });
 });
+
+describe('trouble of what was stored', () => {
+  it('a spoilt row costs itself: the rest is there, and what is missing is asked for anew', async () => {
+    const disk = new MemoryStorage();
+    const first = await world(disk);
+    await first.client.show(first.room);
+    first.say('hello');
+    await first.time.pass(60_000);
+    await first.client.stop();
+    const load = disk.load.bind(disk);
+    disk.load = async () => {
+      const saved = await load();
+      const bad = [null, {}, { id: 'room_x' }, { id: 'room_y', head: 1, count: 1 }] as never[];
+      return {
+        ...saved,
+        rooms: [...saved.rooms, ...bad],
+        users: [...saved.users, ...bad],
+        rows: [...saved.rows, ...bad],
+      };
+    };
+    disk.tail = async () => ({ room: first.room, head: 4, from: 1, messages: [null] }) as never;
+    const second = await world(disk);
+    expect(second.client.store.rooms().map(({ id }) => id)).toEqual([first.room]);
+    await second.client.show(second.room);
+    await second.time.pass(1_000);
+    second.say('again');
+    await second.time.pass(1_000);
+    expect(second.shown()).toEqual(['again']);
+    expect(second.client.outbox.all()).toEqual([]);
+    expect(second.troubles).toEqual([]);
+  });
+});

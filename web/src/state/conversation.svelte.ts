@@ -1,48 +1,20 @@
 /**
- * One room on screen: which messages its view shows, in which order and groups, with what waits
- * in the outbox on top. It owns the window over the timeline and the line above what is new;
+ * One room on screen: which messages its view shows, with what waits in the outbox on top (their
+ * days and groups are arrange.ts). It owns the window over the timeline and the line above what is new;
  * pixels and scrolling are the view's own.
  */
 
 import { overlay, TimelineWindow, type Client, type OutboxRow } from '@tidings/client';
 import type { EventId, Message, RoomId, Seq, TxnId, UserId } from '@tidings/protocol';
 import { client, sentence } from './account.svelte.ts';
+import { arrange, keyOf, type Item, type Shown } from './arrange.ts';
 import { clock } from './browser.ts';
-import { dayOf } from './dates.ts';
 import { hear } from './hear.ts';
 import { page } from './page.svelte.ts';
 import { toasts } from './toasts.svelte.ts';
 
-/** Messages of one author this close together stand in one group. */
-const GROUP_MS = 5 * 60_000;
 /** How long one has to look before it counts as read. */
 const READ_MS = 500;
-
-/** What a row of the outbox, or a message, looks like on screen. */
-export interface Shown {
-  kind: 'message';
-  /** Stays the same when a pending message is confirmed, so that its element stays, too. */
-  key: string;
-  /** Null while it waits in the outbox. */
-  id: EventId | null;
-  seq: Seq | null;
-  actor: UserId;
-  own: boolean;
-  /** Milliseconds since 1970. */
-  at: number;
-  text: string | null;
-  edited: boolean;
-  reactions: Message['reactions'];
-  /** First and last of its group. */
-  first: boolean;
-  last: boolean;
-  /** The row that waits, and whether it has failed. */
-  pending: OutboxRow | null;
-  /** An edit or a deletion that was refused. */
-  failed: OutboxRow | null;
-}
-
-export type Item = Shown | { kind: 'day'; key: string; at: number } | { kind: 'new'; key: string };
 
 export class Conversation {
   readonly room: RoomId;
@@ -102,7 +74,7 @@ export class Conversation {
       const held = new Set(messages.map((message) => message.txn));
       for (const row of rows) if (!held.has(row.txn)) shown.push(...this.waiting(row, me));
     }
-    return this.arranged(shown);
+    return arrange(shown, this.divider);
   }
 
   /** The newest message that is confirmed and on screen. */
@@ -248,12 +220,13 @@ export class Conversation {
     );
     return {
       kind: 'message',
-      key: message.txn ?? message.id,
+      key: keyOf(message.txn, message.id),
       id: message.id,
       seq: message.seq,
       actor: message.actor,
       own: message.actor === me,
       at: Date.parse(message.at),
+      count: message.count,
       text: seen.text,
       edited: seen.edited !== undefined,
       reactions: seen.reactions,
@@ -269,12 +242,13 @@ export class Conversation {
     return [
       {
         kind: 'message',
-        key: row.txn,
+        key: keyOf(row.txn, ''),
         id: null,
         seq: null,
         actor: me,
         own: true,
         at: row.created,
+        count: null,
         text: row.command.content.text,
         edited: false,
         reactions: undefined,
@@ -284,34 +258,6 @@ export class Conversation {
         failed: null,
       },
     ];
-  }
-
-  private arranged(shown: Shown[]): Item[] {
-    const items: Item[] = [];
-    let before: Shown | null = null;
-    let divided = false;
-    for (const item of shown) {
-      const day = dayOf(item.at);
-      const newDay = before === null || dayOf(before.at) !== day;
-      if (newDay) items.push({ kind: 'day', key: `day-${day}`, at: item.at });
-      const line =
-        !divided && this.divider !== null && !item.own && (item.seq ?? 0) >= this.divider;
-      if (line) {
-        divided = true;
-        items.push({ kind: 'new', key: 'new' });
-      }
-      const joins: boolean =
-        before !== null &&
-        !newDay &&
-        !line &&
-        before.actor === item.actor &&
-        item.at - before.at < GROUP_MS;
-      item.first = !joins;
-      if (before && joins) before.last = false;
-      items.push(item);
-      before = item;
-    }
-    return items;
   }
 }
 

@@ -15,18 +15,24 @@ export function dayOf(at: number): number {
   return Date.UTC(day.getFullYear(), day.getMonth(), day.getDate()) / 86_400_000;
 }
 
-/** "14:03" */
+/** "14:03"; nothing for what is no time. */
 export function clockTime(at: number): string {
-  return time.format(at);
+  return Number.isNaN(at) ? '' : time.format(at);
 }
 
 /** "Friday, 20 November 2026 at 14:03" */
 export function fullTime(at: number): string {
-  return full.format(at);
+  return Number.isNaN(at) ? '' : full.format(at);
+}
+
+/** For machines. */
+export function isoTime(at: number): string {
+  return Number.isNaN(at) ? '' : new Date(at).toISOString();
 }
 
 /** "Today", "Yesterday", "Tuesday", "3 October" */
-export function dayName(at: number, now = Date.now()): string {
+export function dayName(at: number, now: number): string {
+  if (Number.isNaN(at)) return '';
   const ago = dayOf(now) - dayOf(at);
   if (ago === 0 || ago === 1) return capital(relative.format(-ago, 'day'));
   if (ago > 1 && ago < 7) return weekday.format(at);
@@ -34,7 +40,8 @@ export function dayName(at: number, now = Date.now()): string {
 }
 
 /** For the list of rooms: a time today, a weekday this week, else a date. */
-export function briefTime(at: number, now = Date.now()): string {
+export function briefTime(at: number, now: number): string {
+  if (Number.isNaN(at)) return '';
   const ago = dayOf(now) - dayOf(at);
   if (ago <= 0) return time.format(at);
   return ago < 7 ? short.format(at) : shortDate.format(at);

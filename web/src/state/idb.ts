@@ -50,18 +50,32 @@ export class IdbStorage implements Storage {
   }
 
   async load(): Promise<Saved> {
-    const read = this.db.transaction(['meta', 'rooms', 'users', 'outbox'], 'readonly');
-    const [place, rooms, users, rows] = await Promise.all([
-      settled<Place | undefined>(read.objectStore('meta').get('place')),
-      settled<RoomSummary[]>(read.objectStore('rooms').getAll()),
-      settled<UserProfile[]>(read.objectStore('users').getAll()),
-      settled<OutboxRow[]>(read.objectStore('outbox').getAll()),
-    ]);
-    return { place: place ?? null, rooms, users, rows };
+    try {
+      const read = this.db.transaction(['meta', 'rooms', 'users', 'outbox'], 'readonly');
+      const [place, rooms, users, rows] = await Promise.all([
+        settled<Place | undefined>(read.objectStore('meta').get('place')),
+        settled<RoomSummary[]>(read.objectStore('rooms').getAll()),
+        settled<UserProfile[]>(read.objectStore('users').getAll()),
+        settled<OutboxRow[]>(read.objectStore('outbox').getAll()),
+      ]);
+      return { place: place ?? null, rooms, users, rows };
+    } catch {
+      // One of all cannot be read. The rest is kept; without the place all rooms are asked for anew.
+      const [rooms, users, rows] = await Promise.all([
+        this.readable<RoomSummary>('rooms'),
+        this.readable<UserProfile>('users'),
+        this.readable<OutboxRow>('outbox'),
+      ]);
+      return { place: null, rooms, users, rows };
+    }
   }
 
-  rows(): Promise<OutboxRow[]> {
-    return settled(this.read('outbox').getAll());
+  async rows(): Promise<OutboxRow[]> {
+    try {
+      return await settled<OutboxRow[]>(this.read('outbox').getAll());
+    } catch {
+      return this.readable<OutboxRow>('outbox');
+    }
   }
 
   async tail(room: RoomId): Promise<Tail | null> {
@@ -100,6 +114,13 @@ export class IdbStorage implements Storage {
 
   close(): void {
     this.db.close();
+  }
+
+  /** One by one, each in a transaction of its own: what cannot be read costs itself. */
+  private async readable<T>(name: StoreName): Promise<T[]> {
+    const keys = await settled(this.read(name).getAllKeys());
+    const read = await Promise.allSettled(keys.map(async (key) => settled<T>(this.read(name).get(key))));
+    return read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   }
 
   private read(name: StoreName): IDBObjectStore {
