@@ -10,6 +10,7 @@ import {
   isRoomId,
   type Event,
   type EventId,
+  type Marker,
   type Messages,
   type Presence,
   type RoomId,
@@ -200,17 +201,18 @@ export class Client {
     this.run();
   }
 
-  /** Lets a window reach further; resolves when it did, or when there is nothing more. */
-  async grow(room: RoomId, window: TimelineWindow, way: 'older' | 'newer'): Promise<void> {
+  /** Lets a window reach further, or go to a place; resolves when it did, or when there is nothing more. */
+  async grow(room: RoomId, window: TimelineWindow, way: 'older' | 'newer' | Seq): Promise<void> {
+    const step = () => (typeof way === 'number' ? window.around(way) : window[way]());
     for (let tries = 0; tries < 3; tries++) {
-      const edge = window[way]();
+      const edge = step();
       if (!('read' in edge)) return;
       const page = await this.rest.messages(room, edge.read);
       const timeline = this.store.timeline(room);
       if (!timeline) return;
       this.store.wantAuthors(page.messages);
       if (!timeline.page(edge.read, page)) continue;
-      window[way]();
+      step();
       this.store.touchTimeline(room);
       this.run();
       return;
@@ -221,6 +223,13 @@ export class Client {
   unread(id: RoomId): number {
     const room = this.store.room(id);
     return room ? unread(room, this.marks.pending(id)) : 0;
+  }
+
+  /** How far the user has read a room, with the marker that is on its way. */
+  reached(id: RoomId): Marker {
+    const ahead = this.marks.pending(id);
+    const marker = this.store.room(id)?.marker ?? { seq: 0, count: 0 };
+    return ahead && ahead.seq > marker.seq ? { seq: ahead.seq, count: ahead.count } : marker;
   }
 
   /** The user has read a room up to here. */
@@ -281,7 +290,7 @@ export class Client {
   discard(txn: TxnId): boolean {
     const row = this.outbox.discard(txn);
     if (!row) return false;
-    this.store.topics.touch(`outbox:${row.room}`);
+    this.store.topics.touch(`outbox:${row.room}`, 'stranded');
     this.keeper.rowDone(txn);
     this.run();
     return true;
@@ -353,6 +362,7 @@ export class Client {
       }
     }
     this.running = false;
+    if (this.session.state().phase === 'live') this.strand();
     this.lookups.look();
     this.keeper.nudge();
     this.sleep(now);
@@ -526,6 +536,17 @@ export class Client {
     if (this.outbox.landed(room, head)) this.store.topics.touch(`outbox:${room}`);
   }
 
+  /** What waits for a room that one is not in any more is given back to its author. */
+  private strand(): void {
+    for (const { txn, room, state, gone } of this.outbox.all()) {
+      if (state === 'sent' || gone || this.store.room(room)?.role) continue;
+      const row = this.outbox.strand(txn, this.store.gone(room));
+      if (row) void this.storage.commit({ rows: [row] }).catch(() => undefined);
+      else this.keeper.rowDone(txn);
+      this.store.topics.touch(`outbox:${room}`, 'stranded');
+    }
+  }
+
   private async fetch(room: RoomId, after: Seq): Promise<void> {
     try {
       const { events } = await this.rest.events(room, after, FETCH_EVENTS);
@@ -587,6 +608,7 @@ export class Client {
   private adopted(rows: OutboxRow[]): void {
     for (const row of rows) this.txns.follow(row.txn);
     this.outbox.add(...rows);
+    this.store.topics.touch('stranded');
     for (const row of rows) this.store.topics.touch(`outbox:${row.room}`);
     this.run();
   }

@@ -6,7 +6,7 @@ export { Client, type ClientOptions } from './client.ts';
 export type { Clock, Random } from './clock.ts';
 export { apply, emptyRoom, type Folded, type MessageState, type RoomState } from './fold.ts';
 export { NoLocks, type Locks } from './locks.ts';
-export { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
+export { Outbox, type Gone, type OutboxCommand, type OutboxRow } from './outbox.ts';
 export { overlay } from './overlay.ts';
 export * from './rest.ts';
 export { byLastMove, newer, unread, type HeldRoom } from './rooms.ts';

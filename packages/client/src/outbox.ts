@@ -5,7 +5,7 @@
  * shown) and never mixes with confirmed state.
  */
 
-import type { Command, Refusal, RoomId, Seq, TxnId } from '@tidings/protocol';
+import type { Command, Refusal, RoomId, Seq, TxnId, UserId } from '@tidings/protocol';
 import { backoffMax, passes } from './backoff.ts';
 
 /** The commands that wait in the outbox. */
@@ -13,6 +13,12 @@ export type OutboxCommand = Extract<
   Command,
   { type: 'send' | 'edit' | 'delete' | 'react' | 'unreact' }
 >;
+
+/** A room that one is not in any more: its name, and who took one out of it, as far as that was told. */
+export interface Gone {
+  name: string | null;
+  by: UserId | null;
+}
 
 export interface OutboxRow {
   txn: TxnId;
@@ -28,6 +34,8 @@ export interface OutboxRow {
   owner: string;
   /** Why it failed. */
   refusal?: Refusal;
+  /** The room that it was for is out of reach. */
+  gone?: Gone;
 }
 
 /** How long an answer may take before the command is sent again. */
@@ -38,6 +46,8 @@ const FAULT: Refusal = {
   code: 'bad_frame',
   message: 'The server could not read it, and ended the connection.',
 };
+
+const GONE: Refusal = { code: 'not_found', message: 'You are not in this room any more.' };
 
 /** What is kept in memory of a row's sending. */
 interface Attempt {
@@ -201,11 +211,24 @@ export class Outbox {
   retry(txn: TxnId): OutboxRow | undefined {
     const row = this.rows.get(txn);
     if (row?.state !== 'failed') return undefined;
-    const { refusal: _refusal, ...rest } = row;
+    const { refusal: _refusal, gone: _gone, ...rest } = row;
     const queued: OutboxRow = { ...rest, state: 'queued' };
     if (row.refusal?.code === FAULT.code) this.suspects.add(txn);
     this.rows.set(txn, queued);
     return queued;
+  }
+
+  /**
+   * The room of a row is out of reach. What was written stays, failed, so that its author can have it
+   * back; what would only have changed something goes. Gives the row, or undefined when it went.
+   */
+  strand(txn: TxnId, gone: Gone): OutboxRow | undefined {
+    const row = this.rows.get(txn);
+    if (!row || !('content' in row.command)) {
+      this.done(txn);
+      return undefined;
+    }
+    return this.fail({ ...row, gone }, row.refusal ?? GONE);
   }
 
   private fail(row: OutboxRow, refusal: Refusal): OutboxRow {

@@ -21,6 +21,7 @@ import {
   type WireLimits,
 } from '@tidings/protocol';
 import { byLastMove, byTime, follow, hasMoved, mark, move, newer, read, type HeldRoom } from './rooms.ts';
+import type { Gone } from './outbox.ts';
 import type { ConnectionState } from './session.ts';
 import { Timeline } from './timeline.ts';
 import { Topics } from './topics.ts';
@@ -61,6 +62,8 @@ export class Store {
   private readonly presences = new Map<UserId, Presence>();
   /** How many members of an open room are online or away, with oneself, as far as it was told. `[SG5]` */
   private readonly counts = new Map<RoomId, number>();
+  /** What is known of rooms that one is in no more. */
+  private readonly former = new Map<RoomId, Gone>();
   /** Rooms that were left since they were last asked for. */
   readonly departed = new Set<RoomId>();
   /** Rooms that events came of, before anything said what they are. */
@@ -138,7 +141,10 @@ export class Store {
   /** `[HS2]` With `reset` all that is held is forgotten first. */
   welcome(reset: boolean, welcome: Welcome): void {
     if (reset) {
-      for (const room of this.summaries.keys()) this.topics.touch(`room:${room}`);
+      for (const [id, { name }] of this.summaries) {
+        this.former.set(id, { name, by: null });
+        this.topics.touch(`room:${id}`);
+      }
       this.summaries.clear();
       this.sorted = null;
       this.members.clear();
@@ -192,7 +198,7 @@ export class Store {
       this.departed.add(id);
       // Old news when one has come back since.
       if (room && event.seq > room.head) {
-        this.leave(id);
+        this.leave(id, event.actor);
         return true;
       }
     }
@@ -267,7 +273,10 @@ export class Store {
     this.counts.delete(room);
   }
 
-  leave(id: RoomId): void {
+  /** `by` whom, when that was told. */
+  leave(id: RoomId, by: UserId | null = null): void {
+    const room = this.summaries.get(id);
+    if (room) this.former.set(id, { name: room.name, by });
     this.departed.add(id);
     this.summaries.delete(id);
     this.sorted = null;
@@ -278,6 +287,11 @@ export class Store {
     this.dirty.tails.delete(id);
     this.dirty.left.add(id);
     this.topics.touch('rooms', `room:${id}`, `timeline:${id}`);
+  }
+
+  /** What is known of a room that one is not in. */
+  gone(id: RoomId): Gone {
+    return this.former.get(id) ?? { name: null, by: null };
   }
 
   /** Takes the newest page of a room whose timeline started over from it. */

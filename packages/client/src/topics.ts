@@ -11,6 +11,7 @@ export type Topic =
   | 'rooms'
   | 'users'
   | 'presence'
+  | 'stranded'
   | `room:${RoomId}`
   | `timeline:${RoomId}`
   | `outbox:${RoomId}`

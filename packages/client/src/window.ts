@@ -10,6 +10,8 @@ import type { Stretch, Timeline } from './timeline.ts';
 
 /** Messages on screen, at most; more cost layout and nobody reads them at once. */
 export const WINDOW_MAX = 240;
+/** Messages before the place that is gone to. */
+export const WINDOW_BEFORE = 20;
 /** Messages by which it grows. */
 export const WINDOW_STEP = 50;
 
@@ -53,6 +55,27 @@ export class TimelineWindow {
   atStart(): boolean {
     const stretch = this.stretch();
     return stretch !== null && stretch.from <= 1;
+  }
+
+  /** Goes to a place of the log, if it is held; else says which page to read. */
+  around(seq: Seq): Edge {
+    const held = this.timeline.stretchAt(seq);
+    if (!held) return { read: { around: seq, limit: WINDOW_STEP } };
+    const rows = this.timeline.messages();
+    const first = this.timeline.indexOf(held.from);
+    const past = this.timeline.indexOf(held.to + 1);
+    const at = this.timeline.indexOf(seq);
+    const low = Math.max(first, at - WINDOW_BEFORE);
+    const high = Math.min(past, at + WINDOW_STEP);
+    this.low = low === first ? held.from : (rows[low]?.seq ?? held.from);
+    if (high < past) this.high = rows[high - 1]?.seq ?? held.to;
+    else this.high = held.to === this.timeline.head ? null : held.to;
+    return { moved: true };
+  }
+
+  /** What it looked at is held no more, as after the room was read anew: the place it looked at. */
+  lost(): Seq | null {
+    return this.high !== null && !this.timeline.stretchAt(this.high) ? this.high : null;
   }
 
   /** Back to the newest messages. */

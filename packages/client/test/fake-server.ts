@@ -249,7 +249,15 @@ export class FakeServer {
     const mine = [...this.rooms.values()].filter(
       ({ state, log }) => state.members.has(user) && (log.at(-1)?.position ?? 0) > from,
     );
+    const left = [...this.rooms.values()].filter(
+      ({ state, log }) =>
+        !state.members.has(user) &&
+        log.some(
+          ({ content, position }) => position > from && content?.kind === 'member_left' && content.user === user,
+        ),
+    );
     const welcome: Welcome = {
+      left: left.map(({ state }) => state.room),
       me: this.user(user).profile,
       rooms: mine.map(({ state }) => this.summary(state.room, user)),
       user_seq: this.user(user).log.length,
@@ -316,8 +324,11 @@ export class FakeServer {
     }));
     const before = number('before') ?? head + 1;
     const after = number('after');
+    const around = number('around');
     const from = all.filter((message) => message.seq < before && message.seq > (after ?? 0));
-    const messages = after === undefined ? from.slice(-limit) : from.slice(0, limit);
+    const middle = Math.max(0, all.findIndex((message) => message.seq >= (around ?? 0)) - Math.floor(limit / 2));
+    const newest = after === undefined ? from.slice(-limit) : from.slice(0, limit);
+    const messages = around === undefined ? newest : all.slice(middle, middle + limit);
     const first = messages[0]?.seq ?? 0;
     const last = messages.at(-1)?.seq ?? head;
     return json(200, {
@@ -409,6 +420,13 @@ export class FakeSession implements Connection {
       this.tell({ type: 'event', ...event });
     } else {
       const room = this.server.rooms.get(event.log as RoomId);
+      const { content } = event;
+      if (room && content?.kind === 'member_left' && content.user === this.user) {
+        // The last that is heard of the room. [SB8]
+        if (this.open.delete(room.state.room)) this.tell({ type: 'event', ...seenBy(event, this.user) });
+        this.tell({ type: 'left', room: room.state.room });
+        return;
+      }
       if (!room?.state.members.has(this.user)) return;
       const sent = this.open.get(room.state.room);
       if (sent === undefined) {
@@ -466,7 +484,10 @@ export class FakeSession implements Connection {
   }
 
   private opens(id: RoomId, after: number | undefined): void {
-    const { log } = this.server.room(id);
+    const { log, state } = this.server.room(id);
+    if (!state.members.has(this.user)) {
+      return this.tell({ type: 'refused', room: id, refusal: { code: 'not_found', message: 'not found' } });
+    }
     const head = log.length;
     const replay = after !== undefined && after <= head && head - after <= OPEN_REPLAY_EVENTS_MAX;
     const from = replay ? after : head;

@@ -57,7 +57,7 @@ describe('what grows does not take the square of it', () => {
     for (let i = 0; i < 100; i++) store.putRoom(room(i));
     const before = store.rooms();
     expect(store.rooms()).toBe(before);
-    const moved = { ...room(50), head: 2, last: { ...room(50).last, at: '2026-11-21T21:00:00.000Z' } };
+    const moved = { ...room(50), head: 2, last: { ...room(50).last, seq: 2 } };
     store.putRoom(moved as RoomSummary);
     expect(store.rooms()[0]?.id).toBe('room_50');
     expect(before[0]?.id).not.toBe('room_50');

@@ -431,3 +431,67 @@ describe('[CM10] what the server cannot read', () => {
     expect(client.store.connection).toMatchObject({ phase: 'ended', endedBy: 4203 });
   });
 });
+
+describe('a room that one is removed from', () => {
+  async function world() {
+    const time = new VirtualClock();
+    const server = new FakeServer(time);
+    const [ada, bob] = [server.addUser('ada'), server.addUser('bob')];
+    const room = server.addRoom('strict', [ada, bob]);
+    const disk = new MemoryStorage();
+    const open = async (seed: number) => {
+      const client = await Client.open({
+        rest: new Rest({ fetch: server.fetch(bob), base: '' }),
+        transports: [server.transport(bob)],
+        storage: disk,
+        clock: time,
+        random: seeded(seed),
+        locks: new NoLocks(),
+      });
+      client.start();
+      await time.pass(2_000);
+      return client;
+    };
+    const remove = () => server.append(room, ada, { kind: 'member_left', user: bob });
+    return { time, server, ada, bob, room, disk, open, remove };
+  }
+
+  it('while away: what was written stays, with what is known, over reloads, until it is discarded', async () => {
+    const { time, server, room, open, remove, disk } = await world();
+    const client = await open(1);
+    await client.show(room);
+    await time.pass(1_000);
+    const [message] = [await client.send(room, 'before')];
+    await time.pass(2_000);
+    expect(client.outbox.get(message)).toBeUndefined();
+    server.down = true;
+    server.cut(1006);
+    await client.send(room, 'not sent');
+    await client.react(room, server.messageIds(room)[0] ?? 'evt_x', '👍', true);
+    remove();
+    server.down = false;
+    await time.pass(120_000);
+    expect(client.store.room(room)).toBeUndefined();
+    const gone = { name: 'strict', by: null };
+    expect(client.outbox.all()).toMatchObject([{ state: 'failed', gone, command: { content: { text: 'not sent' } } }]);
+    await client.stop();
+    const again = await open(2);
+    await time.pass(60_000);
+    expect(again.outbox.all()).toMatchObject([{ state: 'failed', gone }]);
+    for (const { txn } of again.outbox.all()) again.discard(txn);
+    await time.pass(2_000);
+    expect((await disk.load()).rows).toEqual([]);
+  });
+
+  it('while there: it is known who did it', async () => {
+    const { time, room, ada, open, remove } = await world();
+    const client = await open(1);
+    await client.show(room);
+    await time.pass(1_000);
+    const sending = client.send(room, 'too late');
+    remove();
+    await sending;
+    await time.pass(5_000);
+    expect(client.outbox.all()).toMatchObject([{ state: 'failed', gone: { name: 'strict', by: ada } }]);
+  });
+});

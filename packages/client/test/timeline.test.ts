@@ -176,4 +176,30 @@ describe('a window', () => {
       expect(view.rows().length).toBeLessThanOrEqual(WINDOW_MAX);
     }
   });
+
+  it('goes to a place far away, asks for its page, and finds the way to the end', () => {
+    const timeline = new Timeline(ROOM);
+    timeline.reset(page(4_951, 5_000, 5_000));
+    const view = new TimelineWindow(timeline);
+    expect(view.around(121)).toEqual({ read: { around: 121, limit: WINDOW_STEP } });
+    timeline.page({ around: 121, limit: WINDOW_STEP }, page(96, 145, 5_000));
+    expect(view.around(121)).toEqual({ moved: true });
+    expect(seqs(view.rows())).toEqual(range(101, 145));
+    expect(view.followsEnd()).toBe(false);
+    expect(view.newer()).toEqual({ read: { after: 145, limit: WINDOW_STEP } });
+    expect(view.lost()).toBeNull();
+    timeline.reset(page(4_951, 5_000, 5_000));
+    expect(view.lost()).toBe(145);
+    view.toEnd();
+    expect(view.lost()).toBeNull();
+    expect(seqs(view.rows()).at(-1)).toBe(5_000);
+  });
+
+  it('goes to a place that is held at once, and follows the end where that is near', () => {
+    const { timeline, view } = held(100);
+    expect(view.around(90)).toEqual({ moved: true });
+    expect(seqs(view.rows())).toEqual(range(70, 100));
+    timeline.apply(event(101));
+    expect(seqs(view.rows()).at(-1)).toBe(101);
+  });
 });

@@ -5,7 +5,7 @@
  */
 
 import { overlay, TimelineWindow, type Client, type OutboxRow } from '@tidings/client';
-import type { EventId, Message, RoomId, Seq, TxnId, UserId } from '@tidings/protocol';
+import type { EventId, Marker, Message, RoomId, Seq, TxnId, UserId } from '@tidings/protocol';
 import { client, sentence } from './account.svelte.ts';
 import { arrange, keyOf, type Item, type Shown } from './arrange.ts';
 import { clock } from './browser.ts';
@@ -15,6 +15,17 @@ import { toasts } from './toasts.svelte.ts';
 
 /** How long one has to look before it counts as read. */
 const READ_MS = 500;
+/** How long one waits for the place where a room opens, before it opens at its end. */
+const OPENS_MS_MAX = 4_000;
+
+/** A message, and how far below the upper edge it begins; without that, the line above it is shown. */
+export interface Place {
+  seq: Seq;
+  top: number | null;
+}
+
+/** Where one was in rooms that one left above their ends. */
+const places = new WeakMap<Client, Map<RoomId, Place>>();
 
 export class Conversation {
   readonly room: RoomId;
@@ -22,34 +33,90 @@ export class Conversation {
   reading = $state<'older' | 'newer' | null>(null);
   /** The first message under the line "New"; null for no line. */
   divider = $state<Seq | null>(null);
+  /** The place to be shown next is not there yet; meanwhile what was shown stays. */
+  private opening = $state(false);
+  private shown: Item[] = [];
+  /** Where the view goes next. */
+  private target: Place | null = null;
+  /** The view is at its end, and goes along with it. */
+  atEnd = true;
+  /** The first message on screen. */
+  here: Place | null = null;
+  /** The line stands where it was when the page was last open. */
+  private guessed = false;
+  private live = false;
+  private closed = false;
+  /** Between what was read and what is on screen stand messages that were not. */
+  gap = $state(false);
   private moves = $state(0);
   private window: TimelineWindow | null = null;
   private markTimer: ReturnType<typeof setTimeout> | undefined;
   private failedUntil = 0;
   private readonly client: Client;
-  private readonly rejected: () => void;
+  private readonly stops: (() => void)[];
+  /** How far it was on screen, without a gap. */
+  private seen: Marker = { seq: 0, count: 0 };
 
   constructor(room: RoomId) {
     this.room = room;
     this.client = client();
     void this.client.show(room);
-    const summary = this.client.store.room(room);
-    if (summary && summary.marker.seq > 0 && this.client.unread(room) > 0) {
-      this.divider = summary.marker.seq + 1;
-    }
-    this.rejected = this.client.store.topics.on(`outbox:${room}`, () => this.tellFailures());
+    const { topics } = this.client.store;
+    this.stops = [
+      topics.on(`outbox:${room}`, () => this.tellFailures()),
+      topics.on(`timeline:${room}`, () => this.findAgain()),
+      topics.on('connection', () => this.revived()),
+    ];
+    void this.begin();
   }
 
+  /** Ends it, and notes where one was, for when one comes back. */
   close(): void {
+    this.closed = true;
+    const kept = places.get(this.client) ?? new Map<RoomId, Place>();
+    places.set(this.client, kept);
+    if (this.here && !this.atEnd) kept.set(this.room, this.here);
+    else kept.delete(this.room);
     this.window?.close();
-    this.rejected();
+    for (const stop of this.stops) stop();
     clearTimeout(this.markTimer);
   }
 
-  /** Whether anything was read yet. */
+  /** Whether there is anything to show yet. */
   loaded(): boolean {
     this.listen();
-    return (this.client.store.timeline(this.room)?.head ?? 0) > 0;
+    return (!this.opening || this.shown.length > 0) && this.head() > 0;
+  }
+
+  /** How many messages are unread, and since when, as far as that is held. */
+  news(): { count: number; since: number | null } {
+    this.listen();
+    hear(this.client, `room:${this.room}`);
+    const from = this.client.reached(this.room).seq + 1;
+    const timeline = this.client.store.timeline(this.room);
+    const first = timeline?.stretchAt(from) && timeline.messages()[timeline.indexOf(from)];
+    return { count: this.client.unread(this.room), since: first ? Date.parse(first.at) : null };
+  }
+
+  /** Where the view has to go, once. */
+  takeTarget(): Place | null {
+    const { target } = this;
+    this.target = null;
+    return target;
+  }
+
+  /** To the first message that is not read. */
+  async toNews(): Promise<void> {
+    this.divider = this.client.reached(this.room).seq + 1;
+    await this.goTo({ seq: this.divider, top: null });
+  }
+
+  /** All of it is read, by one's own word. */
+  readAll(): void {
+    const room = this.client.store.room(this.room);
+    if (room) this.client.mark(this.room, room.head, room.count);
+    this.divider = null;
+    this.gap = false;
   }
 
   followsEnd(): boolean {
@@ -65,6 +132,7 @@ export class Conversation {
   items(): Item[] {
     this.listen();
     hear(this.client, `outbox:${this.room}`);
+    if (this.opening) return this.shown;
     const me = this.client.store.me?.id;
     if (!me) return [];
     const rows = this.client.outbox.of(this.room);
@@ -74,7 +142,7 @@ export class Conversation {
       const held = new Set(messages.map((message) => message.txn));
       for (const row of rows) if (!held.has(row.txn)) shown.push(...this.waiting(row, me));
     }
-    return arrange(shown, this.divider);
+    return (this.shown = arrange(shown, this.divider));
   }
 
   /** The newest message that is confirmed and on screen. */
@@ -113,17 +181,26 @@ export class Conversation {
     this.view()?.hold();
   }
 
-  /** Somebody looks at the end: a moment later it is read. */
-  looksAtEnd(): void {
-    clearTimeout(this.markTimer);
-    this.markTimer = setTimeout(() => {
-      const newest = this.client.store.timeline(this.room)?.messages().at(-1);
-      if (page.attended && newest) this.client.mark(this.room, newest.seq, newest.count);
+  /**
+   * From the first to the last of these messages all is on screen, and somebody looks: a moment
+   * later it is read, unless something before it never was on screen.
+   */
+  looksAt(first: Shown, last: Shown): void {
+    const reached = this.client.reached(this.room);
+    if (reached.seq > this.seen.seq) this.seen = reached;
+    this.gap = (first.count ?? 0) > this.seen.count + 1;
+    if (this.gap || !last.seq || !last.count) return;
+    if (last.seq > this.seen.seq) this.seen = { seq: last.seq, count: last.count };
+    if (this.seen.seq <= reached.seq) return;
+    this.markTimer ??= setTimeout(() => {
+      this.markTimer = undefined;
+      if (page.attended) this.client.mark(this.room, this.seen.seq, this.seen.count);
     }, READ_MS);
   }
 
   looksAway(): void {
     clearTimeout(this.markTimer);
+    this.markTimer = undefined;
   }
 
   /** A message came while nobody looked: the line goes above it. */
@@ -140,6 +217,8 @@ export class Conversation {
 
   send(text: string): void {
     this.divider = null;
+    this.gap = false;
+    this.opening = false;
     if (!this.followsEnd()) this.toEnd();
     void this.client.send(this.room, text);
   }
@@ -186,6 +265,85 @@ export class Conversation {
   present(): number | undefined {
     hear(this.client, 'presence');
     return this.client.store.presentIn(this.room);
+  }
+
+  private head(): Seq {
+    return this.client.store.timeline(this.room)?.head ?? 0;
+  }
+
+  /** Opens where one was, or at the first message that is not read, or at the end. */
+  private async begin(): Promise<void> {
+    this.live = this.client.store.connection.phase === 'live';
+    const place = places.get(this.client)?.get(this.room);
+    if (place) {
+      this.divider = this.client.unread(this.room) > 0 ? this.client.reached(this.room).seq + 1 : null;
+      this.opening = true;
+      await this.reaches(1);
+      await this.goTo(place);
+    } else if (this.client.unread(this.room) > 0) {
+      if (this.live) return this.catchUp();
+      // What is stored may be old: the end is shown, until the server says what was read.
+      this.guessed = true;
+      this.divider = this.client.reached(this.room).seq + 1;
+    }
+  }
+
+  /** The connection is back: what came meanwhile is shown from its first message on. */
+  private revived(): void {
+    const live = this.client.store.connection.phase === 'live';
+    const back = live && !this.live;
+    this.live = live;
+    const behind = this.guessed || this.head() < (this.client.store.room(this.room)?.head ?? 0);
+    if (back && this.atEnd && behind && !this.opening) void this.catchUp();
+  }
+
+  private async catchUp(): Promise<void> {
+    this.opening = true;
+    await this.reaches(this.client.store.room(this.room)?.head ?? 0);
+    if (this.client.unread(this.room) > 0) await this.toNews();
+    else if (this.guessed) this.divider = null;
+    this.guessed = false;
+    this.opening = false;
+  }
+
+  /** The timeline reaches this far, or takes too long to. */
+  private reaches(seq: Seq): Promise<void> {
+    return new Promise((done) => {
+      const look = () => {
+        if (this.head() < seq && page.online && !this.closed) return;
+        clearTimeout(late);
+        stop();
+        done();
+      };
+      const late = setTimeout(() => {
+        stop();
+        done();
+      }, OPENS_MS_MAX);
+      const stop = this.client.store.topics.on(`timeline:${this.room}`, look);
+      look();
+    });
+  }
+
+  /** Shows a place of the log; where it cannot be had, what there is. */
+  private async goTo(place: Place): Promise<void> {
+    const view = this.view();
+    if (view && !this.closed) {
+      this.opening = true;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((done) => (timer = setTimeout(done, OPENS_MS_MAX)));
+      await Promise.race([this.client.grow(this.room, view, place.seq).catch(() => undefined), late]);
+      clearTimeout(timer);
+      if (view.lost() !== null) view.toEnd();
+      this.target = place;
+    }
+    this.opening = false;
+    this.moves += 1;
+  }
+
+  /** What was on screen went when the room was read anew. */
+  private findAgain(): void {
+    const lost = this.opening ? null : (this.window?.lost() ?? null);
+    if (lost !== null) void this.goTo({ seq: lost, top: 0 });
   }
 
   private listen(): void {
