@@ -8,6 +8,8 @@
 mod batch;
 mod decode;
 mod error;
+#[cfg(test)]
+mod growth;
 mod migrate;
 mod postgres;
 mod query;

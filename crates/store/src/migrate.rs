@@ -30,6 +30,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "0002_earlier_stays.sql",
         text: include_str!("../migrations/sqlite/0002_earlier_stays.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_members_by_room.sql",
+        text: include_str!("../migrations/sqlite/0003_members_by_room.sql"),
+    },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -42,6 +47,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         version: 2,
         name: "0002_earlier_stays.sql",
         text: include_str!("../migrations/postgres/0002_earlier_stays.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_members_by_room.sql",
+        text: include_str!("../migrations/postgres/0003_members_by_room.sql"),
     },
 ];
 

@@ -157,10 +157,11 @@ queries! {
     /// The rooms whose marker moved: user, after.
     MARKERS_MOVED = "SELECT k.room FROM markers k WHERE k.\"user\" = $1 AND k.position > $2";
 
-    /// Messages before a place, newest first: room, before, limit.
-    MESSAGES_BEFORE = concat!(page_from!(), "WHERE t.room = $1 AND t.seq < $2 ORDER BY t.seq DESC LIMIT $3");
+    /// Messages before a place, newest first: room, before, limit. (Both sides of the join are bounded: from one, PostgreSQL
+    /// does not conclude the other, and merges from the end of the log.)
+    MESSAGES_BEFORE = concat!(page_from!(), "WHERE t.room = $1 AND t.seq < $2 AND e.seq < $2 ORDER BY t.seq DESC LIMIT $3");
     /// Messages after a place, oldest first: room, after, limit.
-    MESSAGES_AFTER = concat!(page_from!(), "WHERE t.room = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3");
+    MESSAGES_AFTER = concat!(page_from!(), "WHERE t.room = $1 AND t.seq > $2 AND e.seq > $2 ORDER BY t.seq LIMIT $3");
     /// Whether there is a message up to a place: room, upto.
     ANY_MESSAGE_UPTO = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq <= $2 ORDER BY t.seq DESC LIMIT 1";
     /// Whether there is a message from a place on: room, from.
@@ -176,13 +177,16 @@ queries! {
     /// Profiles by their ids.
     PROFILES = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id = ANY($1) ORDER BY u.id");
     /// Profiles whose username or display name begins so: from, upto, limit.
-    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM users u WHERE (u.username >= $1 AND u.username < $2) \
-        OR (u.folded_name >= $1 AND u.folded_name < $2) ORDER BY u.username LIMIT $3");
+    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id IN ( \
+        SELECT * FROM (SELECT n.id FROM users n WHERE n.username >= $1 AND n.username < $2 ORDER BY n.username LIMIT $3) AS by_name \
+        UNION SELECT * FROM (SELECT n.id FROM users n WHERE n.folded_name >= $1 AND n.folded_name < $2 \
+        ORDER BY n.folded_name LIMIT $3) AS by_display_name) ORDER BY u.username LIMIT $3");
     /// A device and its user, by the hash of the token.
     DEVICE_BY_TOKEN = concat!("SELECT ", device_columns!(), ", ", user_columns!(), " FROM devices d JOIN users u ON u.id = d.\"user\" WHERE d.token_hash = $1");
     /// A user's devices, newest first.
     DEVICES = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.\"user\" = $1 ORDER BY d.created_at DESC, d.id DESC");
-    /// Which users share a room with one now: user, others.
-    SHARING_ROOM = "SELECT DISTINCT b.\"user\" FROM members b WHERE b.\"user\" = ANY($2) AND b.joined = true \
-        AND EXISTS (SELECT 1 FROM members a WHERE a.room = b.room AND a.\"user\" = $1 AND a.joined = true)";
+    /// Which users share a room with one now: user, others. (With an offset PostgreSQL asks for each of the others, instead
+    /// of joining all who share a room with the user.)
+    SHARING_ROOM = "SELECT u.id FROM users u WHERE u.id = ANY($2) AND EXISTS (SELECT 1 FROM members b JOIN members a \
+        ON a.room = b.room AND a.\"user\" = $1 AND a.joined = true WHERE b.\"user\" = u.id AND b.joined = true LIMIT 1 OFFSET 0)";
 }

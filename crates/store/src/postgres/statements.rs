@@ -43,7 +43,9 @@ statements! {
         JOIN markers x ON x.\"user\" = k.usr AND x.room = k.room";
     LOAD_COUNTS = "SELECT e.log, e.seq, e.count FROM unnest($1::uuid[], $2::bigint[]) AS k (log, seq) \
         JOIN events e ON e.log = k.log AND e.seq = k.seq";
-    LOAD_REACTIONS = "SELECT k.n, (SELECT count(*) FROM reactions x WHERE x.room = k.room AND x.message = k.message AND x.emoji = k.emoji), \
+    /// Whether there are some is asked, and a batch may take some away: more than a batch has commands need no counting.
+    LOAD_REACTIONS = "SELECT k.n, (SELECT count(*) FROM (SELECT 1 FROM reactions x WHERE x.room = k.room AND x.message = k.message \
+        AND x.emoji = k.emoji LIMIT 512) AS counted), \
         EXISTS (SELECT 1 FROM reactions x WHERE x.room = k.room AND x.message = k.message AND x.emoji = k.emoji AND x.\"user\" = k.usr) \
         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) WITH ORDINALITY AS k (room, message, emoji, usr, n)";
     LOAD_DEVICE_COUNTS = "SELECT k.usr, (SELECT count(*) FROM devices d WHERE d.\"user\" = k.usr) FROM unnest($1::uuid[]) AS k (usr)";

@@ -1,5 +1,7 @@
 //! Every statement prepares on a real server, each by an index, on connections that commit durably.
 
+mod growth;
+
 use tidings_testkit::postgres::TestPostgres;
 
 use super::{Session, migrate, session, statements};

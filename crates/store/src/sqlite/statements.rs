@@ -29,7 +29,9 @@ statements! {
     LOAD_MARKER = "SELECT k.seq, k.count FROM markers k WHERE k.\"user\" = ?1 AND k.room = ?2";
     LOAD_COUNT = "SELECT e.count FROM events e WHERE e.log = ?1 AND e.seq = ?2";
     LOAD_REACTED = "SELECT count(*) FROM reactions x WHERE x.room = ?1 AND x.message = ?2 AND x.emoji = ?3 AND x.\"user\" = ?4";
-    LOAD_REACTION_COUNT = "SELECT count(*) FROM reactions x WHERE x.room = ?1 AND x.message = ?2 AND x.emoji = ?3";
+    /// Whether there are some is asked, and a batch may take some away: more than a batch has commands need no counting.
+    LOAD_REACTION_COUNT = "SELECT count(*) FROM (SELECT 1 FROM reactions x WHERE x.room = ?1 AND x.message = ?2 AND x.emoji = ?3 \
+        LIMIT 512)";
     LOAD_DEVICE_COUNT = "SELECT count(*) FROM devices d WHERE d.\"user\" = ?1";
     LOAD_ROOM_COUNT = "SELECT count(*) FROM members m WHERE m.\"user\" = ?1 AND m.joined = true";
     LOAD_ANY_USER = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";

@@ -1,5 +1,7 @@
 //! Every statement prepares, none of the hot ones scans a table, and who missed nothing reads no log.
 
+mod growth;
+
 use std::cell::RefCell;
 
 use rusqlite::Connection;
@@ -91,8 +93,11 @@ fn no_statement_scans_a_table() {
         }
         let steps = plan(&connection, text);
         for step in &steps {
-            // Lists that came with the question, and what a recursive query has found so far.
-            let list = step.contains("VIRTUAL TABLE") || step == "SCAN h";
+            // Lists that came with the question, what a recursive query has found so far, and short lists found before.
+            let list = step.contains("VIRTUAL TABLE")
+                || step == "SCAN h"
+                || step.starts_with("SCAN by_")
+                || step.starts_with("SCAN (subquery");
             assert!(!step.starts_with("SCAN") || list, "{name}: {steps:#?}");
         }
     }

@@ -28,6 +28,16 @@ impl Database {
         }
     }
 
+    /// How many files of migrations there are for it.
+    pub(crate) fn migrations(&self) -> usize {
+        let folder = match &self.config {
+            StoreConfig::Postgres { .. } => "postgres",
+            _ => "sqlite",
+        };
+        let folder = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
     /// A handle of its own: as another process on SQLite, as another node on PostgreSQL.
     pub(crate) async fn open(&self) -> Store {
         Store::open(&self.config).await.unwrap()
