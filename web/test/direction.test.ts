@@ -22,6 +22,8 @@ const OURS: Record<string, string[]> = {
   // The room's name comes isolated.
   'features/composer/Composer.svelte': ['title'],
   'features/connection/Connection.svelte': ['WORDS[state.word]'],
+  // The room's name, and whoever did it, come isolated.
+  'features/connection/Stranded.svelte': ['one.why'],
   'features/members/Members.svelte': ["profile(user)?.username ?? ''", 'ROLES[role]'],
   'features/rooms/NewRoom.svelte': ['label', 'found.members'],
   'features/rooms/PeopleSearch.svelte': ['user.username'],
@@ -35,7 +37,7 @@ const OURS: Record<string, string[]> = {
   'features/timeline/MessageText.svelte': ['block.text', 'span.text', 'span.host'],
   // Names in it are isolated one by one.
   'features/timeline/Reactions.svelte': ['emoji', 'users.length', 'who(users)'],
-  'features/timeline/Timeline.svelte': ['waiting'],
+  'features/timeline/Timeline.svelte': ['waiting', 'sinceTime(news.since)'],
   'features/timeline/TypingLine.svelte': ['sentence'],
   'ui/Avatar.svelte': ['initials'],
   'ui/Dialog.svelte': ['title'],

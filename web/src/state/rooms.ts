@@ -48,6 +48,13 @@ export function lastLine(summary: RoomSummary): { who?: string; text: string } {
   return summary.kind === 'direct' ? { text } : { who: calledOf(last.actor), text };
 }
 
+/** Whether anything was written for a room that one is not in any more. */
+export function someStranded(): boolean {
+  hear(client(), 'stranded');
+  hear(client(), 'rooms');
+  return client().outbox.all().some(({ gone, room }) => gone && !client().store.room(room)?.role);
+}
+
 /** Makes a room; a direct room that exists is found again. Gives its id. */
 export async function createRoom(
   kind: RoomKind,
