@@ -18,7 +18,7 @@ const ISOLATING = ['isolate', 'calledOf', 'roomCalled'];
 const READ = ['label', 'title', 'placeholder', 'alt', 'aria-label', 'aria-description'];
 /** Expressions that are ours, by the file that draws them. Usernames are ASCII by their rule. */
 const OURS: Record<string, string[]> = {
-  'app/Room.svelte': ['username', 'PRESENCE[presenceOf(room.peer)]', 'room.members', 'present', 'outside.members'],
+  'app/Room.svelte': ['username', 'PRESENCE[presence]', 'room.members', 'present', 'outside.members'],
   // The room's name comes isolated.
   'features/composer/Composer.svelte': ['title'],
   'features/connection/Connection.svelte': ['WORDS[state.word]'],

@@ -172,6 +172,12 @@ export class Client {
     this.run();
   }
 
+  /** The browser says that the network is gone. */
+  offline(): void {
+    this.session.offline(this.clock.now());
+    this.run();
+  }
+
   /** Stores at once what is still on its way to storage. */
   flush(): Promise<void> {
     return this.keeper.flush();
@@ -362,6 +368,7 @@ export class Client {
       }
     }
     this.running = false;
+    this.session.awaits(this.outbox.awaits());
     if (this.session.state().phase === 'live') this.strand();
     this.lookups.look();
     this.keeper.nudge();

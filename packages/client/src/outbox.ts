@@ -138,6 +138,16 @@ export class Outbox {
     return first;
   }
 
+  /** Since when an answer is awaited; null when none is. */
+  awaits(): number | null {
+    let first: number | null = null;
+    for (const { txn, state } of this.rows.values()) {
+      const at = state === 'sent' ? this.attempts.get(txn)?.sentAt : null;
+      if (at != null) first = Math.min(first ?? at, at);
+    }
+    return first;
+  }
+
   private underWay(): number {
     let count = 0;
     for (const { state } of this.rows.values()) if (state === 'sent') count += 1;

@@ -31,6 +31,10 @@ const PATIENCE_MS = 15_000;
 const PROOF_MS = 5_000;
 /** Over SSE nothing answers a ping: the proof is the stream's own heartbeat. `[SE3]` */
 const PROOF_SSE_MS = HEARTBEAT_MS + PROOF_MS;
+/** The same, when the browser says that the network is gone. */
+const OFFLINE_PROOF_MS = 2_000;
+/** How long an answer may take, with nothing heard meanwhile, before one asks whether anybody is there. */
+const UNANSWERED_MS = 3_000;
 /** Openings over WebSocket that may fail before the next way is tried. */
 const FAILED_OPENS_MAX = 2;
 /** When a room whose opening failed for now is opened again. */
@@ -104,6 +108,10 @@ export class Session {
   private deadAt = 0;
   /** It was silent, but so was this machine: it has one more chance to prove itself alive. */
   private proving = false;
+  /** Since when an answer is awaited. */
+  private awaited: number | null = null;
+  /** The best way worked until this outage: it is tried again as soon as the server is there. */
+  private bestWorked = false;
   private jitter: number | null = null;
   /** The next event of the own log may stand anywhere. */
   private ownMayJump = true;
@@ -152,6 +160,8 @@ export class Session {
       times.push(this.deadAt);
       if (this.pingedAt === null) times.push(this.heardAt + HEARTBEAT_MS);
       if (this.isFallback()) times.push(this.fallbackUntil);
+      const doubtful = this.doubtfulAt();
+      if (doubtful !== null) times.push(doubtful);
     }
     for (const feed of this.feeds.values()) {
       const at = feed.wakeAt();
@@ -192,6 +202,16 @@ export class Session {
     }
   }
 
+  /** The browser says that the network is gone. Maybe not for this server: it has a moment to prove it. */
+  offline(now: number): void {
+    if (this.phase === 'live') this.doubt(now, OFFLINE_PROOF_MS);
+  }
+
+  /** Since when an answer is awaited; null for none. */
+  awaits(since: number | null): void {
+    this.awaited = since;
+  }
+
   tick(now: number): void {
     const late = now >= this.since + PATIENCE_MS;
     if (this.phase === 'waiting' && this.retryAt !== null && now >= this.retryAt) {
@@ -207,6 +227,8 @@ export class Session {
       // Typing and presence have no other door than the socket. [SG4]
       this.drop(now, CLOSE.restarting);
     } else if (this.phase === 'live') {
+      const doubtful = this.doubtfulAt();
+      if (doubtful !== null && now >= doubtful) this.doubt(now, PROOF_MS);
       if (this.pingedAt === null && now >= this.heardAt + HEARTBEAT_MS) this.ping(now);
       for (const feed of this.feeds.values()) feed.tick(now, this.effects);
     }
@@ -401,6 +423,18 @@ export class Session {
     this.closed(now, code);
   }
 
+  /** When an answer has taken so long, in silence, that it is to be doubted that one comes. */
+  private doubtfulAt(): number | null {
+    if (this.awaited === null || this.pingedAt !== null) return null;
+    return Math.max(this.awaited, this.heardAt) + UNANSWERED_MS;
+  }
+
+  private doubt(now: number, patience: number): void {
+    if (this.deadAt <= now + patience) return;
+    this.ping(now);
+    this.deadAt = now + patience;
+  }
+
   private prove(now: number): void {
     this.proving = true;
     this.ping(now);
@@ -423,6 +457,15 @@ export class Session {
       this.effects.push({ do: 'disconnect', code: CLOSE.normal });
       return this.closed(now, CLOSE.unauthenticated);
     }
+    if (this.isFallback() && this.bestWorked) {
+      // The server is there again, and most likely so is what worked before. If not, the fallback is next.
+      this.bestWorked = false;
+      this.failedOpens = FAILED_OPENS_MAX - 1;
+      this.effects.push({ do: 'disconnect', code: CLOSE.normal });
+      for (const feed of this.feeds.values()) feed.disconnected();
+      return this.connect(now);
+    }
+    this.bestWorked = !this.isFallback();
     this.since = now;
     this.me = welcome.me.id;
     this.keepFallback(now);

@@ -89,8 +89,9 @@ export class Store {
     return this.members.get(id);
   }
 
-  presenceOf(user: UserId): Presence {
-    return this.presences.get(user) ?? 'offline';
+  /** How a user is; undefined while nobody told. `[SG4]` */
+  presenceOf(user: UserId): Presence | undefined {
+    return this.presences.get(user);
   }
 
   /** How many members of an open room are there, with oneself; undefined while it is not known. */

@@ -309,6 +309,10 @@ describe('coming back', () => {
     bench.session.closed(bench.now, 1006);
     bench.wake();
     fails(bench);
+    expect(settles(bench), 'it worked before: it is tried again at once').toBe('ws');
+    expect(bench.session.state().phase).toBe('connecting');
+    bench.session.closed(bench.now, 1006);
+    bench.wake();
     expect(settles(bench)).toBe('sse');
     expect(stays(bench)).toBe(15_000);
     expect(settles(bench)).toBe('ws');
@@ -322,6 +326,40 @@ describe('coming back', () => {
       waits.push(stays(blocked) / 60_000);
     }
     expect(waits).toEqual([5, 10, 20, 40, 60, 60]);
+  });
+
+  it('tells within three seconds that the network is gone, unless the server still answers', () => {
+    const gone = new Bench().live();
+    gone.now = 10_000;
+    gone.session.offline(gone.now);
+    expect(gone.sent()).toEqual([{ type: 'ping' }]);
+    expect(gone.wake()).toBe(12_000);
+    expect(gone.session.state().phase).toBe('waiting');
+
+    const here = new Bench().live();
+    here.session.offline(here.now);
+    here.frame({ type: 'pong' });
+    expect(here.wake()).toBe(18_000);
+    expect(here.session.state().phase).toBe('live');
+  });
+
+  it('asks whether anybody is there when an answer does not come, as long as nothing else is heard', () => {
+    const bench = new Bench().live();
+    bench.take();
+    bench.now = 1_000;
+    bench.session.awaits(bench.now);
+    expect(bench.wake()).toBe(4_000);
+    expect(bench.sent()).toEqual([{ type: 'ping' }]);
+    bench.frame({ type: 'pong' });
+    expect(bench.wake(), 'the server is slow, and there').toBe(7_000);
+    expect(bench.sent()).toEqual([{ type: 'ping' }]);
+    expect(bench.wake(), 'it is gone').toBe(12_000);
+    expect(bench.session.state().phase).toBe('waiting');
+
+    const answered = new Bench().live();
+    answered.session.awaits(0);
+    answered.session.awaits(null);
+    expect(answered.wake()).toBe(18_000);
   });
 
   it('[HB1] [HB2] asks after 18 s of silence and gives up after 38 s', () => {

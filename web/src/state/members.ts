@@ -21,7 +21,7 @@ export function membersOf(room: RoomId): MemberRow[] | null {
     .map(([user, role]) => ({ user, role, name: nameOf(user) }))
     .sort(
       (a, b) =>
-        order[presenceOf(a.user)] - order[presenceOf(b.user)] || a.name.localeCompare(b.name),
+        order[presenceOf(a.user) ?? 'offline'] - order[presenceOf(b.user) ?? 'offline'] || a.name.localeCompare(b.name),
     );
 }
 

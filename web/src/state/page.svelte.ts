@@ -6,7 +6,7 @@ class Page {
   online = $state(true);
 
   /** Starts listening; `back` is called when network or page return. */
-  listen(back: () => void, away: () => void): () => void {
+  listen(back: () => void, away: () => void, offline: () => void): () => void {
     const look = () => {
       this.attended = document.visibilityState === 'visible' && document.hasFocus();
     };
@@ -18,6 +18,7 @@ class Page {
     const network = () => {
       this.online = navigator.onLine;
       if (this.online) back();
+      else offline();
     };
     const stop = new AbortController();
     const { signal } = stop;

@@ -54,7 +54,7 @@ export function me(): UserProfile | null {
   return client().store.me;
 }
 
-export function presenceOf(id: UserId): Presence {
+export function presenceOf(id: UserId): Presence | undefined {
   hear(client(), 'presence');
   return client().store.presenceOf(id);
 }

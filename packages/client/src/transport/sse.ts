@@ -56,12 +56,14 @@ class SseConnection implements Connection {
       case 'open':
         void this.open(frame.room, frame.after);
         return;
-      // Signals need the socket, and the stream's comments are its heartbeat.
+      case 'ping':
+        void this.ping();
+        return;
+      // Signals need the socket.
       case 'close':
       case 'typing':
       case 'presence':
       case 'watch':
-      case 'ping':
         return;
       default:
         void command(this.rest, frame).then((answer) => {
@@ -111,6 +113,16 @@ class SseConnection implements Connection {
     } catch (error) {
       this.end(closeCodeOf(error));
     }
+  }
+
+  /** Nothing answers a ping on the stream; any answer of the server proves that the network is there. */
+  private async ping(): Promise<void> {
+    try {
+      await this.rest.me();
+    } catch (error) {
+      if (!(error instanceof RefusalError)) return this.end(1006);
+    }
+    if (!this.over) this.events.heard();
   }
 
   /** Does what the server does for `open` on the socket: replays, or starts over at the head. */
