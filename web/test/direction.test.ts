@@ -29,6 +29,7 @@ const OURS: Record<string, string[]> = {
   'features/rooms/PeopleSearch.svelte': ['user.username'],
   'features/rooms/RoomItem.svelte': ['username', 'unread', 'UNREAD_SHOWN_MAX'],
   'features/rooms/RoomList.svelte': ['title', 'self.username'],
+  'features/rooms/SignOut.svelte': ['waits'],
   'features/timeline/Actions.svelte': ['emoji'],
   'features/timeline/ActionSheet.svelte': ['emoji'],
   'features/timeline/EmojiGrid.svelte': ['name', 'emoji'],

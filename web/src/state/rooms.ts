@@ -48,6 +48,11 @@ export function lastLine(summary: RoomSummary): { who?: string; text: string } {
   return summary.kind === 'direct' ? { text } : { who: calledOf(last.actor), text };
 }
 
+/** How much of what one did waits to be sent. */
+export function unsent(): number {
+  return client().outbox.all().length;
+}
+
 /** Whether anything was written for a room that one is not in any more. */
 export function someStranded(): boolean {
   hear(client(), 'stranded');
