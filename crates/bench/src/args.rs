@@ -27,6 +27,8 @@ pub(crate) enum What {
     History(HistoryArgs),
     /// Memory of sockets that stop reading, and what others notice of them
     Stall(StallArgs),
+    /// Time of an event from a node to a reader on another
+    Cluster(ClusterArgs),
     /// The bare loops, as a process of their own
     #[command(hide = true)]
     Bare(BareArgs),
@@ -56,6 +58,9 @@ pub(crate) struct ServerArgs {
     /// Print one JSON object as the last line
     #[arg(long)]
     pub(crate) json: bool,
+    /// The Redis of a server that is started; given by the measurements that need one
+    #[arg(skip)]
+    pub(crate) redis: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -193,6 +198,21 @@ pub(crate) struct StallArgs {
     pub(crate) rate: f64,
     /// Bytes of each message's text
     #[arg(long, default_value_t = 1_000)]
+    pub(crate) text_bytes: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The Redis of both nodes, redis://ADDRESS:PORT
+    #[arg(long)]
+    pub(crate) redis: String,
+    /// Events measured on each node
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) events: usize,
+    /// Bytes of each message's text
+    #[arg(long, default_value_t = 60)]
     pub(crate) text_bytes: usize,
 }
 

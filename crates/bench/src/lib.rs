@@ -6,6 +6,7 @@
 
 mod args;
 mod bare;
+mod cluster;
 mod conn;
 mod fanout;
 mod figures;
@@ -39,6 +40,7 @@ pub fn run(args: BenchArgs) -> anyhow::Result<()> {
         What::Resume(args) => resume::run(&args),
         What::History(args) => history::run(&args),
         What::Stall(args) => stall::run(&args),
+        What::Cluster(args) => cluster::run(&args),
         What::Bare(args) => bare::serve(&args),
     }
 }

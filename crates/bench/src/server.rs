@@ -157,6 +157,9 @@ impl Server {
         if let Some(url) = &self.args.database {
             command.args(["--database", url]);
         }
+        if let Some(url) = &self.args.redis {
+            command.args(["--redis", url]);
+        }
         if let Some(cores) = self.cores {
             command.args(["--cores", &cores.to_string()]);
         }
