@@ -38,6 +38,10 @@ fn small(row: &dyn Columns, index: usize) -> Result<u32> {
     u32::try_from(row.int(index)?).map_err(|_| StoreError::damaged("a small number"))
 }
 
+pub(crate) fn text(row: &dyn Columns) -> Result<String> {
+    row.text(0).map(str::to_owned)
+}
+
 pub(crate) fn seq(row: &dyn Columns) -> Result<Seq> {
     number(row, 0).map(Seq)
 }
@@ -258,6 +262,11 @@ pub(crate) fn summary(row: &dyn Columns) -> Result<SummaryRow> {
         summary,
         direct: direct(row, 4)?,
     })
+}
+
+/// How far a room has come, and its last line.
+pub(crate) fn last_line(row: &dyn Columns) -> Result<(Seq, Option<LastMessage>)> {
+    Ok((seq(row)?, last_message(row, 1)?))
 }
 
 fn last_message(row: &dyn Columns, base: usize) -> Result<Option<LastMessage>> {

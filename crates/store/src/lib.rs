@@ -10,6 +10,7 @@ mod decode;
 mod error;
 #[cfg(test)]
 mod growth;
+mod hint_key;
 mod migrate;
 mod postgres;
 mod query;
@@ -20,6 +21,7 @@ pub mod upkeep;
 mod value;
 
 pub use error::StoreError;
+pub use hint_key::HintKey;
 pub use read::{
     history::{MessagePage, Page},
     resume::{Following, Resume},

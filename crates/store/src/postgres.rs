@@ -24,7 +24,7 @@ use tidings_core::{Needs, State};
 use tidings_protocol::{Epoch, Position, ShardId};
 use tokio::time::timeout;
 
-use crate::{Commit, batch, error::StoreError};
+use crate::{Commit, batch, error::StoreError, value::Columns};
 use pool::Pool;
 use session::Session;
 
@@ -78,6 +78,19 @@ impl Postgres {
             }
             lease.give_back();
             Ok(answer)
+        })
+        .await
+    }
+
+    /// What a copy of this database does not share: which database of which server it is, and since when that runs.
+    /// (The start has microseconds, and every user may ask for it.)
+    pub(crate) async fn running(&self) -> Result<String, StoreError> {
+        let text = "SELECT d.oid::text || ' ' || (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text \
+                    FROM pg_database d WHERE d.datname = current_database()";
+        self.read(async |session| {
+            let row = session.client().query_one(text, &[]).await;
+            let row = row.map_err(columns::failed)?;
+            Ok(row.text(0)?.to_owned())
         })
         .await
     }

@@ -97,6 +97,8 @@ pub(crate) use {
 queries! {
     /// Nothing: whether the database answers.
     PING = "SELECT head FROM shards WHERE shard = 0";
+    /// The secret of the nodes that share this database.
+    HINT_SECRET = "SELECT k.value FROM meta k WHERE k.key = 'hint_secret'";
     /// The last position of every shard.
     HEADS = "SELECT head FROM shards ORDER BY shard";
 
@@ -104,10 +106,11 @@ queries! {
     LOG_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.log = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
     /// A piece of one shard: shard, after, limit.
     SHARD_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3");
-    /// A piece of one shard as a user may see it, by looking at each of its events: user, shard, after, upto, limit.
+    /// A piece of one shard as a user may see it, by looking at each of its events: user, shard, after, upto, limit. Of a
+    /// room that the user left it holds the leaving alone.
     VISIBLE_AFTER = concat!("SELECT ", event_columns!(), " FROM events e LEFT JOIN members m ON m.room = e.log AND m.\"user\" = $1 \
         WHERE e.shard = $2 AND e.position > $3 AND e.position <= $4 \
-        AND (e.log = $1 OR (e.position >= m.joined_position AND (m.joined = true OR e.position <= m.left_position))) \
+        AND (e.log = $1 OR (m.joined = true AND e.position >= m.joined_position) OR (m.joined = false AND e.position = m.left_position)) \
         ORDER BY e.position LIMIT $5");
 
     /// The rooms in which a user may have something to see after a position of their shard: user, after. Rooms of
@@ -118,12 +121,12 @@ queries! {
     /// to leave out.
     REJOINED = "SELECT m.room FROM members m WHERE m.\"user\" = $1 AND m.earlier_left_position > $2 AND m.earlier_left_position > 0";
     /// The same piece for one who was away long, by looking into those rooms alone: user, shard, after, upto, limit,
-    /// rooms. In each log `seq` and position grow together, so its first event after the position is found by halving
+    /// rooms. Of a room that was left it is the leaving alone. In each log `seq` and position grow together, so its first event after the position is found by halving
     /// (`low` to `high`), and no more than `limit` of its events can be in the answer.
     /// (CROSS JOIN fixes the order of the join on SQLite.)
     VISIBLE_IN_ROOMS = concat!("WITH RECURSIVE halved (log, low, high, floor, ceiling) AS ( \
         SELECT m.room, CAST(1 AS bigint), r.head + 1, \
-        CASE WHEN m.joined_position > $3 THEN m.joined_position ELSE $3 + 1 END, \
+        CASE WHEN m.joined = false THEN m.left_position WHEN m.joined_position > $3 THEN m.joined_position ELSE $3 + 1 END, \
         CASE WHEN m.joined = true OR m.left_position > $4 THEN $4 ELSE m.left_position END \
         FROM members m JOIN rooms r ON r.id = m.room WHERE m.\"user\" = $1 AND m.room = ANY($6) \
         UNION ALL SELECT u.id, CAST(1 AS bigint), u.head + 1, $3 + 1, $4 FROM users u WHERE u.id = $1 \
@@ -136,6 +139,10 @@ queries! {
 
     /// A room.
     ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1");
+    /// How far a room has come, and its last line: room.
+    LAST_LINE = "SELECT r.head, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted FROM rooms r \
+        LEFT JOIN events e ON e.log = r.id AND e.seq = r.last_message \
+        LEFT JOIN messages t ON t.room = r.id AND t.seq = r.last_message WHERE r.id = $1";
     /// A membership, or its tombstone: room, user.
     MEMBER = concat!("SELECT ", member_columns!(), " FROM members m WHERE m.room = $1 AND m.\"user\" = $2");
     /// Members with their profiles: room, after, limit.

@@ -44,6 +44,8 @@ pub(crate) struct Sqlite {
     readers: mpsc::Sender<Job>,
     pub(crate) epoch: Epoch,
     pub(crate) shards: u16,
+    /// Drawn when it was opened: one process alone serves a file, so nobody shares its key.
+    pub(crate) running: String,
 }
 
 impl Sqlite {
@@ -72,6 +74,7 @@ impl Sqlite {
             readers: serve("store-read", &place, readers, READS_WAITING_MAX)?,
             epoch,
             shards: shards.max(1),
+            running: crate::hint_key::new_secret()?,
         })
     }
 

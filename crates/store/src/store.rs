@@ -7,12 +7,13 @@ use std::{path::PathBuf, sync::Arc};
 
 use tidings_core::{Device, Entry, Member, Needs, Room, State, StoredEvent, User};
 use tidings_protocol::{
-    Cursor, Epoch, LogId, MemberInfo, Position, RoomId, RoomSummary, Seq, ShardId, UserId,
-    UserProfile, Username, number::NUMBER_MAX,
+    Cursor, Epoch, LastMessage, LogId, MemberInfo, Position, RoomId, RoomSummary, Seq, ShardId,
+    UserId, UserProfile, Username, number::NUMBER_MAX,
 };
 
 use crate::{
     error::StoreError,
+    hint_key::HintKey,
     postgres::Postgres,
     read::{
         history::{self, MessagePage, Page},
@@ -151,6 +152,20 @@ impl Store {
         read!(self, s => log::heads(s))
     }
 
+    /// The key under which the nodes of this database seal what they tell each other. It changes with the epoch, and when
+    /// the database is served by another server or after another start: a node asks for it again and again.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn hint_key(&self) -> Result<HintKey> {
+        let running = match &*self.0 {
+            Backend::Sqlite(sqlite) => sqlite.running.clone(),
+            Backend::Postgres(postgres) => postgres.running().await?,
+        };
+        let secret = read!(self, s => log::hint_secret(s))?;
+        Ok(HintKey::derive(self.epoch(), &secret, &running))
+    }
+
     /// Copies everything committed back into the file itself, so that the file alone is the whole database. For the end:
     /// it waits until nobody reads.
     ///
@@ -274,6 +289,14 @@ impl Store {
     /// As every read.
     pub async fn room(&self, room: RoomId) -> Result<Option<Room>> {
         read!(self, s => room::room(s, room))
+    }
+
+    /// How far a room has come, and its last line there: the same for every member. None for a room that is not there.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn last_line(&self, room: RoomId) -> Result<Option<(Seq, Option<LastMessage>)>> {
+        read!(self, s => room::last_line(s, room))
     }
 
     /// A membership's row; of a former member the tombstone.

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, Config};
 use super::{columns::failed, session::Session};
 use crate::{
     error::StoreError,
+    hint_key,
     migrate::{self, Migration},
     value::Columns,
 };
@@ -130,7 +131,13 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
             .await
             .map_err(failed)?;
     }
-    Ok(())
+    let text = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    let secret = hint_key::new_secret()?;
+    client
+        .execute(text, &[&hint_key::SECRET, &secret])
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 async fn meta(client: &Client, key: &str) -> Result<u64, StoreError> {

@@ -7,7 +7,7 @@ use tidings_protocol::Epoch;
 use super::{columns::failed, in_time, migrate as schema, session, session::Session};
 use crate::{
     error::StoreError,
-    migrate,
+    hint_key, migrate,
     upkeep::{Found, nothing_there},
     value::Columns,
 };
@@ -57,6 +57,13 @@ pub(crate) async fn new_epoch(url: &str) -> Result<Epoch, StoreError> {
         let epoch = migrate::new_epoch()?.to_string();
         let text = "UPDATE meta SET value = $1 WHERE key = 'epoch'";
         client.execute(text, &[&epoch]).await.map_err(failed)?;
+        // What nodes told each other before opens no more.
+        let text = "UPDATE meta SET value = $2 WHERE key = $1";
+        let secret = hint_key::new_secret()?;
+        client
+            .execute(text, &[&hint_key::SECRET, &secret])
+            .await
+            .map_err(failed)?;
         let made = schema::made(client).await?;
         client.batch_execute("COMMIT").await.map_err(failed)?;
         Ok(made.epoch)
@@ -71,8 +78,11 @@ pub(crate) async fn renew_epoch(url: &str, old: Epoch) -> Result<(), StoreError>
         let session = Session::open(&config, &[]).await?;
         let epoch = migrate::new_epoch()?.to_string();
         // Of several nodes that find it out the first draws.
-        let text = "UPDATE meta SET value = $1 WHERE key = 'epoch' AND value = $2";
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&epoch, &old.0.to_string()];
+        let text = "WITH drawn AS (UPDATE meta SET value = $1 WHERE key = 'epoch' AND value = $2 RETURNING 1) \
+                    UPDATE meta SET value = $4 WHERE key = $3 AND EXISTS (SELECT 1 FROM drawn)";
+        let (old, secret) = (old.0.to_string(), hint_key::new_secret()?);
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&epoch, &old, &hint_key::SECRET, &secret];
         session
             .client()
             .execute(text, &params)

@@ -9,11 +9,17 @@ use crate::{
     decode,
     error::StoreError,
     query,
-    value::{Param, Snapshot},
+    value::{Param, Snapshot, row},
 };
 
 pub(crate) async fn heads<S: Snapshot>(s: &S) -> Result<Vec<Position>, StoreError> {
     s.rows(&query::HEADS, vec![], decode::position).await
+}
+
+pub(crate) async fn hint_secret<S: Snapshot>(s: &S) -> Result<String, StoreError> {
+    row(s, &query::HINT_SECRET, vec![], decode::text)
+        .await?
+        .ok_or_else(|| StoreError::damaged("the secret of the nodes"))
 }
 
 pub(crate) async fn ping<S: Snapshot>(s: &S) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 //! Never: gives a private room's summary to one who is no member.
 
 use tidings_core::{Member, Room};
-use tidings_protocol::{MemberInfo, RoomId, RoomSummary, Seq, UserId};
+use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId};
 
 use crate::{
     decode,
@@ -18,6 +18,14 @@ const BEFORE_ALL: [u8; 16] = [0; 16];
 
 pub(crate) async fn room<S: Snapshot>(s: &S, room: RoomId) -> Result<Option<Room>, StoreError> {
     row(s, &query::ROOM, vec![room.bytes().into()], decode::room).await
+}
+
+pub(crate) async fn last_line<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+) -> Result<Option<(Seq, Option<LastMessage>)>, StoreError> {
+    let params = vec![room.bytes().into()];
+    row(s, &query::LAST_LINE, params, decode::last_line).await
 }
 
 pub(crate) async fn member<S: Snapshot>(

@@ -15,6 +15,7 @@ use tidings_protocol::Epoch;
 use super::{columns::failed, upkeep};
 use crate::{
     error::StoreError,
+    hint_key,
     migrate::{self, Migration},
 };
 
@@ -185,6 +186,12 @@ pub(super) fn migrate(
                 .map_err(failed)?;
         }
     }
+    transaction
+        .execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING",
+            (hint_key::SECRET, hint_key::new_secret()?),
+        )
+        .map_err(failed)?;
     upkeep::begin_if_copy(&transaction)?;
     let epoch = epoch(&transaction)?;
     transaction.commit().map_err(failed)?;

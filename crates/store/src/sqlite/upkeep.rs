@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    migrate,
+    hint_key, migrate,
     upkeep::{Found, nothing_there},
 };
 
@@ -150,6 +150,13 @@ fn draw(connection: &Connection) -> Result<(), StoreError> {
     let epoch = migrate::new_epoch()?.to_string();
     connection
         .execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [epoch])
+        .map_err(failed)?;
+    // What nodes told each other before opens no more.
+    connection
+        .execute(
+            "UPDATE meta SET value = ?2 WHERE key = ?1",
+            (hint_key::SECRET, hint_key::new_secret()?),
+        )
         .map_err(failed)?;
     connection
         .execute("DELETE FROM meta WHERE key = ?1", [COPY])

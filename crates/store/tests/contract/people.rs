@@ -174,3 +174,28 @@ pub(crate) async fn sharing_a_room_is_seen_while_it_lasts(db: Database) {
     assert_eq!(shared().await, [eve]);
     assert_eq!(store.sharing_room(ada, &[]).await.unwrap(), []);
 }
+
+pub(crate) async fn a_last_line_is_read_with_how_far_the_room_had_come(db: Database) {
+    // [SB2] [EV8]
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let room = group(&store, ada, &[]).await;
+    let look = async || {
+        let (head, last) = store.last_line(room).await.unwrap().unwrap();
+        (head, last.map(|last| (last.seq, last.text)))
+    };
+    let (empty, last) = look().await;
+    assert_eq!(last, None);
+    let said = say(&store, ada, room, "the last line").await;
+    assert_eq!(said.seq, empty.next());
+    let text = Some("the last line".to_owned());
+    assert_eq!(look().await, (said.seq, Some((said.seq, text))));
+    let delete = Command::DeleteMessage {
+        room,
+        message: said.id,
+    };
+    let deleted = happened(run(&store, ada, delete).await);
+    assert_eq!(look().await, (deleted.seq, Some((said.seq, None))));
+    let nowhere = tidings_protocol::RoomId::from_bits(1);
+    assert!(store.last_line(nowhere).await.unwrap().is_none());
+}

@@ -156,3 +156,34 @@ async fn a_backup_is_one_commit_of_a_store_in_use_and_begins_an_epoch_of_its_own
     assert_eq!(Store::open(&config).await.unwrap().epoch(), drawn);
     assert_eq!(db.open().await.epoch(), store.epoch());
 }
+
+pub(crate) async fn nodes_of_one_database_share_a_key_and_its_copies_do_not(db: Database) {
+    // [P7] What one node seals another of the same database opens, and nobody else.
+    let (one, two) = (db.open().await, db.open().await);
+    let key = one.hint_key().await.unwrap();
+    assert_eq!(one.hint_key().await.unwrap(), key);
+    // A file is served by one process alone.
+    assert_eq!(two.hint_key().await.unwrap() == key, one.is_shared());
+    let secret = || db.sql("SELECT value FROM meta WHERE key = 'hint_secret'");
+    let before = secret();
+    assert_eq!((before.len(), before[0].len()), (1, 64));
+    // Another database, even with the same secret.
+    let other = match db.config {
+        StoreConfig::Postgres { .. } => Database::postgres(),
+        _ => Database::sqlite(),
+    };
+    let copy = other.open().await;
+    assert_ne!(copy.hint_key().await.unwrap(), key);
+    other.sql(&format!(
+        "UPDATE meta SET value = '{}' WHERE key = 'hint_secret'",
+        before[0]
+    ));
+    assert_ne!(copy.hint_key().await.unwrap(), key);
+    // A new epoch draws another secret.
+    drop((one, two, copy));
+    db.closed().await;
+    upkeep::new_epoch(&db.config).await.unwrap();
+    assert_ne!(secret(), before);
+    let store = db.open().await;
+    assert_ne!(store.hint_key().await.unwrap(), key);
+}
