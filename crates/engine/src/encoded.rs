@@ -235,6 +235,12 @@ impl Logged {
         256 + 2 * self.event.body.as_deref().map_or(0, str::len)
     }
 
+    /// Whether it changes a message that came before it, which may be the last line of the room.
+    #[must_use]
+    pub fn changes_message(&self) -> bool {
+        matches!(&*self.event.kind, "message_edited" | "message_deleted")
+    }
+
     /// The last line of a room, if this event is a message.
     #[must_use]
     pub fn last_message(&self) -> Option<LastMessage> {

@@ -97,6 +97,11 @@ pub enum Effect {
         /// What the hub has seen of the room's shard: handed back with the answer.
         seen: Position,
     },
+    /// Read how far a room has come and its last line, once for all who list it; answer by [`Hub::last_line`].
+    ReadLast {
+        /// Which.
+        room: RoomId,
+    },
     /// Read a shard after `after`; answer by [`Hub::filled`].
     Fill {
         /// Which.
@@ -456,6 +461,9 @@ impl<W: Wire> Hub<W> {
                 });
                 peer.told = heads.iter().map(|p| p.0).sum();
                 peer.wire.send(bytes);
+                if let Some(all) = &mut peer.all {
+                    all.untold = 0;
+                }
             }
             match peer.beat(now) {
                 peer::Beat::Well => {}

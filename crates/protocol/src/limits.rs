@@ -102,6 +102,9 @@ limits! {
     pub const OWED_BYTES_MAX: usize = 256 * 1024;
     /// Events of one long poll's answer. `[LP2]`
     pub const POLL_EVENTS_MAX: usize = 500;
+    /// Events after which a session that follows everything is told its cursor, however busy it is: one that is cut off
+    /// again and again moves on all the same. `[SB9]`
+    pub const CURSOR_EVENTS_MAX: u64 = 100;
     /// Bytes of events after which a long poll's answer ends. `[LP2]`
     pub const POLL_BYTES_MAX: usize = 512 * 1024;
     /// Characters of a room's last line. The list shows no more.

@@ -43,6 +43,11 @@ export class RoomFeed {
     return this.held !== null && this.waiting.size === 0 && this.known <= this.held;
   }
 
+  /** Whether this is the event that continues what was applied. */
+  isNext(seq: Seq): boolean {
+    return this.held !== null && seq === this.held + 1;
+  }
+
   wakeAt(): number | null {
     const gap = this.gapSince === null ? null : this.gapSince + GAP_PATIENCE_MS;
     const times = [gap, this.readAgainAt, this.openAgainAt].flatMap((time) => time ?? []);

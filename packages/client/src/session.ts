@@ -505,10 +505,19 @@ export class Session {
     if (isRoomId(event.log)) this.feeds.get(event.log)?.reaches(now, event.seq);
   }
 
+  /** One has left, and what was before it in the room is nothing to wait for: it is not told any more. `[RM5]` `[SB8]` */
+  private leavesBehind(feed: RoomFeed, event: Event): boolean {
+    const { content } = event;
+    return content?.kind === 'member_left' && content.user === this.me && !feed.isNext(event.seq);
+  }
+
   private event(now: number, event: Event): void {
     if (isRoomId(event.log)) {
       const feed = this.feeds.get(event.log);
-      if (feed) feed.event(now, event, this.effects);
+      if (feed && this.leavesBehind(feed, event)) {
+        this.feeds.delete(event.log);
+        this.effects.push({ do: 'apply', event, open: false });
+      } else if (feed) feed.event(now, event, this.effects);
       else this.effects.push({ do: 'apply', event, open: false });
     } else if (event.log === this.me && event.seq > (this.userSeq ?? 0)) {
       // The own log may start later than it was left: `ready` carries what is missing. [HS4]

@@ -397,6 +397,27 @@ describe('coming back', () => {
     expect(alive.session.state().phase).toBe('live');
   });
 
+  it('leaves a room at once though what was before is missing [RM5] [SB8]', () => {
+    const bench = new Bench({ transports: ['sse'] }).live();
+    bench.session.open(bench.now, ROOM, 4);
+    bench.take();
+    const content = { kind: 'member_left', user: ADA } as const;
+    bench.frame(event(9, { content }));
+    expect(bench.take()).toMatchObject([{ do: 'apply', event: { seq: 9 }, open: false }]);
+    expect(bench.session.isOpen(ROOM)).toBe(false);
+    // Another's leaving waits for what is before it.
+    bench.session.open(bench.now, ROOM, 4);
+    bench.take();
+    bench.frame(event(9, { content: { kind: 'member_left', user: 'user_lin' } }));
+    expect(bench.take().map((effect) => effect.do)).toEqual(['fetch']);
+  });
+
+  it('keeps the cursor that comes in the middle of much [SB9]', () => {
+    const bench = new Bench().live();
+    bench.frame({ type: 'cursor', cursor: 'c2' });
+    expect(bench.session.place().cursor).toBe('c2');
+  });
+
   it('does not end a living stream that answers no pings because the page returned', () => {
     const bench = new Bench({ transports: ['sse'] }).live();
     bench.now = 17_000;

@@ -281,8 +281,14 @@ impl<W: Wire> Hub<W> {
             }
             let mut bytes = BytesMut::new();
             while let Some(event) = all.page.pop_front() {
+                let (shard, position) = (event.event().shard, event.event().position);
+                all.replay.sent(shard, position);
+                if !all.may_tell(peer.user, &event) {
+                    // They left while the page was read, or waited for the wire.
+                    continue;
+                }
                 bytes.extend_from_slice(&event.frame_for(peer.user, format));
-                all.replay.sent(event.event().shard, event.event().position);
+                all.untold += 1;
                 if bytes.len() >= CATCHUP_BYTES_MAX || format == Format::Plain {
                     break;
                 }
@@ -290,7 +296,10 @@ impl<W: Wire> Hub<W> {
             if all.page.is_empty() {
                 all.replay.page_sent(all.page_complete);
             }
-            peer.wire.send_at(&bytes.freeze(), all.replay.cursor());
+            if !bytes.is_empty() {
+                peer.wire.send_at(&bytes.freeze(), all.replay.cursor());
+                peer.tell_own_cursor();
+            }
         }
         if let Some(all) = &mut peer.all {
             all.keep_little();

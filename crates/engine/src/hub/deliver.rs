@@ -17,11 +17,6 @@ use crate::{
     encoded::{self, Logged},
 };
 
-/// Whether an event changes a message that came before it, which may be the last line of the room.
-fn changes_message(event: &Logged) -> bool {
-    matches!(&*event.event().kind, "message_edited" | "message_deleted")
-}
-
 impl<W: Wire> Hub<W> {
     /// Hands each segment to those who follow its log.
     pub(super) fn deliver_segments(&mut self, batch: &Arc<Batch>) {
@@ -38,7 +33,7 @@ impl<W: Wire> Hub<W> {
             let entry = &mut self.rooms[index as usize];
             let mut changed_unseen = false;
             for event in &segment.events {
-                changed_unseen |= entry.last.is_none() && changes_message(event);
+                changed_unseen |= entry.last.is_none() && event.changes_message();
                 entry.note(event);
             }
             self.fan_out(index, segment);
@@ -46,8 +41,9 @@ impl<W: Wire> Hub<W> {
                 self.count_member(index, segment.last(), membership);
             }
             if changed_unseen {
-                self.tell_listed_as_a_whole(index);
+                self.lose_last_line(index);
             }
+            self.read_last_line(index);
             if !self.rooms[index as usize].listed.is_empty() {
                 self.moved.insert(index);
             }
@@ -234,6 +230,7 @@ impl<W: Wire> Hub<W> {
             if format != encoded::Format::Plain {
                 bytes.extend_from_slice(&event.frame_for(peer.user, format));
                 all.replay.sent(batch.shard, position);
+                all.untold += 1;
                 continue;
             }
             if peer.wire.is_full() {
@@ -246,6 +243,7 @@ impl<W: Wire> Hub<W> {
         }
         if !bytes.is_empty() {
             peer.wire.send(&bytes.freeze());
+            peer.tell_own_cursor();
         }
     }
 

@@ -4,9 +4,9 @@
 //! is about to be told of the room as a whole: what was read of it may be older, and would take the news back.
 
 use bytes::{Bytes, BytesMut};
-use tidings_protocol::Seq;
+use tidings_protocol::{LastMessage, RoomId, Seq};
 
-use super::{Hub, Wire, peer::Interest};
+use super::{Effect, Hub, Wire, peer::Interest};
 use crate::encoded::{self, FORMATS};
 
 impl<W: Wire> Hub<W> {
@@ -23,7 +23,8 @@ impl<W: Wire> Hub<W> {
         for index in moved {
             // A head that this hub has not come to is told when it has: the event that takes it there notes the room.
             let entry = self.rooms.get_mut(index as usize);
-            let Some(entry) = entry.filter(|entry| !entry.is_ahead()) else {
+            // So is one whose last line is being read.
+            let Some(entry) = entry.filter(|entry| !entry.is_ahead() && !entry.is_last_lost) else {
                 continue;
             };
             let mut frames: [Option<Bytes>; FORMATS] = Default::default();
@@ -53,6 +54,49 @@ impl<W: Wire> Hub<W> {
                 }
             }
         }
+    }
+
+    /// A message was changed, and this hub has not seen the room's last line since it began to follow it: that may be the
+    /// one. Those who list the room are told of it as it stands, so that nobody goes on showing what was erased. `[EV8]`
+    pub(super) fn lose_last_line(&mut self, index: u32) {
+        let entry = &mut self.rooms[index as usize];
+        for follower in &mut entry.open {
+            follower.told_by_event = true;
+        }
+        entry.is_last_lost = entry.last.is_none() && !entry.listed.is_empty();
+    }
+
+    /// Has a lost last line read, once for all who list the room.
+    pub(super) fn read_last_line(&mut self, index: u32) {
+        let entry = &mut self.rooms[index as usize];
+        if entry.is_last_lost && !entry.is_last_read && entry.has_noted(entry.last_read_at) {
+            entry.is_last_read = true;
+            let room = entry.id;
+            self.effects.push(Effect::ReadLast { room });
+        }
+    }
+
+    /// The answer to [`Effect::ReadLast`]: how far the room had come, and its last line there. It is told when this hub has
+    /// come exactly as far; what lies further is told in its order with the changes of who may see it. `[P6]`
+    pub fn last_line(&mut self, room: RoomId, read: Option<(Seq, Option<LastMessage>)>) {
+        let Some(&index) = self.room_index.get(&room) else {
+            return;
+        };
+        let entry = &mut self.rooms[index as usize];
+        entry.is_last_read = false;
+        if !entry.is_last_lost {
+            return;
+        }
+        match read {
+            Some((head, _)) if head != entry.noted => entry.last_read_at = head,
+            Some((_, last)) => {
+                entry.last = last;
+                entry.is_last_lost = false;
+            }
+            None => entry.is_last_lost = false,
+        }
+        self.moved.insert(index);
+        self.read_last_line(index);
     }
 
     /// Notes for the next flush which listed rooms of a peer have moved unseen.

@@ -66,21 +66,6 @@ impl<W: Wire> Hub<W> {
         self.read_summary(id, room);
     }
 
-    /// A message was changed, and this hub has not seen the room's last line since it began to follow it: that may be the
-    /// one. Those who list the room are told of it as it stands, so that nobody goes on showing what was erased. `[EV8]`
-    pub(super) fn tell_listed_as_a_whole(&mut self, index: u32) {
-        let entry = &mut self.rooms[index as usize];
-        let room = entry.id;
-        for follower in &mut entry.open {
-            follower.told_by_event = true;
-        }
-        let slots: Vec<u32> = entry.listed.iter().map(|listed| listed.slot).collect();
-        for slot in slots {
-            let id = self.peers[slot as usize].id;
-            self.read_summary(id, room);
-        }
-    }
-
     /// Has a room read that is to be told as a whole. A read that is under way for it is older than this, and forgotten.
     fn read_summary(&mut self, id: PeerId, room: RoomId) {
         let seen = self.head_of(LogId::Room(room).shard(self.shards.len() as u16));

@@ -8,13 +8,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tidings_protocol::{
-    CloseCode, Cursor, DeviceId, Follow, OpenRoom, Position, Presence, RoomId, Seq, ShardId,
-    UserId,
-    limits::{HEARTBEAT_MS, HELLO_TIMEOUT_MS, OWED_BYTES_MAX, OWED_FRAMES_MAX, SILENCE_MS_MAX},
+    CloseCode, Cursor, DeviceId, Follow, LogId, OpenRoom, Position, Presence, RoomId, Seq,
+    ServerFrame, ShardId, UserId,
+    limits::{
+        CURSOR_EVENTS_MAX, HEARTBEAT_MS, HELLO_TIMEOUT_MS, OWED_BYTES_MAX, OWED_FRAMES_MAX,
+        SILENCE_MS_MAX,
+    },
 };
 use tidings_sync::{Replay, Subscription};
 
-use crate::encoded::{Format, Logged};
+use crate::{
+    batch::membership,
+    encoded::{self, Format, Logged},
+};
 
 /// Bytes of events that wait for a peer that follows everything while its wire is full.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
@@ -94,9 +100,20 @@ pub(super) struct All {
     /// The rest of a page, while the wire is full.
     pub(super) page: VecDeque<Arc<Logged>>,
     pub(super) page_complete: bool,
+    /// Events since the last cursor that it was told.
+    pub(super) untold: u64,
 }
 
 impl All {
+    /// Whether an event of the past may be told to `user` now: of a room that they have left, the leaving alone. `[RM5]`
+    pub(super) fn may_tell(&self, user: UserId, event: &Logged) -> bool {
+        let LogId::Room(room) = event.event().log else {
+            return true;
+        };
+        self.rooms.contains(&room)
+            || membership(event).is_some_and(|change| change.user == user && !change.joined)
+    }
+
     /// Lets go of the end of a page that a full wire would keep in memory; it is read again when its turn comes. `[P5]`
     pub(super) fn keep_little(&mut self) {
         let mut bytes = 0;
@@ -269,6 +286,25 @@ impl<W: Wire> Peer<W> {
             return Beat::Ping;
         }
         Beat::Well
+    }
+
+    /// Tells one who follows everything how far it has come, when that is much since the last time. `[SB9]`
+    pub(super) fn tell_own_cursor(&mut self) {
+        let format = self.wire.format();
+        // SSE and long poll carry the cursor with each event.
+        if format == Format::Plain || !self.is_ready() {
+            return;
+        }
+        if let Some(all) = self
+            .all
+            .as_mut()
+            .filter(|all| all.untold >= CURSOR_EVENTS_MAX)
+        {
+            all.untold = 0;
+            let cursor = all.replay.cursor().clone();
+            let bytes = encoded::frame(format, &ServerFrame::Cursor { cursor });
+            self.wire.send(&bytes);
+        }
     }
 
     /// Whether a `cursor` at these heads would be true and new for this peer: it owes nothing, it is not behind, and no

@@ -44,6 +44,12 @@ pub(super) struct RoomEntry {
     /// How far this hub has come in the room; zero when it does not know yet.
     pub(super) noted: Seq,
     pub(super) last: Option<LastMessage>,
+    /// A message was changed that may be the last line, which this hub has not seen: it is read before anybody is told.
+    pub(super) is_last_lost: bool,
+    /// It is being read.
+    pub(super) is_last_read: bool,
+    /// The store was so far when it was read last: it is read again when this hub has come there.
+    pub(super) last_read_at: Seq,
     /// The name that it was given while it was followed here.
     name: Option<RoomName>,
     pub(super) open: Vec<OpenSlot>,
@@ -63,6 +69,9 @@ impl RoomEntry {
             count: 0,
             noted: Seq::ZERO,
             last: None,
+            is_last_lost: false,
+            is_last_read: false,
+            last_read_at: Seq::ZERO,
             name: None,
             open: Vec::new(),
             listed: Vec::new(),
@@ -112,6 +121,7 @@ impl RoomEntry {
         if let Some(last) = event.last_message() {
             if self.last.as_ref().is_none_or(|old| old.seq < last.seq) {
                 self.last = Some(last);
+                self.is_last_lost = false;
             }
         } else {
             match event.known() {

@@ -157,6 +157,7 @@ impl<W: Wire> Hub<W> {
                 changed: HashMap::new(),
                 page: VecDeque::new(),
                 page_complete: false,
+                untold: 0,
             }));
         }
         self.send(id, &frame);
@@ -238,7 +239,13 @@ impl<W: Wire> Hub<W> {
                 && let Some(&index) = self.room_index.get(&room)
                 && !self.rooms[index as usize].has_noted(event.event().seq)
             {
-                self.rooms[index as usize].note(&event);
+                let entry = &mut self.rooms[index as usize];
+                let changed_unseen = entry.last.is_none() && event.changes_message();
+                entry.note(&event);
+                if changed_unseen {
+                    self.lose_last_line(index);
+                    self.read_last_line(index);
+                }
             }
         }
     }

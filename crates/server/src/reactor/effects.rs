@@ -43,7 +43,7 @@ pub(super) async fn perform(core: Rc<Core>, effect: Effect) {
 
 fn is_awaited(core: &Core, effect: &Effect) -> bool {
     let peer = match effect {
-        Effect::Fill { .. } => return true,
+        Effect::Fill { .. } | Effect::ReadLast { .. } => return true,
         Effect::ReadLog { peer, .. }
         | Effect::ReadVisible { peer, .. }
         | Effect::Resume { peer, .. }
@@ -108,6 +108,10 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
                 store.profiles(&users).await?
             };
             core.act(|hub| hub.room_summary(*peer, *room, *seen, summary, users));
+        }
+        Effect::ReadLast { room } => {
+            let read = store.last_line(*room).await?;
+            core.act(|hub| hub.last_line(*room, read));
         }
         Effect::Fill { shard, after } => {
             let events = store.shard_after(*shard, *after, FILL_PAGE).await?;

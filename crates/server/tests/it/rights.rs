@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tidings_protocol::{Cursor, Position};
 
 use crate::world::{
     Answer, Dial, Socket, User, World,
@@ -253,7 +254,8 @@ async fn no_word_reaches_who_may_not_see_it() {
         .filter(|(who, _)| who.name == "lin" || who.name == "eve")
     {
         let [_, all, stream, polls] = open.heard().map(|(_, text)| words(&text));
-        // A poll that asks afterwards does not get what was deleted meanwhile.
+        // A poll that asks afterwards does not get what was deleted meanwhile; nor, of rooms that they have left by then,
+        // what was said while they were there. [RM5]
         assert!(!polls.iter().any(|word| word.contains("-gone-")));
         for (heard, polled) in [(all, false), (stream, false), (polls, true)] {
             for kind in KINDS {
@@ -263,9 +265,10 @@ async fn no_word_reaches_who_may_not_see_it() {
                             continue;
                         }
                         let word = format!("canary-{kind}-{what}-{phase}");
+                        let is_former = polled && who.name == "eve";
                         assert_eq!(
                             heard.contains(&word),
-                            Scene::may_hear(who, &word),
+                            Scene::may_hear(who, &word) && !is_former,
                             "{} {word}",
                             who.name
                         );
@@ -363,29 +366,45 @@ async fn rest(scene: &Scene) {
 /// Coming back with an old cursor, or asking a session for the past.
 async fn replays(scene: &Scene) {
     let Scene { world, people, .. } = scene;
-    // Max gets what happened until he was removed, and that he was removed; nothing after. [P4] [SB8]
-    let (mut stream, first) = world.stream(&people.max, Some(&scene.cursor)).await;
-    let mut frames = stream
-        .until(|f| f.to_string().contains("the very end"))
-        .await;
-    frames.push(first);
-    let mut cursor = scene.cursor.clone();
-    let ends = |frames: &[Value]| {
-        let ends = frames
-            .iter()
-            .filter(|f| f.to_string().contains("the very end"));
-        ends.count()
-    };
-    while ends(&frames) < 2 {
-        let (more, next) = world.poll(&people.max, Some(&cursor)).await;
-        frames.extend(more);
-        cursor = next;
+    // Max is told that he was removed, and nothing of what he missed before, whatever cursor he gives: the one that he was
+    // told, or any other that the server would take. [RM5] [SB8] [CU3]
+    let (_, now) = world.poll(&people.max, None).await;
+    let now: Cursor = now.parse().unwrap();
+    let end = now.positions[0].0;
+    let mut cursors = vec![scene.cursor.clone()];
+    for position in (0..end - 1).step_by(9) {
+        let mut forged = now.clone();
+        forged.positions[0] = Position(position);
+        cursors.push(forged.to_string());
     }
-    let heard = words(&format!("{frames:?}"));
-    let expected: BTreeSet<String> = ["public", "private", "group"]
-        .map(|kind| format!("canary-{kind}-while"))
-        .into();
-    assert_eq!(heard, expected);
+    for cursor in cursors {
+        let is_end = |f: &Value| f.to_string().contains("the very end");
+        let (mut stream, first) = world.stream(&people.max, Some(&cursor)).await;
+        let mut by_stream = stream.until(is_end).await;
+        by_stream.push(first);
+        let mut by_polls = Vec::new();
+        let mut since = cursor.clone();
+        while !by_polls.iter().any(is_end) {
+            let (more, next) = world.poll(&people.max, Some(&since)).await;
+            by_polls.extend(more);
+            since = next;
+        }
+        let hello = json!({ "since": cursor, "follow": "all" });
+        let (mut all, _) = world.session(&people.max, hello).await;
+        all.find("the end", is_end).await;
+        let by_socket = std::mem::take(&mut all.seen);
+        for frames in [by_stream, by_polls, by_socket] {
+            assert_eq!(words(&format!("{frames:?}")), BTreeSet::new(), "{cursor}");
+            let of_places = frames.iter().filter(|f| {
+                let rooms = scene.places[..3].iter();
+                f["type"] == "event" && rooms.into_iter().any(|p| f["log"] == p.room.as_str())
+            });
+            for event in of_places {
+                assert_eq!(event["content"]["kind"], "member_left", "{event}");
+                assert_eq!(event["content"]["user"], people.max.id.as_str());
+            }
+        }
+    }
     let (_, ready) = world
         .session(&people.max, json!({ "since": scene.cursor }))
         .await;
@@ -549,6 +568,58 @@ async fn who_leaves_by_themselves_gets_their_answer_and_nothing_after() {
             .count();
         assert_eq!(in_place, usize::from(open));
         assert!(!format!("{:?}", socket.seen).contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_ones_own_command_stays_ones_own() {
+    // [RM5] [CM3] [P3] What one said one may ask for again, by the same txn, after leaving, too; and nothing more by it.
+    let world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let path = format!("/rooms/{room}/messages");
+    let said = json!({ "txn": "t-1", "text": "mine" });
+    let first = world.call("POST", &path, Some(&lin), Some(&said)).await;
+    assert_eq!(first.status, 201);
+    world.say(&ada, &room, "canary").await;
+    world.remove(&ada, &room, &lin).await;
+    let again = world.call("POST", &path, Some(&lin), Some(&said)).await;
+    assert_eq!((again.status, again.text()), (201, first.text()));
+    for (body, status) in [
+        (json!({ "txn": "t-1", "text": "something else" }), 409),
+        (json!({ "txn": "t-2", "text": "news" }), 404),
+    ] {
+        let answer = world.call("POST", &path, Some(&lin), Some(&body)).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(!answer.text().contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn one_who_was_removed_and_added_again_hears_of_the_last_stay_alone() {
+    // [RM5] [SB11] Two stays; the first is history, by REST, while they are a member, and nobody's after.
+    let world = World::new().await;
+    let (room, [ada, lin]) = world.with_room("designers", ["ada", "lin"]).await;
+    let (_, start) = world.poll(&lin, None).await;
+    world.say(&ada, &room, "canary-first").await;
+    world.remove(&ada, &room, &lin).await;
+    world.say(&ada, &room, "canary-between").await;
+    let add = format!("/rooms/{room}/members/{}", lin.id);
+    world.call("PUT", &add, Some(&ada), None).await;
+    world.say(&ada, &room, "canary-second").await;
+    let (frames, again) = world.poll(&lin, Some(&start)).await;
+    assert_eq!(frames[0]["type"], "reset");
+    assert!(!format!("{frames:?}").contains("canary-first"));
+    let log = world.log_of(&lin, &room).await;
+    assert!(
+        format!("{log:?}").contains("canary-between"),
+        "a member reads all of it"
+    );
+    world.say(&ada, &room, "canary-last").await;
+    world.remove(&ada, &room, &lin).await;
+    for since in [&start, &again] {
+        let (frames, _) = world.poll(&lin, Some(since)).await;
+        let text = format!("{frames:?}");
+        assert!(!text.contains("canary"), "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Cursors told from time to time: true for whoever gets one. `[SB9]`
 
 use serde_json::Value;
-use tidings_protocol::Follow;
+use tidings_protocol::{Follow, limits::CURSOR_EVENTS_MAX};
 
 use super::model::{ADA, EVE, LIN, Node, ROOM, Session, seqs, types};
 use crate::{encoded::Format, hub::Hello};
@@ -44,6 +44,46 @@ fn one_who_follows_everything_is_told_cursors_too() {
         let again = node.greet(LIN, Format::Json, all(Some(cursor)));
         node.work();
         assert_eq!(seqs(&again.take(), ROOM), [5]);
+    }
+}
+
+#[test]
+fn one_who_is_cut_off_again_and_again_moves_on() {
+    // [SB9] [P4] No beat comes in between. What came after the last cursor is all that is repeated.
+    let many = CURSOR_EVENTS_MAX as usize;
+    for live in [true, false] {
+        let mut node = Node::new(2);
+        let mut since = node.cursor().to_string();
+        let mut seen = Vec::new();
+        for _ in 0..20 {
+            let session = node.greet(LIN, Format::Json, all(Some(since.clone())));
+            if live {
+                node.work();
+            }
+            for number in 0..many {
+                node.write(ROOM, ADA, &format!("{number}"));
+                if live {
+                    node.deliver();
+                }
+            }
+            if !live {
+                node.deliver();
+                node.work();
+            }
+            let frames = session.take();
+            let mut told = frames.iter().filter(|f| f["type"] == "cursor");
+            let told = told.next_back().expect("a cursor");
+            since = told["cursor"].as_str().unwrap().to_owned();
+            let new = seqs(&frames, ROOM);
+            assert!(new.len() < 2 * many + 2, "{} repeated", new.len() - many);
+            seen.extend(new);
+            node.hub.disconnect(session.id);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        let head = node.head(ROOM);
+        assert_eq!(seen, (seen[0]..=head).collect::<Vec<u64>>());
+        assert_eq!(seen.len(), 20 * many);
     }
 }
 

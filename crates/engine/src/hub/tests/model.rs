@@ -208,6 +208,7 @@ pub(crate) enum Read {
     Visible(Option<Vec<StoredEvent>>),
     Resume(Box<Option<Resume>>),
     Summary(Box<Option<RoomSummary>>),
+    Last(Box<Option<(Seq, Option<LastMessage>)>>),
     Fill(Option<Arc<Batch>>, bool),
     Users(Vec<UserId>),
 }
@@ -489,6 +490,10 @@ impl Node {
             Effect::ReadSummary { user, room, .. } => {
                 Read::Summary(Box::new(Some(self.summary(*room, *user))))
             }
+            Effect::ReadLast { room } => {
+                let read = self.summary(*room, ADA);
+                Read::Last(Box::new(Some((read.head, read.last))))
+            }
             Effect::Fill { shard, after } => {
                 let events = self.store[usize::from(shard.0)].iter();
                 let page: Vec<StoredEvent> = events
@@ -524,6 +529,7 @@ impl Node {
                 self.hub
                     .room_summary(*peer, *room, *seen, *summary, Vec::new());
             }
+            (Effect::ReadLast { room }, Read::Last(read)) => self.hub.last_line(*room, *read),
             (Effect::Fill { shard, .. }, Read::Fill(batch, more)) => {
                 self.hub.filled(*shard, batch, more);
             }
@@ -575,7 +581,7 @@ impl Node {
         match event.log {
             LogId::User(log) => log == user,
             LogId::Room(room) => self.stay(room, user).is_some_and(|(from, left)| {
-                event.position >= from && left.is_none_or(|left| event.position <= left)
+                left.map_or(event.position >= from, |left| event.position == left)
             }),
         }
     }
@@ -653,10 +659,27 @@ impl Node {
             .stay(room, user)
             .is_some_and(|(_, left)| left.is_none());
         let events = self.store[usize::from(log.shard(self.shards()).0)].iter();
-        let last: Option<LastMessage> = events
-            .filter(|e| e.log == log)
-            .filter_map(|e| Logged::read(e.clone()).last_message())
-            .next_back();
+        let mut last: Option<LastMessage> = None;
+        for event in events.filter(|e| e.log == log) {
+            let logged = Logged::read(event.clone());
+            match logged.known() {
+                Some(Known::MessageEdited { target, text, .. }) => {
+                    if let Some(last) = last.as_mut().filter(|last| last.seq == *target) {
+                        last.text = Some(text.as_str().to_owned());
+                    }
+                }
+                _ if &*event.kind == "message" => {
+                    last = Some(LastMessage {
+                        id: event.id,
+                        seq: event.seq,
+                        at: event.at,
+                        actor: event.actor,
+                        text: logged.last_message().and_then(|last| last.text),
+                    });
+                }
+                _ => {}
+            }
+        }
         RoomSummary {
             id: room,
             kind: RoomKind::Group,

@@ -4,7 +4,15 @@ use serde_json::{Value, json};
 use tidings_protocol::{Role, content::Known};
 
 use super::model::{ADA, EVE, LIN, Node, ROOM, seqs, types};
-use crate::{encoded::Format, hub::Hello};
+use crate::{
+    encoded::Format,
+    hub::{Effect, Hello},
+};
+
+/// The last line that the last of some frames tells.
+fn last_line(frames: &[Value]) -> Value {
+    frames.last().unwrap()["rooms"][0]["last"].clone()
+}
 
 #[test]
 fn a_last_line_that_the_hub_never_saw_is_erased_on_lists_too() {
@@ -14,27 +22,83 @@ fn a_last_line_that_the_hub_never_saw_is_erased_on_lists_too() {
     let (lin, ready) = node.session(LIN, Format::Json, Hello::default());
     assert_eq!(ready["rooms"][0]["last"]["text"], "canary");
     lin.take();
-    node.edit(ROOM, seq, "canary, edited");
+    let head = node.edit(ROOM, seq, "canary, edited");
     node.deliver();
+    node.hub.flush_listed();
+    assert_eq!(lin.take(), Vec::<Value>::new(), "told when it is known");
     node.work();
     let edited = lin.take();
-    let last = |frames: &[Value]| frames.last().unwrap()["room"]["last"].clone();
-    assert_eq!(types(&edited), ["room"]);
-    assert_eq!(last(&edited)["seq"], seq.0);
+    assert_eq!(
+        (types(&edited), heads(&edited)),
+        (vec!["rooms"], vec![head.0])
+    );
+    assert_eq!(last_line(&edited)["seq"], seq.0);
+    assert_eq!(last_line(&edited)["text"], "canary, edited");
     node.delete(ROOM, seq);
     node.deliver();
     node.work();
     let deleted = lin.take();
-    assert_eq!(types(&deleted), ["room"]);
-    assert_eq!(last(&deleted)["text"], Value::Null);
+    assert_eq!(types(&deleted), ["rooms"]);
+    assert_eq!(last_line(&deleted)["seq"], seq.0);
+    assert_eq!(last_line(&deleted)["text"], Value::Null);
     assert!(!format!("{deleted:?}").contains("canary"));
-    // Once it has seen a last line it knows what of it is left.
-    let seq = node.say(ROOM, ADA, "seen");
+}
+
+#[test]
+fn a_last_line_is_read_once_for_all_who_list_the_room() {
+    // [SB2] After a restart, with everybody back: the bytes are shared, too.
+    let mut node = Node::new(1);
+    let seq = node.say(ROOM, ADA, "the last line");
+    let sessions: Vec<_> = (0..2_000).map(|_| node.listed(LIN)).collect();
+    let head = node.edit(ROOM, seq, "edited");
+    node.edit(ROOM, seq, "edited again");
+    node.deliver();
+    let effects = node.hub.take_effects();
+    assert_eq!(effects, [Effect::ReadLast { room: ROOM }]);
+    let read = node.read(&effects[0]);
+    node.give(&effects[0], read);
+    assert_eq!(node.hub.take_effects(), []);
+    node.hub.flush_listed();
+    for session in &sessions {
+        let frames = session.take();
+        assert_eq!(heads(&frames), [head.0 + 1]);
+        assert_eq!(last_line(&frames)["text"], "edited again");
+    }
+}
+
+#[test]
+fn a_last_line_is_told_in_its_order_with_who_may_see_it() {
+    // [P6] The store is ahead of the hub when it is read: of another edit, after a reader was removed.
+    let mut node = Node::new(1);
+    let seq = node.say(ROOM, ADA, "the last line");
+    let (lin, ada) = (node.listed(LIN), node.listed(ADA));
+    node.edit(ROOM, seq, "edited");
+    node.deliver();
+    node.leave(ROOM, LIN);
+    let head = node.edit(ROOM, seq, "canary");
     node.work();
-    node.delete(ROOM, seq);
+    assert_eq!(lin.take(), Vec::<Value>::new());
     node.deliver();
     node.work();
-    assert_eq!(types(&lin.take()), ["rooms", "rooms"]);
+    assert_eq!(types(&lin.take()), ["left"]);
+    let frames = ada.take();
+    assert_eq!(heads(&frames), [head.0]);
+    assert_eq!(last_line(&frames)["text"], "canary");
+    // And behind it: something came while it was read.
+    let mut node = Node::new(1);
+    let seq = node.say(ROOM, ADA, "the last line");
+    let ada = node.listed(ADA);
+    node.edit(ROOM, seq, "edited");
+    node.deliver();
+    let effects = node.hub.take_effects();
+    let read = node.read(&effects[0]);
+    let head = node.delete(ROOM, seq);
+    node.deliver();
+    node.give(&effects[0], read);
+    node.work();
+    let frames = ada.take();
+    assert_eq!(heads(&frames), [head.0]);
+    assert_eq!(last_line(&frames)["text"], Value::Null);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use tidings_protocol::{Follow, LogId, RoomId, Seq};
 
-use super::{Findings, Log, log::is_inside};
+use super::{Findings, Log};
 use crate::sim::{observer::How, record::Witness};
 
 /// I4, I5: each session saw a slice of each log, in its order (each time it opened it), and never what the log does not
@@ -119,8 +119,8 @@ pub(super) fn resets_are_deserved(
     }
 }
 
-/// P4 for those who follow everything: all that they could see since they began, once; but for what a reset said it
-/// would not tell.
+/// P4 for those who follow everything: all that they may see since they began, once; but for what a reset said it would
+/// not tell. Of a stay that is over only its end must have come: what else was in it is told to nobody who was behind.
 pub(super) fn everything_seen(at: usize, witness: &Witness, log: &Log<'_>, found: &mut Findings) {
     let Some(began) = &witness.observer.began else {
         return;
@@ -140,7 +140,11 @@ pub(super) fn everything_seen(at: usize, witness: &Witness, log: &Log<'_>, found
         }
         let visible = match event.log {
             LogId::User(user) => user == witness.user,
-            LogId::Room(room) => is_inside(log.stays(room, witness.user), event.seq),
+            LogId::Room(room) => match log.stays(room, witness.user).last() {
+                Some((joined, None)) => *joined <= event.seq,
+                Some((_, Some(left))) => *left == event.seq,
+                None => false,
+            },
         };
         let untold = witness.observer.resets.iter().any(|(since, to)| {
             let at = event.position;

@@ -85,6 +85,10 @@ pub(super) async fn perform(store: &Store, book: &PresenceBook, effect: Effect) 
                 .expect("the store is open");
             back(move |hub| hub.room_summary(peer, room, seen, summary, Vec::new()))
         }
+        Effect::ReadLast { room } => {
+            let read = store.last_line(room).await.expect("the store is open");
+            back(move |hub| hub.last_line(room, read))
+        }
         Effect::Fill { shard, after } => {
             let events = store
                 .shard_after(shard, after, 50)
