@@ -1,11 +1,13 @@
 //! The one feed out: commits reach every core of this node in position order, whoever made them.
 //!
 //! Owns: how far this node has come in each shard, filling what it did not hear of from the store, and waking each
-//! core once a batch. Never: trusts a hint beyond "there may be more"; the log is the truth. `[P7]`
+//! core once a batch; and how far the store itself has said that the log goes.
+//! Never: trusts a hint over the store: where they differ the log is the truth, and nothing but the store can say that
+//! the log itself went back. `[P7]`
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tidings_core::StoredEvent;
@@ -33,6 +35,10 @@ pub struct Feed {
     store: Store,
     shards: Vec<Mutex<Shard>>,
     heads: Vec<AtomicU64>,
+    /// By shard: how far the store itself has said that the log goes, by a commit or a read of this node.
+    stored: Vec<AtomicU64>,
+    /// A hint told of what is not in the log: from here on hints only say that there may be more.
+    doubts: AtomicBool,
     cores: Vec<Arc<Inbox>>,
     hinter: Option<Hinter>,
     rewound: Notify,
@@ -56,14 +62,16 @@ impl Feed {
                 .map(|&known| Mutex::new(Shard { known }))
                 .collect(),
             heads: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),
+            stored: heads.iter().map(|head| AtomicU64::new(head.0)).collect(),
+            doubts: AtomicBool::new(false),
             cores,
             hinter,
             rewound: Notify::new(),
         })
     }
 
-    /// Waits until a log is found to end before what was published from it: the database is another one than it was, a
-    /// standby that lagged or a backup. This feed must not go on then. `[CU3]`
+    /// Waits until the store says that a log ends before where it said that it does: the database is another one than it
+    /// was, a standby that lagged or a backup. This feed must not go on then. No hint can bring that about. `[CU3]`
     pub async fn rewound(&self) {
         self.rewound.notified().await;
     }
@@ -99,6 +107,11 @@ impl Feed {
                     tracing::warn!(shard = shard.0, %error, "cannot read what other nodes wrote; the next look will");
                 }
             }
+            if at.known > before && self.stored(shard) < batch.last() {
+                // What a hint said stands in these places; what is there is this commit.
+                self.doubt(shard, &mut at, before);
+            }
+            self.store_reaches(shard, batch.last());
             if at.known == before {
                 at.known = batch.last();
                 self.send(shard, batch, answers);
@@ -115,33 +128,49 @@ impl Feed {
         }
     }
 
-    /// Takes a batch that another node committed after `before`, or reads it if there is a hole.
+    /// Takes a batch that another node of this database says to have committed after `before`, when it continues what is
+    /// known. False when there is something to read instead: then [`Feed::catch_up`] is due.
     pub async fn hear(
         &self,
         shard: ShardId,
         before: Position,
         last: Position,
         events: Option<Vec<StoredEvent>>,
-    ) {
+    ) -> bool {
         let Some(slot) = self.shards.get(usize::from(shard.0)) else {
-            return;
+            return true;
         };
         let mut at = slot.lock().await;
         if last <= at.known {
-            return;
+            return true;
         }
-        if at.known == before
-            && let Some(batch) = events.and_then(|events| Batch::read(shard, events))
-            && batch.first() == before.next()
-            && batch.last() == last
-        {
-            at.known = last;
-            self.send(shard, &batch, Vec::new());
-            return;
+        if at.known != before || self.doubts.load(Ordering::Acquire) {
+            return false;
         }
-        if let Err(error) = self.fill(shard, &mut at, None).await {
-            tracing::warn!(shard = shard.0, %error, "cannot read what another node wrote; the next look will");
-        }
+        let shards = self.shards.len() as u16;
+        let fits = |events: &Vec<StoredEvent>| {
+            let positions = events.iter().map(|event| event.position.0);
+            positions.eq(before.0 + 1..=last.0)
+                && events.iter().all(|event| event.log.shard(shards) == shard)
+        };
+        let Some(batch) = events.filter(fits).and_then(|e| Batch::read(shard, e)) else {
+            return false;
+        };
+        at.known = last;
+        self.send(shard, &batch, Vec::new());
+        true
+    }
+
+    /// Reads what this node has not heard of in one shard.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn catch_up(&self, shard: ShardId) -> Result<(), StoreError> {
+        let Some(slot) = self.shards.get(usize::from(shard.0)) else {
+            return Ok(());
+        };
+        let mut at = slot.lock().await;
+        self.fill(shard, &mut at, None).await
     }
 
     /// Looks at the heads in the store and reads what this node has not heard of.
@@ -149,29 +178,63 @@ impl Feed {
     /// # Errors
     /// The store's.
     pub async fn look(&self) -> Result<(), StoreError> {
-        // Before the store's: what was published was committed, so the store is never behind it.
+        // Before the store's: what was published or read was committed, so the store is never behind it.
         let published = self.heads();
+        let stored: Vec<Position> = (0..published.len())
+            .map(|shard| self.stored(ShardId(shard as u16)))
+            .collect();
         let heads = self.store.heads().await?;
-        if heads
-            .iter()
-            .zip(&published)
-            .any(|(head, known)| head < known)
-        {
-            tracing::error!(
-                ?heads,
-                ?published,
-                "a log ends before what was published from it"
-            );
+        if heads.iter().zip(&stored).any(|(head, said)| head < said) {
+            tracing::error!(?heads, ?stored, "a log ends before where it ended");
             self.rewound.notify_one();
             return Ok(());
         }
         for (index, head) in heads.into_iter().enumerate() {
+            let shard = ShardId(index as u16);
+            self.store_reaches(shard, head);
+            if published[index] > head {
+                let mut at = self.shards[index].lock().await;
+                // Again, while nothing can be published: has the log come there meanwhile?
+                let now = self.store.heads().await?[index];
+                self.store_reaches(shard, now);
+                if at.known > now {
+                    self.doubt(shard, &mut at, now);
+                }
+            }
             if self.heads[index].load(Ordering::Acquire) < head.0 {
                 let mut at = self.shards[index].lock().await;
-                self.fill(ShardId(index as u16), &mut at, None).await?;
+                self.fill(shard, &mut at, None).await?;
             }
         }
         Ok(())
+    }
+
+    /// How far the store has said that a log goes.
+    fn stored(&self, shard: ShardId) -> Position {
+        Position(self.stored[usize::from(shard.0)].load(Ordering::Acquire))
+    }
+
+    fn store_reaches(&self, shard: ShardId, head: Position) {
+        self.stored[usize::from(shard.0)].fetch_max(head.0, Ordering::AcqRel);
+    }
+
+    /// A hint told of what the store does not have after `known`. Its readers were told, too: their sessions end, and they
+    /// come back to what is there. Nobody can make such a hint who is no node of this database; so this node believes its
+    /// nodes no more, and reads.
+    fn doubt(&self, shard: ShardId, at: &mut Shard, known: Position) {
+        tracing::error!(
+            shard = shard.0,
+            told = at.known.0,
+            stored = known.0,
+            "another node told of what is not in the log: do all nodes reach the same database? From here on this one \
+             reads everything itself"
+        );
+        self.doubts.store(true, Ordering::Release);
+        at.known = known;
+        self.heads[usize::from(shard.0)].store(known.0, Ordering::Release);
+        for inbox in &self.cores {
+            inbox.begin_anew();
+        }
     }
 
     /// Reads and publishes everything after what is known, up to `upto` or the end.
@@ -191,6 +254,7 @@ impl Feed {
                 return Ok(());
             };
             at.known = batch.last();
+            self.store_reaches(shard, at.known);
             self.send(shard, &batch, Vec::new());
             if !full {
                 return Ok(());
@@ -239,3 +303,6 @@ impl Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

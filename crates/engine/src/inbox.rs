@@ -56,6 +56,7 @@ struct Queue {
     batches: usize,
     signals: usize,
     missed_presence: bool,
+    anew: bool,
 }
 
 /// What one core takes from its inbox.
@@ -67,6 +68,8 @@ pub struct Taken {
     pub missed: BTreeSet<ShardId>,
     /// Whether a change of presence was dropped.
     pub missed_presence: bool,
+    /// Whether the core was told of what never was: it ends its sessions and begins anew, before anything else here.
+    pub anew: bool,
 }
 
 /// The inbox of one core.
@@ -129,6 +132,18 @@ impl Inbox {
         self.wake.notify_one();
     }
 
+    /// What the core was told was not so: it is to begin anew at the node's heads. What waits of it is dropped.
+    pub fn begin_anew(&self) {
+        {
+            let mut queue = self.queue.lock();
+            queue.items.retain(|item| !matches!(item, Item::Batch(_)));
+            queue.missed.clear();
+            queue.batches = 0;
+            queue.anew = true;
+        }
+        self.wake.notify_one();
+    }
+
     /// Takes everything that waits.
     #[must_use]
     pub fn take(&self) -> Taken {
@@ -137,6 +152,7 @@ impl Inbox {
             items: queue.items,
             missed: queue.missed,
             missed_presence: queue.missed_presence,
+            anew: queue.anew,
         }
     }
 

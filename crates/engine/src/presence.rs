@@ -41,7 +41,7 @@ type Said = (u64, HashMap<UserId, Presence>);
 struct People {
     here: HashMap<UserId, Sessions>,
     /// By node.
-    elsewhere: HashMap<u64, Said>,
+    elsewhere: HashMap<u128, Said>,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Book {
     }
 
     /// A node has these users from here on, or is gone.
-    fn node(&mut self, node: u64, said: Option<Said>) -> Vec<Change> {
+    fn node(&mut self, node: u128, said: Option<Said>) -> Vec<Change> {
         let elsewhere = &self.people.elsewhere;
         let old = elsewhere.get(&node).map(|(_, users)| users);
         let new = said.as_ref().map(|(_, users)| users);
@@ -180,13 +180,13 @@ impl PresenceBook {
     }
 
     /// Takes another node's whole list. Returns who changed by it.
-    pub fn node(&self, node: u64, now_ms: u64, users: Vec<Change>) -> Vec<Change> {
+    pub fn node(&self, node: u128, now_ms: u64, users: Vec<Change>) -> Vec<Change> {
         let users = users.into_iter().collect();
         self.book.lock().node(node, Some((now_ms, users)))
     }
 
     /// Takes another node's news of one user. Returns whether the user changed by it.
-    pub fn node_user(&self, node: u64, now_ms: u64, (user, status): Change) -> Option<Change> {
+    pub fn node_user(&self, node: u128, now_ms: u64, (user, status): Change) -> Option<Change> {
         let mut book = self.book.lock();
         let before = book.status(user);
         let (heard, users) = book.people.elsewhere.entry(node).or_default();
@@ -252,7 +252,7 @@ impl PresenceBook {
         // Held throughout: what a node says meanwhile would be forgotten, and its users counted for ever.
         let mut book = self.book.lock();
         let nodes = book.people.elsewhere.iter();
-        let silent: Vec<u64> = nodes
+        let silent: Vec<u128> = nodes
             .filter(|(_, (heard, _))| heard + NODE_SILENCE_MS < now_ms)
             .map(|(node, _)| *node)
             .collect();

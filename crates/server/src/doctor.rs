@@ -10,8 +10,7 @@ use std::{
 };
 
 use rustix::fs::Access;
-use tidings_engine::hints::{self, Hints};
-use tidings_protocol::Epoch;
+use tidings_engine::hints;
 use tidings_store::upkeep::{self, Found};
 
 use crate::{config::Config, data_folder, node::store_config};
@@ -186,7 +185,7 @@ async fn database(config: &Config) -> Finding {
 }
 
 async fn redis(url: &str) -> Finding {
-    if Hints::new(url, Epoch(0), 0).is_err() {
+    if !hints::is_address(url) {
         return Wrong("its address does not read as one (redis://…)".to_owned());
     }
     let check = hints::check(url);

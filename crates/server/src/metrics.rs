@@ -3,7 +3,7 @@
 //! Owns: every metric's name, labels and meaning. The words are those of the glossary.
 //! Never: has a label that users choose; the number of series is bounded by the code.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
@@ -18,6 +18,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use tidings_engine::hints::ear::Tally;
 
 /// What a connection is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +85,11 @@ struct OfConnection {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfCommand {
     answer: Answered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfHint {
+    fate: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -174,7 +180,33 @@ impl Default for Metrics {
     }
 }
 
+/// What was heard of other nodes.
+#[derive(Debug)]
+struct Hints(Arc<Tally>);
+
+impl Collector for Hints {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let heard: Family<OfHint, Counter> = Family::default();
+        for (fate, count) in self.0.counts() {
+            heard.get_or_create(&OfHint { fate }).inc_by(count);
+        }
+        let help = "Messages of other nodes over Redis, by what became of them";
+        let metric = encoder.encode_descriptor("hints_heard", help, None, heard.metric_type())?;
+        heard.encode(metric)
+    }
+}
+
 impl Metrics {
+    /// The counters of a node, with those of its hints when it has any.
+    #[must_use]
+    pub fn with_hints(tally: Option<Arc<Tally>>) -> Metrics {
+        let mut metrics = Metrics::default();
+        if let Some(tally) = tally {
+            metrics.registry.register_collector(Box::new(Hints(tally)));
+        }
+        metrics
+    }
+
     /// A connection of this kind opened; it closes when the guard is dropped.
     #[must_use]
     pub fn connection(&self, kind: Connection) -> ConnectionOpen {

@@ -72,14 +72,12 @@ impl Node {
         let by_others = store.commits_by_others().await?;
         let presence = Arc::new(PresenceBook::default());
         let hints = match &config.redis {
-            Some(url) => {
-                let node = rand_u64()?;
-                Some(Hints::new(url.reveal(), store.epoch(), node)?)
-            }
+            Some(url) => Some(Hints::new(url.reveal(), store.clone()).await?),
             None => None,
         };
         let hinter = hints.as_ref().map(Hints::hinter);
         let connected = hints.as_ref().map(Hints::connected);
+        let metrics = Metrics::with_hints(hints.as_ref().map(Hints::tally));
         let feed = Arc::new(Feed::start(store.clone(), cores, hinter.clone()).await?);
         let failed = Arc::new(Notify::new());
         tokio::spawn(end_when_rewound(
@@ -117,7 +115,7 @@ impl Node {
             presence,
             member_reads: Semaphore::new(MEMBER_READS_MAX),
             hinter,
-            metrics: Metrics::default(),
+            metrics,
             environment,
             draining: AtomicBool::new(false),
             failed,
@@ -210,14 +208,4 @@ pub fn store_config(config: &Config) -> StoreConfig {
             path: config.data.join("tidings.db"),
         },
     }
-}
-
-/// A random number of the system's.
-///
-/// # Errors
-/// When the system has no randomness.
-pub fn rand_u64() -> anyhow::Result<u64> {
-    let mut bytes = [0u8; 8];
-    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
-    Ok(u64::from_be_bytes(bytes))
 }

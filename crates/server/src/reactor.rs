@@ -141,7 +141,7 @@ impl Core {
             (result, hub.take_effects(), counting, hub.wants_flush())
         }));
         let (result, effects, counting, flush) = acted.unwrap_or_else(|bug| {
-            self.begin_anew();
+            self.begin_anew_after_bug();
             resume_unwind(bug)
         });
         for news in counting {
@@ -165,6 +165,11 @@ impl Core {
         loop {
             self.inbox.wait().await;
             let taken = self.inbox.take();
+            if taken.anew {
+                self.contain(|| {
+                    self.begin_anew();
+                });
+            }
             for item in taken.items {
                 self.contain(|| self.take_item(item));
             }

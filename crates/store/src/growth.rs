@@ -141,6 +141,7 @@ pub(crate) fn reads() -> Vec<Case> {
     let looking = |name, looks, asked| Case { name, asked, looks };
     let cases = vec![
         case("PING", vec![vec![]]),
+        case("HINT_SECRET", vec![vec![]]),
         case("HEADS", vec![vec![]]),
         case(
             "LOG_AFTER",
@@ -183,6 +184,7 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case("ROOM", vec![vec![room(1)], vec![room(9_999)]]),
+        case("LAST_LINE", vec![vec![room(1)], vec![room(9_999)]]),
         case(
             "MEMBER",
             vec![vec![room(1), user(1)], vec![room(1), user(USERS / 2)]],

@@ -4,10 +4,11 @@
 //! Never: skips a test because Redis is missing, uses a server that was there before.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Stdio},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use crate::process;
@@ -89,6 +90,61 @@ impl TestRedis {
         process::signal(self.lock().as_ref().expect("a running Redis"), "CONT");
     }
 
+    /// Says something on a channel, as anybody can who reaches it; returns when it was handed out.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn publish(&self, channel: &str, bytes: &[u8]) {
+        let mut tcp = self.connect();
+        tcp.write_all(&command(&[b"PUBLISH", channel.as_bytes(), bytes]))
+            .expect("Redis takes a command");
+        let mut answer = [0; 1];
+        tcp.read_exact(&mut answer).expect("Redis answers");
+        assert_eq!(answer, *b":", "a count of listeners");
+    }
+
+    /// Keeps what is said on a channel, as anybody can who reaches it, until it ends. Returns when it hears.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn listen(&self, channel: &str, kept: Arc<Mutex<Vec<Vec<u8>>>>) {
+        let mut tcp = self.connect();
+        tcp.write_all(&command(&[b"SUBSCRIBE", channel.as_bytes()]))
+            .expect("Redis takes a command");
+        let mut tcp = BufReader::new(tcp);
+        let mut heard = move || -> std::io::Result<Vec<u8>> {
+            // An array of three: what it is, the channel, the message (or how many channels there are).
+            let mut line = String::new();
+            tcp.read_line(&mut line)?;
+            let mut last = Vec::new();
+            for _ in 0..3 {
+                line.clear();
+                if tcp.read_line(&mut line)? == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+                if let Some(len) = line.strip_prefix('$') {
+                    let len: usize = len.trim().parse().unwrap_or_default();
+                    last = vec![0; len + 2];
+                    tcp.read_exact(&mut last)?;
+                    last.truncate(len);
+                }
+            }
+            Ok(last)
+        };
+        heard().expect("Redis answers");
+        std::thread::spawn(move || {
+            while let Ok(message) = heard() {
+                kept.lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .push(message);
+            }
+        });
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).expect("a running Redis")
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
         self.child
             .lock()
@@ -139,6 +195,17 @@ impl Drop for TestRedis {
             let _ = child.wait();
         }
     }
+}
+
+/// A command as Redis takes it.
+fn command(parts: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", parts.len()).into_bytes();
+    for part in parts {
+        bytes.extend_from_slice(format!("${}\r\n", part.len()).as_bytes());
+        bytes.extend_from_slice(part);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
 }
 
 /// `TIDINGS_TEST_REDIS_BIN`, or `redis-server` in the path.

@@ -41,21 +41,27 @@ impl Core {
         Flow::End
     }
 
-    /// Ends every session and begins with a fresh hub.
-    pub(super) fn begin_anew(self: &Rc<Self>) {
-        let gone = self.hub.borrow_mut().renew(&self.node.feed.heads());
+    /// A bug was met while the hub was held.
+    pub(super) fn begin_anew_after_bug(self: &Rc<Self>) {
         self.node.metrics.bug();
-        let sessions = gone.len();
+        let sessions = self.begin_anew();
         tracing::error!(
             core = self.index,
             sessions,
             "a bug ended a core's sessions; their clients come back"
         );
+    }
+
+    /// Ends every session and begins with a fresh hub. Returns how many there were.
+    pub(super) fn begin_anew(self: &Rc<Self>) -> usize {
+        let gone = self.hub.borrow_mut().renew(&self.node.feed.heads());
+        let sessions = gone.len();
         for (user, presence) in gone {
             self.presence_changed(user, presence, Presence::Offline);
         }
         for read in self.node.presence.core_began_anew(self.index) {
             self.read_members(read);
         }
+        sessions
     }
 }

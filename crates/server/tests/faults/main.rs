@@ -7,6 +7,7 @@
 //! usual ten times and prints the figures; `TIDINGS_TEST_FAULT_ROUNDS=10` and `cluster` do the same for three nodes.
 
 mod cluster;
+mod hints;
 mod kill;
 mod own_writes;
 mod presence;

@@ -11,7 +11,7 @@ pub mod session;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, DeviceId, Event, Follow, RoomId, ServerFrame, TxnId, UserId,
+    ClientFrame, CloseCode, DeviceId, Event, Follow, OpenRoom, RoomId, ServerFrame, TxnId, UserId,
 };
 use tidings_sync::client::Input;
 use tidings_websocket::{Decoder, Limits, Message, Role, Scratch};
@@ -51,6 +51,15 @@ pub struct Op {
     pub answered: Option<(u64, Option<Event>)>,
 }
 
+/// What a forger says in its `hello`.
+#[derive(Debug)]
+pub struct Forged {
+    /// The cursor.
+    pub since: String,
+    /// Rooms to open, whether or not it is in them.
+    pub open: Vec<OpenRoom>,
+}
+
 /// What decides.
 #[derive(Debug)]
 enum Mind {
@@ -76,6 +85,8 @@ pub struct Client {
     pub observer: Observer,
     /// What its wires had to hold, but for the present one.
     pub wires: Load,
+    /// It makes its cursors up, and asks for what it may not see.
+    pub forges: bool,
     mind: Mind,
     hung_up: bool,
     decoder: Decoder,
@@ -96,6 +107,15 @@ impl Client {
         Client::new(user, device, follow, mind)
     }
 
+    /// A device that makes its cursors up.
+    #[must_use]
+    pub fn forger(user: UserId, device: DeviceId, follow: Follow) -> Client {
+        let mut client = Client::plain(user, device, follow);
+        client.forges = true;
+        client.observer.is_of_forger = true;
+        client
+    }
+
     fn new(user: UserId, device: DeviceId, follow: Follow, mind: Mind) -> Client {
         Client {
             user,
@@ -106,6 +126,7 @@ impl Client {
             ops: Vec::new(),
             observer: Observer::new(user, follow),
             wires: Load::default(),
+            forges: false,
             mind,
             hung_up: false,
             decoder: Decoder::new(Role::Client, false),
@@ -172,14 +193,23 @@ impl Client {
         self.waiting() < WAITING_MAX
     }
 
-    /// A connection was made.
-    pub fn connected(&mut self, pipe: Rc<RefCell<Pipe>>, step: u64) {
+    /// A connection was made. What a forger made up goes into its `hello`.
+    pub fn connected(&mut self, pipe: Rc<RefCell<Pipe>>, step: u64, forged: Option<Forged>) {
         self.pipe = Some(pipe);
         self.decoder = Decoder::new(Role::Client, false);
         self.up.clear();
         self.observer.connected(step);
         match &mut self.mind {
-            Mind::Plain(plain) => self.up.push_back(plain.hello()),
+            Mind::Plain(plain) => {
+                let mut hello = plain.hello();
+                if let ClientFrame::Hello { since, open, .. } = &mut hello
+                    && let Some(forged) = forged
+                {
+                    *since = Some(forged.since);
+                    *open = forged.open;
+                }
+                self.up.push_back(hello);
+            }
             Mind::Session(session) => {
                 let wishes = session.opened();
                 self.grant(wishes);
@@ -283,7 +313,7 @@ impl Client {
     pub fn next_up(&mut self, step: u64) -> Option<ClientFrame> {
         let frame = self.up.pop_front()?;
         self.trace(step, "up", &frame);
-        self.observer.sent(&frame);
+        self.observer.sent(step, &frame);
         Some(frame)
     }
 
@@ -335,6 +365,8 @@ impl Client {
                 let wishes = session.frame(frame.clone());
                 self.grant(wishes);
             }
+            // It does not know itself what it holds.
+            Mind::Plain(_) if self.forges => {}
             Mind::Plain(plain) => {
                 if let Err(reason) = plain.frame(frame) {
                     self.observer.complain("I12", reason);

@@ -15,10 +15,17 @@ use std::{
 
 use tidings_engine::{
     Appender, Effect, Environment, Feed, Hub, Inbox, Item, PeerId, PresenceBook, Submission, Work,
-    appender, presence::Read,
+    appender,
+    hints::{
+        self, Outgoing,
+        ear::{Ear, Heard},
+        news::News,
+        seal::Key,
+    },
+    presence::Read,
 };
-use tidings_protocol::{EventId, Position, Presence, ShardId, Timestamp, UserId};
-use tidings_store::Store;
+use tidings_protocol::{EventId, Presence, ShardId, Timestamp, UserId};
+use tidings_store::{HintKey, Store};
 use tidings_sync::Gate;
 
 use super::{random::Random, wire::SimWire};
@@ -50,9 +57,12 @@ pub struct Core {
 
 impl Core {
     /// Takes all that waits in the inbox, once what was taken before is done. What was dropped there is read instead.
-    fn wake(&mut self) {
+    fn wake(&mut self, feed: &Feed) {
         if self.items.is_empty() {
             let taken = self.inbox.take();
+            if taken.anew {
+                self.hub.renew(&feed.heads());
+            }
             self.items = taken.items;
             for shard in taken.missed {
                 self.hub.missed(shard);
@@ -86,24 +96,24 @@ pub struct Node {
     /// Who is there.
     pub presence: PresenceBook,
     /// What tells it from the nodes that were here before.
-    pub id: u64,
+    pub id: u128,
+    /// What it says to the others.
+    outgoing: Outgoing,
+    said: u64,
+    key: Key,
+    ear: Ear,
+    /// A node broken on purpose believes whom it should not.
+    believes: Option<Key>,
     /// Reads of members, and how far they are.
     member_reads: Vec<(Read, Option<UserId>)>,
     /// Commands that wait, by shard.
     queues: Vec<VecDeque<Submission>>,
 }
 
-/// "There may be more": what one node tells the others.
-#[derive(Debug, Clone)]
-pub struct Hint {
-    /// The shard that moved.
-    pub shard: ShardId,
-    /// The head before.
-    pub before: Position,
-    /// The head after.
-    pub last: Position,
-    /// Whether the events come along.
-    pub full: bool,
+/// The key of another database, for hints that nobody should believe.
+#[must_use]
+pub fn foreign_key() -> Key {
+    Key::new(&HintKey::from_bytes([0xbd; 32]))
 }
 
 impl Node {
@@ -113,11 +123,12 @@ impl Node {
         environment: Arc<dyn Environment>,
         cores: usize,
         batches_max: usize,
-        id: u64,
+        id: u128,
     ) -> Node {
         let inbox = |_| Arc::new(Inbox::holding(batches_max));
         let inboxes: Vec<Arc<Inbox>> = (0..cores).map(inbox).collect();
-        let feed = Feed::start(store.clone(), inboxes.clone(), None)
+        let (hinter, outgoing) = hints::hinter();
+        let feed = Feed::start(store.clone(), inboxes.clone(), Some(hinter))
             .await
             .expect("the store is open");
         let feed = Arc::new(feed);
@@ -135,7 +146,13 @@ impl Node {
             returns: Vec::new(),
         });
         let queues = heads.iter().map(|_| VecDeque::new()).collect();
+        let key = store.hint_key().await.expect("the store is open");
         Node {
+            outgoing,
+            said: 0,
+            key: Key::new(&key),
+            ear: Ear::new(id, 0),
+            believes: None,
             cores: cores.collect(),
             store,
             appender,
@@ -168,23 +185,36 @@ impl Node {
         Some((ShardId(shard as u16), some))
     }
 
-    async fn head(&self, shard: ShardId) -> Position {
-        let heads = self.store.heads().await.expect("the store is open");
-        heads[usize::from(shard.0)]
+    /// Commits up to `n` waiting commands of one shard as one batch. What the node says of it is to reach the others.
+    pub async fn commit(&mut self, n: usize, random: &mut Random) {
+        if let Some((shard, batch)) = self.take_some(n, random) {
+            self.appender.take(shard, batch).await;
+        }
     }
 
-    /// Commits up to `n` waiting commands of one shard as one batch. What moved is to be hinted at.
-    pub async fn commit(&mut self, n: usize, random: &mut Random) -> Option<Hint> {
-        let (shard, batch) = self.take_some(n, random)?;
-        let before = self.head(shard).await;
-        self.appender.take(shard, batch).await;
-        let last = self.head(shard).await;
-        (last > before).then_some(Hint {
-            shard,
-            before,
-            last,
-            full: true,
-        })
+    /// What the node says to the others, sealed; now and then without the events.
+    pub fn says(&mut self, random: &mut Random) -> Option<Vec<u8>> {
+        let mut news = self.outgoing.next_now()?;
+        if let News::Batch { events, .. } = &mut news
+            && random.percent(40)
+        {
+            *events = None;
+        }
+        self.said += 1;
+        let text = rmp_serde::to_vec(&news).expect("news is plain data");
+        Some(self.key.seal(self.id, self.said, &text))
+    }
+
+    /// What was said, by who has the key.
+    #[must_use]
+    pub fn opened(&self, bytes: &[u8]) -> Option<News> {
+        let opened = self.key.open(bytes).ok()?;
+        rmp_serde::from_slice(&opened.text).ok()
+    }
+
+    /// From here on it believes those with another key, too: a fault for the auditors to find.
+    pub fn believe_strangers(&mut self) {
+        self.believes = Some(foreign_key());
     }
 
     /// The same by a node that dies after the commit: nobody hears of it.
@@ -198,22 +228,24 @@ impl Node {
             .expect("the store is open");
     }
 
-    /// A hint of another node arrives.
-    pub async fn hear(&mut self, hint: &Hint) {
-        let events = if hint.full {
-            let mut events = self
-                .store
-                .shard_after(hint.shard, hint.before, 1_000)
-                .await
-                .expect("the store is open");
-            events.retain(|event| event.position <= hint.last);
-            Some(events)
-        } else {
-            None
-        };
-        self.feed
-            .hear(hint.shard, hint.before, hint.last, events)
-            .await;
+    /// A message of another node arrives, or of somebody who pretends to be one.
+    pub async fn hear(&mut self, bytes: &[u8]) {
+        let mut judged = self.ear.hear(&self.key, 0, bytes);
+        if let Some(key) = &self.believes
+            && judged.heard.is_err()
+        {
+            judged = self.ear.hear(key, 0, bytes);
+        }
+        if let Ok(Heard::Batch {
+            shard,
+            before,
+            last,
+            events,
+        }) = judged.heard
+            && !self.feed.hear(shard, before, last, events).await
+        {
+            self.feed.catch_up(shard).await.expect("the store is open");
+        }
     }
 
     /// The node looks at the heads.
@@ -241,7 +273,7 @@ impl Node {
 
     /// Whether anything is under way on this node.
     pub fn is_busy(&mut self) -> bool {
-        self.cores.iter_mut().for_each(Core::wake);
+        self.cores.iter_mut().for_each(|core| core.wake(&self.feed));
         self.queues.iter().any(|queue| !queue.is_empty())
             || !self.member_reads.is_empty()
             || self.cores.iter().any(|core| {
@@ -257,9 +289,13 @@ impl Node {
         let now = &mut self.cores[core];
         match random.below(5) {
             0 | 1 => {
-                now.wake();
-                if let Some(item) = now.items.pop_front() {
+                now.wake(&self.feed);
+                // What comes with its answers is taken with them: nothing comes between.
+                while let Some(item) = now.items.pop_front() {
                     take(&mut now.hub, item, core, gates);
+                    if !matches!(now.items.front(), Some(Item::Answer { .. })) {
+                        break;
+                    }
                 }
             }
             2 => {

@@ -48,6 +48,8 @@ pub struct Witness {
     pub open: BTreeSet<RoomId>,
     /// What its wires had to hold.
     pub wires: Load,
+    /// It made its cursors up: what it holds is no matter.
+    pub forges: bool,
 }
 
 /// What is left of a run.
@@ -63,6 +65,8 @@ pub struct Record {
     pub witnesses: Vec<Witness>,
     /// The last event of each room that was there before the run.
     pub founded: BTreeMap<RoomId, Seq>,
+    /// By shard, for each of its events: the step in which it was committed.
+    pub committed: Vec<Vec<u64>>,
     /// Why not everybody was level at the end, after healing.
     pub unlevel: Option<String>,
 }
@@ -93,6 +97,7 @@ impl Record {
             unread,
             witnesses: world.clients.iter().map(|c| witness(world, c)).collect(),
             founded: world.founded.clone(),
+            committed: world.committed.clone(),
             unlevel,
         }
     }
@@ -116,6 +121,7 @@ fn witness(world: &World, client: &Client) -> Witness {
         fold: client.fold().clone(),
         open: rooms.filter(|room| client.is_open(*room)).collect(),
         wires: client.wires.max(now.unwrap_or_default()),
+        forges: client.forges,
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Fault {
     Skips(u32),
     /// It never says that it is full.
     NeverFull,
+    /// The wires are sound, but nodes believe what is sealed with the key of another database.
+    Credulous,
 }
 
 /// What wires had to hold.

@@ -20,7 +20,7 @@ use tidings_store::Store;
 use super::{
     audit::{self, Finding},
     client::Client,
-    node::{Hint, Node, Seat},
+    node::{Node, Seat},
     random::Random,
     record::Record,
     wire::Fault,
@@ -86,16 +86,21 @@ pub struct World {
     pub rooms: Vec<RoomId>,
     /// The last event of each room that was there before the run.
     pub founded: BTreeMap<RoomId, Seq>,
+    /// By shard, for each of its events: the step in which it was committed.
+    pub committed: Vec<Vec<u64>>,
     random: Random,
     environment: Arc<dyn Environment>,
     nodes: Vec<Option<Node>>,
     /// Batches that wait in the inbox of a core, at most.
     inbox: usize,
     links: Vec<Vec<Link>>,
-    hints: Vec<(usize, Hint)>,
+    /// What nodes said, on its way to each of the others.
+    hints: Vec<(usize, Vec<u8>)>,
+    /// What they said lately, as somebody keeps it who listens.
+    overheard: Vec<Vec<u8>>,
     step: u64,
     /// Nodes that were started.
-    starts: u64,
+    starts: u128,
     txns: u64,
     options: Options,
 }
@@ -131,7 +136,7 @@ impl World {
         self.let_go();
         match self.random.below(100) {
             0..20 => self.give(),
-            20..24 => self.connect(),
+            20..24 => self.connect().await,
             24..26 => self.cut(),
             26..28 => self.notice(),
             28..29 if self.random.percent(25) => self.crash().await,

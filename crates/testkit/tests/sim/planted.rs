@@ -657,3 +657,32 @@ fn op(client: &Client, txn: &str, invoked: u64) -> Op {
         answered: None,
     }
 }
+
+#[test]
+fn rm5_what_a_former_member_is_told() {
+    // As if everybody had left before anybody came.
+    planted("RM5", |record| {
+        record
+            .committed
+            .iter_mut()
+            .flatten()
+            .for_each(|step| *step = 0);
+    });
+}
+
+#[test]
+fn i5_a_node_that_believes_whoever_speaks() {
+    // [P7] Hints with other words, sealed with the key of another database.
+    let found_it = (1..=20).any(|seed| {
+        let options = Options {
+            steps: 4_000,
+            fault: Some(Fault::Credulous),
+            ..Options::default()
+        };
+        run(seed, &options)
+            .findings
+            .iter()
+            .any(|found| found.invariant == "I5")
+    });
+    assert!(found_it);
+}

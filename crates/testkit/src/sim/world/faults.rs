@@ -4,15 +4,22 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use tidings_engine::Format;
-use tidings_protocol::CloseCode;
+use tidings_engine::{
+    Format,
+    hints::news::{HintEvent, News},
+};
+use tidings_protocol::{CloseCode, Cursor, OpenRoom, Position, Seq};
 
 use super::{Link, World};
-use crate::sim::wire::{Pipe, SimWire};
+use crate::sim::{
+    client::Forged,
+    node::foreign_key,
+    wire::{Pipe, SimWire},
+};
 
 impl World {
     /// A device that is away gets a connection to some core of some node.
-    pub(super) fn connect(&mut self) {
+    pub(super) async fn connect(&mut self) {
         // What a device has just ended is cut before it gets another.
         self.let_go();
         let away: Vec<usize> = (0..self.clients.len())
@@ -35,7 +42,43 @@ impl World {
             seat,
             cut: false,
         });
-        self.clients[at].connected(pipe, self.step);
+        let forged = if self.clients[at].forges {
+            Some(self.forged().await)
+        } else {
+            None
+        };
+        self.clients[at].connected(pipe, self.step, forged);
+    }
+
+    /// A cursor that nobody was told, or not this one, and rooms to open from anywhere.
+    async fn forged(&mut self) -> Forged {
+        let heads = self.store.heads().await.expect("the store is open");
+        let kind = self.random.below(6);
+        let positions = heads.iter().map(|head| match kind {
+            0 => 0,
+            1 => head.0,
+            2 => head.0 + self.random.below(3) as u64,
+            // Older and newer ones, each shard for itself.
+            _ => self.random.below(head.0 as usize + 1) as u64,
+        });
+        let mut positions: Vec<Position> = positions.map(Position).collect();
+        if kind == 5 {
+            positions.rotate_left(1);
+        }
+        let epoch = self.store.epoch();
+        let mut since = Cursor { epoch, positions }.to_string();
+        if self.random.percent(10) {
+            since.truncate(self.random.below(since.len()));
+        }
+        let rooms = self.rooms.clone();
+        let open = rooms.into_iter().map(|room| OpenRoom {
+            room,
+            after: Some(Seq(self.random.below(60) as u64)),
+        });
+        Forged {
+            since,
+            open: open.collect(),
+        }
     }
 
     /// A connection is cut.
@@ -96,6 +139,7 @@ impl World {
             // Died between the commit and telling anybody.
             let n = 1 + self.random.below(5);
             node.commit_unseen(n, &mut self.random).await;
+            self.note_commits().await;
         }
         self.nodes[at] = None;
         for client in 0..self.clients.len() {
@@ -132,8 +176,11 @@ impl World {
         }
     }
 
-    /// News from one node reaches another: late, twice, or never.
+    /// News from one node reaches another: late, twice, or never; or somebody else says something instead.
     pub(super) async fn hint(&mut self) {
+        if self.random.percent(20) {
+            return self.forge().await;
+        }
         if self.hints.is_empty() {
             return;
         }
@@ -149,5 +196,57 @@ impl World {
         if let Some(node) = &mut self.nodes[to] {
             node.hear(&hint).await;
         }
+    }
+
+    /// Somebody who is no node of this database speaks on the channel: a stranger who has listened, another server, a
+    /// copy of this one.
+    async fn forge(&mut self) {
+        let Some(to) = self.alive() else { return };
+        let bytes: Vec<u8> = match self.random.below(4) {
+            0 => (0..self.random.below(80))
+                .map(|_| self.random.draw() as u8)
+                .collect(),
+            1 => {
+                let Some(mut said) = self.random.pick(&self.overheard).cloned() else {
+                    return;
+                };
+                let bit = self.random.below(said.len() * 8);
+                said[bit / 8] ^= 1 << (bit % 8);
+                said
+            }
+            2 => {
+                let Some(said) = self.random.pick(&self.overheard).cloned() else {
+                    return;
+                };
+                said
+            }
+            _ => {
+                let Some(said) = self.another_story(to) else {
+                    return;
+                };
+                said
+            }
+        };
+        if let Some(node) = &mut self.nodes[to] {
+            node.hear(&bytes).await;
+        }
+    }
+
+    /// What a node is about to hear, with other words in it, under another key.
+    fn another_story(&self, to: usize) -> Option<Vec<u8>> {
+        let node = self.nodes[to].as_ref()?;
+        let mut due = self.hints.iter().filter(|(hearer, _)| *hearer == to);
+        let mut news = due.find_map(|(_, said)| node.opened(said))?;
+        if let News::Batch { shard, events, .. } = &mut news {
+            for event in events.as_mut()? {
+                let mut stored = event.clone().stored(*shard);
+                let body = stored.body.as_deref().unwrap_or_default();
+                stored.body = Some(body.replace("\"message ", "\"mes5age ").into());
+                *event = HintEvent::of(&stored);
+            }
+        }
+        let text = rmp_serde::to_vec(&news).ok()?;
+        // Counts grow, whoever counts.
+        Some(foreign_key().seal(u128::MAX, self.step, &text))
     }
 }

@@ -14,6 +14,7 @@ use crate::sim::{
     client::Client,
     node::{Counted, Node},
     random::Random,
+    wire::Fault,
 };
 
 impl World {
@@ -30,17 +31,20 @@ impl World {
             clients: Vec::new(),
             rooms: Vec::new(),
             founded: BTreeMap::new(),
+            committed: Vec::new(),
             random,
             environment: Arc::new(Counted::default()),
             nodes: Vec::new(),
             links: Vec::new(),
             hints: Vec::new(),
+            overheard: Vec::new(),
             step: 0,
             starts: 0,
             txns: 0,
             options,
         };
         world.people().await;
+        world.note_commits().await;
         world.start_nodes().await;
         world.devices();
         world
@@ -83,6 +87,15 @@ impl World {
         }
     }
 
+    /// Whatever was committed since the last time was committed in this step.
+    pub(super) async fn note_commits(&mut self) {
+        let heads = self.store.heads().await.expect("the store is open");
+        self.committed.resize_with(heads.len(), Vec::new);
+        for (steps, head) in self.committed.iter_mut().zip(heads) {
+            steps.resize(head.0 as usize, self.step);
+        }
+    }
+
     async fn start_nodes(&mut self) {
         for n in 0..self.options.nodes {
             let node = self.node(n).await;
@@ -95,17 +108,16 @@ impl World {
         self.starts += 1;
         let cores = 1 + n % 2;
         let environment = Arc::clone(&self.environment);
-        Node::start(
-            self.store.clone(),
-            environment,
-            cores,
-            self.inbox,
-            self.starts,
-        )
-        .await
+        let store = self.store.clone();
+        let mut node = Node::start(store, environment, cores, self.inbox, self.starts).await;
+        if self.options.fault == Some(Fault::Credulous) {
+            node.believe_strangers();
+        }
+        node
     }
 
-    /// Each user has a device that follows summaries; the first has two, the first two one that follows everything.
+    /// Each user has a device that follows summaries; the first has two, the first two one that follows everything. Three
+    /// more devices make their cursors up.
     fn devices(&mut self) {
         for n in 0..self.options.users {
             let user = UserId::from_bits(1 + n as u128);
@@ -124,6 +136,12 @@ impl World {
                     self.links.push(Vec::new());
                 }
             }
+        }
+        for (n, follow) in [(1, Follow::All), (2, Follow::All), (1, Follow::Listed)] {
+            let user = UserId::from_bits(1 + (n % self.options.users) as u128);
+            let device = DeviceId::from_bits(self.clients.len() as u128 + 1);
+            self.clients.push(Client::forger(user, device, follow));
+            self.links.push(Vec::new());
         }
     }
 

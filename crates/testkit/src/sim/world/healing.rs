@@ -25,7 +25,7 @@ impl World {
                     while self.notice_cut(at) {}
                 }
                 self.tick_the_idle();
-                self.connect();
+                self.connect().await;
                 for node in self.nodes.iter_mut().flatten() {
                     node.look().await;
                 }
@@ -59,7 +59,7 @@ impl World {
         if let Some(at) = self.nodes.iter_mut().flatten().position(Node::is_busy) {
             return Some(format!("node {at} is busy"));
         }
-        for (at, client) in self.clients.iter().enumerate() {
+        for (at, client) in self.clients.iter().enumerate().filter(|(_, c)| !c.forges) {
             if let Some(reason) = self.behind(client).await {
                 return Some(format!("client {at} {reason}"));
             }

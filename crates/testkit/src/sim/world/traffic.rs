@@ -7,6 +7,9 @@ use tidings_sync::client::Input;
 use super::World;
 use crate::sim::{node::Seat, rest};
 
+/// Messages between nodes that a listener keeps, to say them again.
+const OVERHEARD_MAX: usize = 64;
+
 impl World {
     /// A node looks at the heads.
     pub(super) async fn look(&mut self) {
@@ -130,12 +133,19 @@ impl World {
         let Some(node) = &mut self.nodes[at] else {
             return;
         };
-        let Some(mut hint) = node.commit(n, &mut self.random).await else {
+        node.commit(n, &mut self.random).await;
+        self.note_commits().await;
+        let nodes = self.nodes.len();
+        let Some(node) = &mut self.nodes[at] else {
             return;
         };
-        for to in (0..self.nodes.len()).filter(|to| *to != at) {
-            hint.full = self.random.percent(60);
-            self.hints.push((to, hint.clone()));
+        while let Some(said) = node.says(&mut self.random) {
+            let others = (0..nodes).filter(|to| *to != at);
+            self.hints.extend(others.map(|to| (to, said.clone())));
+            if self.overheard.len() == OVERHEARD_MAX {
+                self.overheard.remove(0);
+            }
+            self.overheard.push(said);
         }
     }
 

@@ -28,6 +28,7 @@ impl World {
         let client = &mut self.clients[at];
         if let Some(txn) = frame.txn().cloned()
             && client.has_time()
+            && !client.forges
         {
             client.give(Op {
                 user: client.user,
