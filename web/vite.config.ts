@@ -13,6 +13,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    rolldownOptions: {
+      output: {
+        // What every page needs is one file: many small ones compress worse than one.
+        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/svelte\/|packages\/(?!.*(?:sse|event-stream|rest-commands))|src\/(?:state|ui)\/(?!likeness|devices|Dialog|Field|Button)/ }] },
+      },
+    },
   },
   server: {
     proxy: {

@@ -60,7 +60,7 @@ story('two people find each other and chat', async (stage) => {
   await badge.filter({ hasText: unreadIs(1) }).waitFor();
   await ada.say('anyone?');
   await badge.filter({ hasText: unreadIs(2) }).waitFor();
-  await ben.page.waitForFunction(() => document.title === '(2) Tidings');
+  await ben.page.waitForFunction(() => document.title === '(2) Ada · Tidings');
   await stage.shoot('unread');
   await ben.open('harbour');
   await ben.sees('anyone?');

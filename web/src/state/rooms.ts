@@ -1,11 +1,14 @@
 /** The list of rooms as views need it, and what one can do with rooms. */
 
-import type { CreateRoom, RoomId, RoomKind, RoomSummary, UserId } from '@tidings/protocol';
+import type { CreateRoom, Message, RoomId, RoomKind, RoomSummary, UserId } from '@tidings/protocol';
 import { isolate } from '../ui/isolate.ts';
 import { client } from './account.svelte.ts';
 import { rest } from './browser.ts';
 import { hear } from './hear.ts';
 import { calledOf, me, nameOf } from './people.ts';
+
+/** So many tell what a room is about. */
+const LAST_MESSAGES = 30;
 
 export function roomList(): readonly RoomSummary[] {
   hear(client(), 'rooms');
@@ -73,6 +76,11 @@ export async function createRoom(
 /** A room that may be seen without being a member; null when there is none. */
 export async function lookUpRoom(id: RoomId): Promise<RoomSummary | null> {
   return rest.room(id).catch(() => null);
+}
+
+/** The newest messages of a room that one may read, oldest first. */
+export async function lastMessages(id: RoomId): Promise<Message[]> {
+  return (await rest.messages(id, { limit: LAST_MESSAGES })).messages;
 }
 
 export async function publicRooms(): Promise<RoomSummary[]> {
