@@ -18,14 +18,16 @@ const ISOLATING = ['isolate', 'calledOf', 'roomCalled'];
 const READ = ['label', 'title', 'placeholder', 'alt', 'aria-label', 'aria-description'];
 /** Expressions that are ours, by the file that draws them. Usernames are ASCII by their rule. */
 const OURS: Record<string, string[]> = {
-  'app/Room.svelte': ['username', 'PRESENCE[presence]', 'room.members', 'present', 'outside.members'],
+  'app/Room.svelte': ['username', 'PRESENCE[presence]', 'room.members', 'present'],
   // The room's name comes isolated.
+  'features/auth/Auth.svelte': ['greeting()'],
   'features/composer/Composer.svelte': ['title'],
   'features/connection/Connection.svelte': ['WORDS[state.word]'],
   // The room's name, and whoever did it, come isolated.
   'features/connection/Stranded.svelte': ['one.why'],
   'features/members/Members.svelte': ["profile(user)?.username ?? ''", 'ROLES[role]'],
   'features/rooms/NewRoom.svelte': ['label', 'found.members'],
+  'features/rooms/Offer.svelte': ['room.members', 'username'],
   'features/rooms/PeopleSearch.svelte': ['user.username'],
   'features/rooms/RoomItem.svelte': ['username', 'unread', 'UNREAD_SHOWN_MAX'],
   'features/rooms/RoomList.svelte': ['title', 'self.username'],
@@ -42,7 +44,7 @@ const OURS: Record<string, string[]> = {
   'features/timeline/TypingLine.svelte': ['sentence'],
   'ui/Avatar.svelte': ['initials'],
   'ui/Dialog.svelte': ['title'],
-  'ui/Field.svelte': ['label', 'hint'],
+  'ui/Field.svelte': ['label'],
 };
 
 /** A node of the tree, as far as it is looked at. */

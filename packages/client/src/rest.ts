@@ -268,6 +268,8 @@ async function refusalOf(response: ResponseLike): Promise<RefusalError> {
     code: problem.code ?? codeOfStatus(response.status),
     message: problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
   };
+  // Which fields do not fit. [RE3]
+  if ('errors' in problem) Object.assign(refusal, { errors: problem.errors });
   const wait = problem.retry_after_ms ?? secondsOf(response.headers.get('retry-after'));
   if (wait !== undefined) refusal.retry_after_ms = wait;
   return new RefusalError(refusal, response.status);

@@ -14,6 +14,7 @@ import {
 } from '@tidings/client';
 import { clock, locks, random, rest, transports } from './browser.ts';
 import { IdbStorage } from './idb.ts';
+import { inWords } from './refusals.ts';
 
 const ACCOUNT = 'tidings.account';
 /** Drafts that the database had no time for stand in local storage under this. */
@@ -129,12 +130,20 @@ export function client(): Client {
 
 /** What went wrong, in a sentence for people. */
 export function sentence(error: unknown): string {
-  if (error instanceof RefusalError || error instanceof Unreachable) return error.message;
+  if (error instanceof RefusalError) return inWords(error.refusal);
+  if (error instanceof Unreachable) return error.message;
   return 'Something went wrong here. Reload the page and try again.';
 }
 
 function forgetDrafts(): void {
   for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFT_KEY)) localStorage.removeItem(key);
+}
+
+/** A refusal's code, and the fields of the request that it points to; null for other errors. */
+export function refusalOf(error: unknown): { code: string; pointers: string[] } | null {
+  if (!(error instanceof RefusalError)) return null;
+  const { code, errors } = error.refusal as RefusalError['refusal'] & { errors?: { pointer?: string }[] };
+  return { code, pointers: (errors ?? []).flatMap(({ pointer }) => pointer ?? []) };
 }
 
 /** "Firefox on Linux": enough to recognise a device in a list. */

@@ -11,6 +11,7 @@ import { arrange, keyOf, type Item, type Shown } from './arrange.ts';
 import { clock } from './browser.ts';
 import { hear } from './hear.ts';
 import { page } from './page.svelte.ts';
+import { inWords } from './refusals.ts';
 import { toasts } from './toasts.svelte.ts';
 
 /** How long one has to look before it counts as read. */
@@ -428,5 +429,5 @@ export function sentenceOf(row: OutboxRow): string {
     react: 'No reaction added.',
     unreact: 'Reaction not removed.',
   }[row.command.type];
-  return `${what} ${row.refusal?.message ?? sentence(null)}`;
+  return `${what} ${row.refusal ? inWords(row.refusal) : sentence(null)}`;
 }
