@@ -5,7 +5,15 @@ import { isolate } from '../ui/isolate.ts';
 import { client } from './account.svelte.ts';
 import { rest } from './browser.ts';
 import { hear } from './hear.ts';
+import { membersOf, readMembers } from './members.ts';
 import { calledOf, me, nameOf } from './people.ts';
+
+/** So many of its members are named where a group has no name. */
+const NAMED_MAX = 3;
+/** Groups without a name whose members are asked for; those further down say how many are in them. */
+const ASKED_MAX = 40;
+const asked = new WeakMap<object, Set<RoomId>>();
+let asking: Promise<void> = Promise.resolve();
 
 /** So many tell what a room is about. */
 const LAST_MESSAGES = 30;
@@ -33,7 +41,30 @@ export function unreadTotal(): number {
 /** The name of a room, as it is shown alone. */
 export function titleOf(summary: RoomSummary): string {
   if (summary.peer) return nameOf(summary.peer);
-  return summary.name ?? 'Group';
+  return summary.name ?? unnamed(summary);
+}
+
+/** A group without a name is called after who is in it. */
+function unnamed({ id, members: count }: RoomSummary): string {
+  const members = membersOf(id);
+  if (!members) {
+    askMembers(id);
+    return `Group of ${count}`;
+  }
+  const others = members.map(({ user }) => user).filter((user) => user !== me()?.id).sort();
+  const names = others.slice(0, NAMED_MAX).map(calledOf);
+  const more = others.length - names.length;
+  if (more > 0) names.push(`${more} more`);
+  return new Intl.ListFormat('en').format(names) || 'Only you';
+}
+
+/** Reads who is in a group, once, one group after the other. */
+function askMembers(id: RoomId): void {
+  const ids = asked.get(client()) ?? new Set();
+  asked.set(client(), ids);
+  if (ids.has(id) || ids.size >= ASKED_MAX) return;
+  ids.add(id);
+  asking = asking.then(() => readMembers(id)).catch(() => undefined);
 }
 
 /** The name of a room as it stands in a sentence. */
@@ -61,6 +92,17 @@ export function someStranded(): boolean {
   hear(client(), 'stranded');
   hear(client(), 'rooms');
   return client().outbox.all().some(({ gone, room }) => gone && !client().store.room(room)?.role);
+}
+
+/** The name of a channel as it is typed: the sign in front of it is not part of it. */
+export function channelName(text: string): string {
+  return text.replace(/^[#\s]+/, '');
+}
+
+/** Two names of channels that are one, by case, width and spaces. */
+export function sameName(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((name) => name.normalize('NFKC').toLowerCase().trim().replace(/\s+/g, ' '));
+  return a === b;
 }
 
 /** Makes a room; a direct room that exists is found again. Gives its id. */
