@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 /** What gives words of ours, numbers and times. */
-const OUR_CALLS = ['clockTime', 'fullTime', 'dayName', 'briefTime', 'toLocaleString'];
+const OUR_CALLS = ['sinceTime', 'clockTime', 'fullTime', 'dayName', 'briefTime', 'toLocaleString'];
 /** What brings human text into a sentence with its direction kept. */
 const ISOLATING = ['isolate', 'calledOf', 'roomCalled'];
 /** Attributes that a person reads or hears. */

@@ -3,24 +3,21 @@
  * written for people: the words of a parser, of HTTP and of a client's author are not.
  */
 
-/** Codes that tell of the page and the server, not of what somebody did. */
-const WORDS: Record<string, string> = {
-  bad_request: 'The server does not take this. Change it, or reload the page and try again.',
-  bad_frame: 'The server does not take this. Change it, or discard it.',
-  method_not_allowed: 'The server does not offer this. Reload the page.',
-  foreign_origin: 'The server takes this from its own page only. Open it at its own address.',
-  unsupported_media_type: 'The server does not offer this. Reload the page.',
-  upgrade_required: 'The server does not offer this. Reload the page.',
-  txn_reused: 'This was already sent in another form. Reload the page.',
-  too_large: 'This is too long. Shorten it, or send it in parts.',
-  internal: 'Something went wrong at the server. Try again; nothing happens twice.',
-  unavailable: 'The server cannot do this right now. Try again in a moment.',
-};
+/** Codes that tell of the page and its requests, not of what somebody did. */
+const OF_THE_PAGE =
+  /^(bad_(request|frame)|method_not_allowed|foreign_origin|unsupported_media_type|upgrade_required|txn_reused)$/;
 
-export function inWords({ code, message, retry_after_ms }: { code: string; message: string; retry_after_ms?: number }): string {
-  if (code === 'rate_limited') {
-    const seconds = Math.ceil((retry_after_ms ?? 0) / 1000);
-    return `That was too often. Try again ${seconds > 1 ? `in ${seconds} seconds` : 'in a moment'}.`;
-  }
-  return WORDS[code] ?? message;
+interface Refused {
+  code: string;
+  message: string;
+  retry_after_ms?: number;
+}
+
+export function inWords({ code, message, retry_after_ms = 0 }: Refused): string {
+  const seconds = Math.ceil(retry_after_ms / 1000);
+  if (OF_THE_PAGE.test(code)) return 'The server does not take this. Change it, or reload the page.';
+  if (code === 'too_large') return 'This is too long. Shorten it, or send it in parts.';
+  if (code === 'rate_limited') return `That was too often. Try again in ${Math.max(1, seconds)} s.`;
+  if (code === 'internal' || code === 'unavailable') return 'The server cannot do this now. Try again in a moment.';
+  return message;
 }
