@@ -54,7 +54,7 @@ story('names and texts have their own direction, and twins are told apart', asyn
   await ada.at('typing').getByText('Аdа (@mallory)').waitFor();
   await twin.talkTo({ name: 'Ada', username: 'ada' });
   await twin.say('psst');
-  await ada.at('room-item').filter({ hasText: '@mallory' }).waitFor();
+  await ada.at('room-item').locator('small', { hasText: '@mallory' }).waitFor();
   await stage.shoot('names');
 });
 
