@@ -1,12 +1,16 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { defineConfig } from 'vite';
+import { defaultClientConditions, defaultServerConditions, defineConfig } from 'vite';
 
+/** Within the workspace the packages are their sources, not what was built of them. */
+const SOURCE = '@tidings/source';
 /** Where a server for development listens. */
 const SERVER = 'http://127.0.0.1:8080';
 
 export default defineConfig({
   // The class of a component stands on each of its elements: a short one.
   plugins: [svelte({ compilerOptions: { cssHash: ({ hash, css }) => `s${hash(css)}` } })],
+  resolve: { conditions: [SOURCE, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [SOURCE, ...defaultServerConditions] } },
   build: {
     target: 'es2022',
     // The policy of the page forbids inline scripts, and data: addresses cost more than a request.

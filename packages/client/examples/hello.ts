@@ -1,33 +1,10 @@
-/** What the README shows, word for word: connect, listen to a room, say hello. */
+/** What the README shows first: connect, hear what is written in a room, say hello. */
 
-import {
-  Client,
-  MemoryStorage,
-  NoLocks,
-  Rest,
-  SseTransport,
-  WebSocketTransport,
-  type RoomId,
-} from '@tidings/client';
-import { cryptoRandom, systemClock, webSocket } from '@tidings/client/system';
+import { connect, listen, say } from '@tidings/client';
 
-/** `base` is the server's address, `token` what a sign-in answered, `room` the id of a room. */
-export async function hello(base: string, token: string, room: RoomId): Promise<Client> {
-  const rest = new Rest({ fetch, base, headers: { authorization: `Bearer ${token}` } });
-  const address = `${base.replace(/^http/, 'ws')}/api/v1/socket`;
-  const client = await Client.open({
-    rest,
-    transports: [new WebSocketTransport(address, webSocket(), token), new SseTransport(rest)],
-    storage: new MemoryStorage(),
-    clock: systemClock,
-    random: cryptoRandom,
-    locks: new NoLocks(),
-  });
-  client.start();
-  await client.show(room);
-  client.store.topics.on(`timeline:${room}`, () => {
-    console.log(client.store.timeline(room)?.messages().at(-1)?.text);
-  });
-  await client.send(room, 'hello');
-  return client;
-}
+const url = process.env.TIDINGS_URL ?? 'http://127.0.0.1:8080';
+const client = await connect(url, process.env.TIDINGS_TOKEN);
+const [room] = client.store.rooms();
+if (!room) throw new Error('Add this account to a room first.');
+await listen(client, room.id, ({ text }) => console.log(text));
+await say(client, room.id, 'hello');

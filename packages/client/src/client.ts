@@ -38,7 +38,7 @@ import { TxnMaker } from './txn.ts';
 import { TYPING_RENEW_MS } from './typing.ts';
 import type { TimelineWindow } from './window.ts';
 
-/** Rooms followed with every event; those left longest ago go back to summaries. */
+/** Rooms followed with every event, unless said otherwise; those left longest ago go back to summaries. */
 const OPEN_ROOMS = 6;
 const PAGE = 50;
 /** Events of one read of the log. */
@@ -52,6 +52,8 @@ export interface ClientOptions {
   clock: Clock;
   random: Random;
   locks: Locks;
+  /** Rooms followed with every event, up to `OPEN_ROOMS_MAX`: those shown last. Six when left out. */
+  openRooms?: number;
   /**
    * Told of what failed through nobody's fault outside: a frame that cannot be read, a listener
    * that throws. It costs that frame or that listener, never the client.
@@ -66,6 +68,7 @@ export class Client {
   private readonly storage: Storage;
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly openRooms: number;
   private readonly trouble: (error: unknown) => void;
   private readonly transports: Transport[];
   private readonly session: Session;
@@ -91,6 +94,7 @@ export class Client {
     this.storage = options.storage;
     this.clock = options.clock;
     this.random = options.random;
+    this.openRooms = options.openRooms ?? OPEN_ROOMS;
     this.trouble = options.trouble ?? (() => undefined);
     this.transports = options.transports;
     this.txns = new TxnMaker(options.clock, options.random);
@@ -199,7 +203,7 @@ export class Client {
     }
     if (this.stopped || !this.opened.includes(room)) return;
     this.session.open(this.clock.now(), room, timeline.head || null);
-    for (const other of this.opened.splice(0, this.opened.length - OPEN_ROOMS)) {
+    for (const other of this.opened.splice(0, this.opened.length - this.openRooms)) {
       this.session.close(other);
       this.store.forgetCount(other);
       this.landed(other);

@@ -4,6 +4,7 @@ export * from '@tidings/protocol';
 export { backoff, backoffMax } from './backoff.ts';
 export { Client, type ClientOptions } from './client.ts';
 export type { Clock, Random } from './clock.ts';
+export { connect, Ended, listen, say, type ConnectOptions } from './connect.ts';
 export { apply, emptyRoom, type Folded, type MessageState, type RoomState } from './fold.ts';
 export { NoLocks, type Locks } from './locks.ts';
 export { Outbox, type Gone, type OutboxCommand, type OutboxRow } from './outbox.ts';

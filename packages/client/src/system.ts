@@ -5,6 +5,7 @@
  */
 
 import type { Clock, Random } from './clock.ts';
+import type { FetchLike } from './rest.ts';
 import type { MakeSocket, SocketLike } from './transport/websocket.ts';
 
 /** What a clock is made of. */
@@ -17,13 +18,17 @@ export interface TimeSource {
   after(ms: number, call: () => void): () => void;
 }
 
+/** A class of sockets: the standard's, or that of the package `ws`. */
+export type SocketClass = new (url: string, protocols: string[]) => unknown;
+
 /** The parts of the global scope that are used, by whatever names a runtime's types know them. */
 interface Runtime {
   performance: { now(): number };
   crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
   setTimeout(call: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
-  WebSocket?: new (url: string, protocols: string[]) => unknown;
+  fetch: FetchLike;
+  WebSocket?: SocketClass | undefined;
 }
 
 const runtime = globalThis as unknown as Runtime;
@@ -87,13 +92,23 @@ export const cryptoRandom: Random = {
   bytes: (count) => runtime.crypto.getRandomValues(new Uint8Array(count)),
 };
 
+/** Makes the sockets of `WebSocketTransport` with this class, or the runtime's own; null where there is none. */
+export function webSocketOrNull(socket = runtime.WebSocket): MakeSocket | null {
+  return socket ? (url, protocols) => new socket(url, protocols) as SocketLike : null;
+}
+
 /**
  * Makes the sockets of `WebSocketTransport` with the runtime's own `WebSocket`. Where there is none
  * (Node before 22), give the class of the `ws` package.
  */
 export function webSocket(socket = runtime.WebSocket): MakeSocket {
-  if (!socket) {
-    throw new Error('There is no WebSocket here: use Node 22 or later, or webSocket(WebSocket) of the ws package.');
-  }
-  return (url, protocols) => new socket(url, protocols) as SocketLike;
+  const make = webSocketOrNull(socket);
+  if (make) return make;
+  throw new Error('There is no WebSocket here: use Node 22 or later, or webSocket(WebSocket) of the ws package.');
+}
+
+/** The network of this machine. */
+export function runtimeFetch(): FetchLike {
+  // Looked up at each call, as a page or a test may replace it.
+  return (url, request) => runtime.fetch(url, request);
 }

@@ -3,9 +3,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { UserId } from '@tidings/protocol';
 import { afterEach, expect, it, vi } from 'vitest';
-import { connect, echo } from '../examples/echo.ts';
-import { hello } from '../examples/hello.ts';
-import type { MakeSocket, SocketLike } from '../src/index.ts';
+import { hello } from '../examples/parts.ts';
+import {
+  connect,
+  Ended,
+  listen,
+  RefusalError,
+  say,
+  Unreachable,
+  type FetchLike,
+  type MakeSocket,
+  type SocketLike,
+} from '../src/index.ts';
 import { FakeServer } from './fake-server.ts';
 import { systemClock } from '../src/system.ts';
 
@@ -52,27 +61,66 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-it('the bot says again what others say, from when it came', async () => {
-  const { server, ada, room, texts, network } = world();
+/** A client of `connect` on the network of a world. */
+function short({ network }: ReturnType<typeof world>, patienceMs = 5_000) {
+  class WebSocket {
+    constructor(url: string, protocols: string[]) {
+      return network.socket(url, protocols);
+    }
+  }
+  return connect(`${BASE}/`, 'secret', { fetch: network.fetch, WebSocket, patienceMs });
+}
+
+it('connect, listen and say need nothing else', async () => {
+  const all = world();
+  const { server, ada, room, texts } = all;
   server.append(room, ada, { kind: 'message', text: 'before' });
-  const client = await connect({ base: BASE, token: 'secret', network });
-  const stop = echo(client, room);
-  await vi.waitUntil(() => (client.store.timeline(room)?.head ?? 0) > 0);
-  await vi.waitUntil(() => client.store.connection.phase === 'live');
+  const client = await short(all);
+  expect(client.store.rooms().map(({ id }) => id)).toEqual([room]);
+  const heard: unknown[] = [];
+  const stop = await listen(client, room, ({ text }) => heard.push(text));
+  await say(client, room, 'hello');
+  expect(texts()).toEqual(['before', 'hello']);
   server.append(room, ada, { kind: 'message', text: 'one' });
-  await vi.waitUntil(() => texts().length === 3);
-  server.append(room, ada, { kind: 'message', text: 'two' });
-  await vi.waitUntil(() => texts().length === 5);
-  expect(texts()).toEqual(['before', 'one', 'one', 'two', 'two']);
+  await vi.waitUntil(() => heard.length === 2);
   stop();
+  server.append(room, ada, { kind: 'message', text: 'two' });
+  await say(client, room, 'three');
+  expect(heard).toEqual(['hello', 'one']);
   await client.stop();
 });
 
-it('the README shows an example word for word', async () => {
+it('what cannot be connected says why', async () => {
+  await expect(connect('chat.example', 'secret')).rejects.toThrow('looks like https://chat.example');
+  await expect(connect(BASE, undefined)).rejects.toThrow('Give the token');
+  const refuses: FetchLike = async () => ({
+    ok: false,
+    status: 401,
+    headers: { get: () => null },
+    body: null,
+    json: async () => ({ code: 'unauthenticated', detail: 'Sign in.' }),
+  });
+  vi.stubGlobal('WebSocket', undefined);
+  await expect(connect(BASE, 'wrong', { fetch: refuses })).rejects.toThrow(Ended);
+  const silent: FetchLike = () => new Promise(() => undefined);
+  await expect(connect(BASE, 'secret', { fetch: silent, patienceMs: 1 })).rejects.toThrow(Unreachable);
+});
+
+it('a room that is not there is refused, to listen and to say', async () => {
+  const all = world();
+  const client = await short(all);
+  const nowhere = 'room_00000000000000000000000000';
+  await expect(listen(client, nowhere, () => undefined)).rejects.toThrow(RefusalError);
+  await expect(say(client, nowhere, 'hello')).rejects.toThrow(RefusalError);
+  await client.stop();
+});
+
+it('the README shows the examples word for word', async () => {
   const read = (path: string) => readFile(join(HERE, '..', path), 'utf8');
-  const code = /```ts\n([^]*?)```/.exec(await read('README.md'))?.[1];
-  const example = await read('examples/hello.ts');
-  expect(code).toBe(example.slice(example.indexOf('import')));
+  const blocks = [...(await read('README.md')).matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code);
+  const names = ['hello.ts', 'parts.ts'];
+  const examples = await Promise.all(names.map((name) => read(`examples/${name}`)));
+  expect(blocks).toEqual(examples.map((text) => text.slice(text.indexOf('import'))));
 });
 
 it('what the README shows runs with what the runtime has', async () => {
