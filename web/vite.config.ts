@@ -20,7 +20,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         // What every page needs is one file: many small ones compress worse than one.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/svelte\/|packages\/(?!.*(?:sse|event-stream|rest-commands))|src\/(?:state|ui)\/(?!likeness|room-changes|devices|Dialog|Field|Button)/ }] },
+        codeSplitting: { groups: [{ name: 'base', test: /(?:connection\/Lost|timeline\/quick)\.|node_modules\/svelte\/|packages\/(?!.*(?:sse|event-stream|rest-commands))|src\/(?:state|ui)\/(?!likeness|room-changes|devices|Dialog|Field|Button)/ }] },
       },
     },
   },
