@@ -102,6 +102,11 @@ export const OWED_FRAMES_MAX = 1024;
 export const OWED_BYTES_MAX = 262144;
 /** Events of one long poll's answer. `[LP2]` */
 export const POLL_EVENTS_MAX = 500;
+/**
+ * Events after which a session that follows everything is told its cursor, however busy it is: one
+ * that is cut off again and again moves on all the same. `[SB9]`
+ */
+export const CURSOR_EVENTS_MAX = 100;
 /** Bytes of events after which a long poll's answer ends. `[LP2]` */
 export const POLL_BYTES_MAX = 524288;
 /** Characters of a room's last line. The list shows no more. */
