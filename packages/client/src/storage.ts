@@ -134,11 +134,11 @@ export class MemoryStorage implements Storage {
  */
 export function sound(saved: Saved): Saved {
   const rooms = saved.rooms.filter(
-    (room) => isId(room?.id) && isNumber(room.head) && isNumber(room.count) && isNumber(room.marker?.seq),
+    (room) => isId(room?.id) && [room.head, room.count, room.marker?.seq].every(isNumber),
   );
-  const users = saved.users.filter((user) => isId(user?.id) && typeof user.display_name === 'string');
+  const users = saved.users.filter((user) => isId(user?.id) && isText(user.display_name));
   const rows = saved.rows.filter(
-    (row) => isText(row?.txn) && isId(row.room) && isText(row.command?.type) && isText(row.owner),
+    (row) => isId(row?.room) && [row.txn, row.command?.type, row.owner].every(isText),
   );
   const { place } = saved;
   const whole = place && isId(place.me?.id) && isText(place.cursor) && rooms.length === saved.rooms.length;
@@ -156,7 +156,7 @@ function isText(value: unknown): boolean {
 }
 
 function isId(value: unknown): boolean {
-  return typeof value === 'string' && /^[a-z]+_./.test(value);
+  return isText(value) && /^[a-z]+_./.test(value as string);
 }
 
 function isNumber(value: unknown): boolean {

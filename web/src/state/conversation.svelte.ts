@@ -330,10 +330,8 @@ export class Conversation {
     const view = this.view();
     if (view && !this.closed) {
       this.opening = true;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((done) => (timer = setTimeout(done, OPENS_MS_MAX)));
+      const late = new Promise((done) => setTimeout(done, OPENS_MS_MAX));
       await Promise.race([this.client.grow(this.room, view, place.seq).catch(() => undefined), late]);
-      clearTimeout(timer);
       if (view.lost() !== null) view.toEnd();
       this.target = place;
     }

@@ -6,7 +6,6 @@ const short = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
 const date = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long' });
 const shortDate = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'short' });
-const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const year = new Intl.DateTimeFormat(undefined, { dateStyle: 'long' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 
@@ -26,9 +25,9 @@ export function fullTime(at: number): string {
   return Number.isNaN(at) ? '' : full.format(at);
 }
 
-/** "20 Nov 2026, 14:03" */
+/** "20 November 2026, 14:03" */
 export function stampTime(at: number): string {
-  return Number.isNaN(at) ? '' : stamp.format(at);
+  return Number.isNaN(at) ? '' : `${year.format(at)}, ${time.format(at)}`;
 }
 
 /** For machines. */
