@@ -124,8 +124,11 @@ impl Report {
     pub(crate) fn say(&self, line: &str) -> anyhow::Result<()> {
         use std::io::Write;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}")?;
-        Ok(out.flush()?)
+        match writeln!(out, "{line}").and_then(|()| out.flush()) {
+            // Whoever reads may have seen enough.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// A value for programs. What could not be measured is null.

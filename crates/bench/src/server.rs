@@ -146,7 +146,7 @@ impl Server {
             .args(["--commands-per-second", "4000000000"])
             .args(["--sessions-per-user", "4000000000"])
             .args(["--sign-ins-per-minute", "4000000000"])
-            .args(["--drain-jitter-ms", "0"])
+            .args(["--drain-delay-ms", "0", "--drain-jitter-ms", "0"])
             .stderr(File::options().create(true).append(true).open(&log)?);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TIDINGS_") {

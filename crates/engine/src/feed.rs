@@ -20,6 +20,7 @@ use crate::{
     batch::Batch,
     hints::Hinter,
     inbox::{Inbox, Item},
+    seldom::Seldom,
 };
 
 /// Events read at once when this node catches up with what other nodes wrote.
@@ -104,7 +105,7 @@ impl Feed {
             if at.known < before {
                 // Other nodes wrote in between: theirs comes first.
                 if let Err(error) = self.fill(shard, &mut at, Some(before)).await {
-                    tracing::warn!(shard = shard.0, %error, "cannot read what other nodes wrote; the next look will");
+                    cannot_read(shard, &error);
                 }
             }
             if at.known > before && self.stored(shard) < batch.last() {
@@ -301,6 +302,14 @@ impl Feed {
             // The task may have gone away; its command has happened all the same.
             let _ = sender.send(answer);
         }
+    }
+}
+
+/// Every commit and every hint may meet it.
+fn cannot_read(shard: ShardId, error: &StoreError) {
+    static FAILED: Seldom = Seldom::new();
+    if let Some(left_out) = FAILED.due() {
+        tracing::warn!(shard = shard.0, %error, left_out, "cannot read what other nodes wrote; the next look will");
     }
 }
 

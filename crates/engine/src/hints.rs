@@ -37,6 +37,7 @@ use crate::{
     feed::Feed,
     inbox::Item,
     presence::{Change, PresenceBook},
+    seldom::Seldom,
 };
 
 /// Hints that wait to be sent; above it they are dropped: the others look into the store every second anyway.
@@ -211,7 +212,7 @@ impl Hints {
             let feed = Arc::clone(&reader);
             async move {
                 if let Err(error) = feed.catch_up(shard).await {
-                    tracing::warn!(shard = shard.0, %error, "cannot read what another node wrote; the next look will");
+                    cannot_look(&error);
                 }
             }
         }));
@@ -389,7 +390,7 @@ impl Listener {
                 self.line.asked.notify_one();
                 tracing::info!("hints arrive");
                 if let Err(error) = self.feed.look().await {
-                    tracing::warn!(%error, "cannot look at the heads");
+                    cannot_look(&error);
                 }
                 let mut messages = pubsub.into_on_message();
                 while let Some(message) = messages.next().await {
@@ -482,7 +483,7 @@ pub async fn look_for_ever(feed: Arc<Feed>, connected: Option<Arc<AtomicBool>>) 
         })
         .await;
         if let Err(error) = feed.look().await {
-            tracing::warn!(%error, "cannot look at the heads");
+            cannot_look(&error);
             tokio::time::sleep(LOOK_WITH_HINTS).await;
         }
     }
@@ -502,8 +503,16 @@ pub async fn look_beside(feed: Arc<Feed>, store: Store, mut known: Option<i64>) 
             Ok::<_, StoreError>(())
         };
         if let Err(error) = looked.await {
-            tracing::warn!(%error, "cannot look for commits of others");
+            cannot_look(&error);
         }
+    }
+}
+
+/// It is tried every second.
+fn cannot_look(error: &StoreError) {
+    static FAILED: Seldom = Seldom::new();
+    if let Some(left_out) = FAILED.due() {
+        tracing::warn!(%error, left_out, "cannot look for commits of others");
     }
 }
 

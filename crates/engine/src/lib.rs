@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod presence;
 #[cfg(test)]
 mod random;
+pub mod seldom;
 
 pub use appender::{Answer, Appender, Reply, Submission, Work};
 pub use batch::{Batch, Segment};
@@ -27,3 +28,4 @@ pub use feed::Feed;
 pub use hub::{Effect, Hello, Hub, PeerId, Wire};
 pub use inbox::{Inbox, Item};
 pub use presence::PresenceBook;
+pub use seldom::Seldom;

@@ -62,6 +62,8 @@ codes! {
     Internal = 4100, "internal";
     /// Too many commands or connections.
     RateLimited = 4101, "rate_limited";
+    /// The database is away: nothing can be read right now.
+    Unavailable = 4102, "unavailable";
     /// No token, or one that is not valid (any more).
     Unauthenticated = 4200, "unauthenticated";
     /// The device was signed out.

@@ -29,7 +29,7 @@ pub use frame::{ClientFrame, Follow, OpenRoom, SendContent, ServerFrame};
 pub use id::{DeviceId, EventId, IdError, LogId, RoomId, TxnId, UserId};
 pub use name::{DisplayName, Emoji, MessageText, NameError, RoomName, Username};
 pub use number::{Epoch, Position, Seq, ShardId};
-pub use refusal::{Refusal, RefusalCode};
+pub use refusal::{FieldError, Refusal, RefusalCode};
 pub use summary::{
     DeviceInfo, LastMessage, Marker, MemberInfo, Message, MessageReaction, Presence, Role,
     RoomHead, RoomKind, RoomSummary, ServerRole, UserKind, UserProfile, Visibility,

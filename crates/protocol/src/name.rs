@@ -27,6 +27,14 @@ pub enum NameError {
     Characters(&'static str, &'static str),
 }
 
+impl NameError {
+    /// Whether a sentence is that of a text above its limit: all that comes through a parser are the words.
+    #[must_use]
+    pub fn says_too_long(sentence: &str) -> bool {
+        sentence.ends_with("; shorten it")
+    }
+}
+
 fn one_line(text: &str, what: &'static str, max: usize) -> Result<Box<str>, NameError> {
     let text = text.trim();
     if text.is_empty() {
@@ -64,6 +72,8 @@ fn parse_username(text: &str) -> Result<Box<str>, NameError> {
         && lower.as_bytes()[0].is_ascii_alphanumeric();
     if fits {
         Ok(lower.into())
+    } else if lower.is_ascii() && lower.len() > USERNAME_LEN_MAX {
+        Err(NameError::TooLong(what, USERNAME_LEN_MAX))
     } else {
         Err(NameError::Characters(what, rule))
     }
@@ -226,6 +236,18 @@ text!(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_above_its_limit_is_known_by_its_sentence() {
+        for error in [
+            NameError::Empty("a name"),
+            NameError::TooLong("a name", 3),
+            NameError::Characters("a name", "is odd"),
+        ] {
+            let says = NameError::says_too_long(&error.to_string());
+            assert_eq!(says, matches!(error, NameError::TooLong(..)), "{error}");
+        }
+    }
 
     #[test]
     fn texts_keep_their_rules() {

@@ -66,6 +66,10 @@ codes! {
     MessageDeleted = "message_deleted", 409, "This message was deleted.";
     /// Above a limit of size.
     TooLarge = "too_large", 413, "This is larger than the limit. See the limits in the documentation.";
+    /// The body is of a kind, or in a coding, that is not taken here.
+    UnsupportedMediaType = "unsupported_media_type", 415, "Send the body as JSON, with `Content-Type: application/json` and without a `Content-Encoding`.";
+    /// The address of the socket was asked without a handshake of RFC 6455.
+    UpgradeRequired = "upgrade_required", 426, "This address speaks WebSocket (RFC 6455, version 13). Ask it to upgrade the connection.";
     /// Above a limit of number (rooms, members, reactions, open rooms).
     LimitReached = "limit_reached", 409, "A limit is reached. See the limits in the documentation.";
     /// Too many requests; `retry_after_ms` says when to come back.
@@ -74,6 +78,58 @@ codes! {
     Internal = "internal", 500, "Something went wrong on our side. Try again; it is safe with the same txn.";
     /// Not now: starting, draining, or the database is away. Nothing happened, or the same `txn` will tell.
     Unavailable = "unavailable", 503, "The server cannot do this right now. Try again with the same txn.";
+}
+
+/// Where a request does not fit, and how. `[RE9]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldError {
+    /// The field in the body or frame, as a JSON pointer (RFC 6901).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The parameter of the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// The header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// What is wrong, for a person.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// About a field of the body or frame.
+    #[must_use]
+    pub fn pointer(pointer: &str, detail: &str) -> FieldError {
+        FieldError {
+            pointer: Some(pointer.to_owned()),
+            parameter: None,
+            header: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    /// About a parameter, in the path or in the query.
+    #[must_use]
+    pub fn parameter(name: &str, detail: &str) -> FieldError {
+        FieldError {
+            pointer: None,
+            parameter: Some(name.to_owned()),
+            header: None,
+            detail: detail.to_owned(),
+        }
+    }
+
+    /// About a header.
+    #[must_use]
+    pub fn header(name: &str, detail: &str) -> FieldError {
+        FieldError {
+            pointer: None,
+            parameter: None,
+            header: Some(name.to_owned()),
+            detail: detail.to_owned(),
+        }
+    }
 }
 
 /// A "no" with its reason. On REST it is a problem details object (RFC 9457), on the socket part of `refused`.
@@ -91,6 +147,9 @@ pub struct Refusal {
     /// Finds the command in the server's log, when the trouble is ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The fields, parameters or headers that do not fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
 }
 
 impl Refusal {
@@ -102,6 +161,7 @@ impl Refusal {
             message: code.message().to_owned(),
             retry_after_ms: None,
             request_id: None,
+            errors: Vec::new(),
         }
     }
 
@@ -119,6 +179,7 @@ impl Refusal {
             message,
             retry_after_ms: None,
             request_id: None,
+            errors: Vec::new(),
         }
     }
 
@@ -133,6 +194,13 @@ impl Refusal {
     #[must_use]
     pub fn request_id(mut self, id: impl Into<String>) -> Refusal {
         self.request_id = Some(id.into());
+        self
+    }
+
+    /// The same, naming a place that does not fit.
+    #[must_use]
+    pub fn error(mut self, error: FieldError) -> Refusal {
+        self.errors.push(error);
         self
     }
 

@@ -16,6 +16,24 @@ use crate::{
     },
 };
 
+/// `GET /api/v1`: what answers here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct About {
+    /// The name of the program: `tidings`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Versions of the API that it offers, as they stand in addresses.
+    pub api: Vec<String>,
+    /// Subprotocols of its socket.
+    pub subprotocols: Vec<String>,
+    /// Whether anybody may make an account.
+    pub sign_up: bool,
+    /// Every limit, by its name in the reference in lower case.
+    pub limits: std::collections::BTreeMap<String, u64>,
+}
+
 /// `POST /api/v1/users`: sign up.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -44,6 +44,8 @@ struct Problem {
     detail: Option<String>,
     request_id: Option<String>,
     retry_after_ms: Option<u64>,
+    #[serde(default)]
+    errors: Vec<tidings_protocol::FieldError>,
 }
 
 impl Client {
@@ -174,6 +176,7 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Error {
             message: message.unwrap_or_else(|| code.message().to_owned()),
             retry_after_ms: problem.retry_after_ms,
             request_id: problem.request_id.clone(),
+            errors: problem.errors,
         },
         request_id: problem.request_id,
     }

@@ -2,11 +2,11 @@
 //!
 //! Owns: when each may run beside a server. Never: touches the database past the store.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use tidings_store::{Store, upkeep};
 
-use crate::{config::Config, data_folder, node::store_config};
+use crate::{config::Config, data_folder, node::store_config, output};
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Runtime::new()?.block_on(work)
@@ -23,8 +23,7 @@ pub fn migrate(config: &Config) -> anyhow::Result<()> {
         let store = Store::open(&store_config(config)).await?;
         Ok(store.settle().await?)
     })?;
-    writeln!(std::io::stdout(), "the database is at this version")?;
-    Ok(())
+    output::line("the database is at this version")
 }
 
 /// Copies the database into a new file, while a server may run.
@@ -33,14 +32,12 @@ pub fn migrate(config: &Config) -> anyhow::Result<()> {
 /// A sentence for the operator.
 pub fn back_up(config: &Config, to: &Path) -> anyhow::Result<()> {
     block_on(async { Ok(upkeep::back_up(&store_config(config), to).await?) })?;
-    writeln!(
-        std::io::stdout(),
+    output::line(format_args!(
         "{} holds the database; to restore it, stop the server and put it in the place of {}, without the files \
          tidings.db-wal and tidings.db-shm",
         to.display(),
         config.data.join("tidings.db").display()
-    )?;
-    Ok(())
+    ))
 }
 
 /// Draws a new epoch, so that every client starts anew.
@@ -54,9 +51,7 @@ pub fn new_epoch(config: &Config) -> anyhow::Result<()> {
         None
     };
     let epoch = block_on(async { Ok(upkeep::new_epoch(&store_config(config)).await?) })?;
-    writeln!(
-        std::io::stdout(),
+    output::line(format_args!(
         "the epoch is {epoch}; every client starts anew with the state as it is now"
-    )?;
-    Ok(())
+    ))
 }

@@ -18,6 +18,8 @@ pub use settings::{DatabaseSettings, DoctorSettings, Settings, check_variables, 
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The path that everything is served below: empty, or with a slash at its beginning and none at its end.
+    pub base_path: String,
     /// The folder for SQLite and files.
     pub data: PathBuf,
     /// A PostgreSQL address; SQLite in the data folder without one.
@@ -44,6 +46,8 @@ pub struct Config {
     pub sessions_per_user: u32,
     /// Log lines as `text` or `json`.
     pub log: LogFormat,
+    /// Milliseconds that a node still serves after SIGTERM, while `/readyz` says that it leaves.
+    pub drain_delay_ms: u64,
     /// Milliseconds over which clients spread when the server drains.
     pub drain_jitter_ms: u64,
 }
@@ -79,6 +83,7 @@ impl Config {
                 .listen
                 .or(under.listen)
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            base_path: base_path(&over.base_path.or(under.base_path).unwrap_or_default())?,
             data: over
                 .data
                 .or(under.data)
@@ -110,6 +115,10 @@ impl Config {
                 .or(under.sessions_per_user)
                 .unwrap_or(500),
             log: over.log.or(under.log).unwrap_or(LogFormat::Text),
+            drain_delay_ms: over
+                .drain_delay_ms
+                .or(under.drain_delay_ms)
+                .unwrap_or(5_000),
             drain_jitter_ms: over
                 .drain_jitter_ms
                 .or(under.drain_jitter_ms)
@@ -138,6 +147,24 @@ impl Config {
     }
 }
 
+/// A path of plain words: it stands in cookies, headers and the page.
+fn base_path(text: &str) -> anyhow::Result<String> {
+    let path = text.trim_matches('/');
+    let is_word = |word: &str| {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        !word.is_empty() && word.bytes().all(is_plain) && word != "." && word != ".."
+    };
+    anyhow::ensure!(
+        path.is_empty() || path.split('/').all(is_word),
+        "base_path is `{text}`; it is a path such as /chat, of letters, digits, `-`, `_` and `.`"
+    );
+    Ok(if path.is_empty() {
+        String::new()
+    } else {
+        format!("/{path}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +189,29 @@ mod tests {
         ] {
             let settings: Settings = toml::from_str(text).unwrap();
             assert!(Config::load(None, settings).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_base_path_has_one_form() {
+        for (text, path) in [
+            ("", ""),
+            ("/", ""),
+            ("chat", "/chat"),
+            ("/a/b-c/", "/a/b-c"),
+        ] {
+            assert_eq!(base_path(text).unwrap(), path);
+        }
+        for wrong in [
+            "/a b",
+            "/a//b",
+            "/../a",
+            "/ä",
+            "/a;b",
+            "/a\"b",
+            "https://x/a",
+        ] {
+            assert!(base_path(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -13,7 +13,7 @@ use rustix::fs::Access;
 use tidings_engine::hints;
 use tidings_store::upkeep::{self, Found};
 
-use crate::{config::Config, data_folder, node::store_config};
+use crate::{config::Config, data_folder, node::store_config, output};
 
 /// Files a process should be able to open: one a connection, and some.
 const FILES_MIN: u64 = 4_096;
@@ -49,7 +49,6 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(url) = &config.redis {
         found.push(("redis", runtime.block_on(redis(url.reveal()))));
     }
-    let mut out = std::io::stdout();
     let mut wrong = 0;
     for (what, finding) in found {
         let (word, text) = match finding {
@@ -60,7 +59,7 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
                 ("WRONG", text)
             }
         };
-        writeln!(out, "{word}  {what}: {text}")?;
+        output::line(format_args!("{word}  {what}: {text}"))?;
     }
     anyhow::ensure!(wrong == 0, "{wrong} of these must be mended");
     Ok(())

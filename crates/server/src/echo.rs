@@ -15,7 +15,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::socket::accept_key;
+use crate::{output, socket::accept_key};
 
 /// The suite's largest message is 16 MiB.
 const LIMITS: Limits = Limits {
@@ -34,12 +34,10 @@ pub fn run(listen: SocketAddr) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async move {
         let listener = TcpListener::bind(listen).await?;
-        {
-            use std::io::Write;
-            let mut out = std::io::stdout();
-            writeln!(out, "listening on http://{}", listener.local_addr()?)?;
-            out.flush()?;
-        }
+        output::line(format_args!(
+            "listening on http://{}",
+            listener.local_addr()?
+        ))?;
         loop {
             let (stream, _) = listener.accept().await?;
             tokio::spawn(async move {

@@ -5,16 +5,20 @@
 //!
 //! Read in this order: this page, [`edge`], [`admit`], [`extract`], then `send_message`.
 
+mod about;
 mod access;
 mod add_member;
 mod add_reaction;
-mod admit;
+pub(crate) mod admit;
+mod base;
+mod coding;
 mod command;
+mod compress;
 mod cors;
 mod create_room;
 mod delete_message;
 pub mod docs;
-mod edge;
+pub(crate) mod edge;
 mod edit_message;
 mod extract;
 mod get_room;
@@ -50,14 +54,17 @@ use tidings_protocol::limits::BODY_BYTES_MAX;
 
 use crate::{node::Node, socket, stream};
 
+#[cfg(test)]
+pub(crate) use send_message::Body as SendBody;
+
 /// The documented handlers, for [`openapi`](crate::openapi).
 pub(crate) mod documented {
     pub(crate) use super::{
-        add_member::*, add_reaction::*, create_room::*, delete_message::*, edit_message::*,
-        get_room::*, health::*, list_devices::*, list_events::*, list_members::*, list_messages::*,
-        list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*, remove_member::*,
-        remove_reaction::*, rename_room::*, send_message::*, set_role::*, sign_in::*, sign_out::*,
-        sign_up::*,
+        about::*, add_member::*, add_reaction::*, create_room::*, delete_message::*,
+        edit_message::*, get_room::*, health::*, list_devices::*, list_events::*, list_members::*,
+        list_messages::*, list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*,
+        remove_member::*, remove_reaction::*, rename_room::*, send_message::*, set_role::*,
+        sign_in::*, sign_out::*, sign_up::*,
     };
 }
 
@@ -73,10 +80,14 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(streams())
         // Here, too: what is set further out would stand outside of these layers.
         .method_not_allowed_fallback(edge::method_not_allowed)
+        .layer(middleware::from_fn(compress::compress))
         .layer(middleware::from_fn(edge::private));
-    Router::new()
+    let documents = documents().layer(middleware::from_fn(compress::compress));
+    let base = node.config.base_path.clone();
+    let all = Router::new()
         .nest("/api/v1", cors::for_origins(&node, api))
         .merge(operators())
+        .merge(documents)
         .fallback(page::page)
         .method_not_allowed_fallback(edge::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -84,12 +95,19 @@ pub fn router(node: Arc<Node>) -> Router {
             Arc::clone(&node),
             edge::edge,
         ))
-        .with_state(node)
+        .with_state(node);
+    if base.is_empty() {
+        return all;
+    }
+    // Outside of the router: it has chosen the route when its own layers see a request.
+    let below = tower::util::MapRequest::new(all, move |request| base::take_off(&base, request));
+    Router::new().fallback_service(below)
 }
 
 /// Those who have no token yet.
 fn anybody() -> Router<Arc<Node>> {
     Router::new()
+        .route("/", get(about::about))
         .route("/users", post(sign_up::sign_up))
         .route("/devices", post(sign_in::sign_in))
 }
@@ -143,15 +161,22 @@ fn streams() -> Router<Arc<Node>> {
         .route("/events", get(stream::events))
 }
 
-/// Those who run the server or build on it.
+/// Those who run the server.
 fn operators() -> Router<Arc<Node>> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+}
+
+/// Those who build on it.
+fn documents() -> Router<Arc<Node>> {
+    Router::new()
         .route("/api/openapi.json", get(docs::openapi_json))
         .route("/api/asyncapi.json", get(docs::asyncapi_json))
         .route("/docs", get(docs::to_docs))
         .route("/docs/", get(docs::index))
+        .route("/docs/protocol", get(docs::protocol))
+        .route("/docs/reference", get(docs::reference))
         .route("/docs/{*file}", get(docs::file))
 }

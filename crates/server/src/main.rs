@@ -3,7 +3,7 @@
 //! Owns: the command line, the threads, signals, log output. The only place that knows every part.
 //! Never: holds logic that a test would want to reach; that is in the library.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -13,11 +13,14 @@ use tidings_server::{
     config::{
         Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, page,
     },
-    data_folder,
+    data_folder, log,
     node::Node,
-    reactor,
+    output, reactor,
 };
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -90,7 +93,11 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tidings: {error:#}");
+            if log::is_started() {
+                tracing::error!(error = format!("{error:#}"), "the program ends");
+            } else {
+                output::complain(&error);
+            }
             ExitCode::FAILURE
         }
     }
@@ -102,55 +109,29 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Config::load(cli.config.as_deref(), settings)
     };
     match cli.command {
-        Command::Serve(settings) => serve(load(*settings)?),
+        Command::Serve(settings) => {
+            // So that what is wrong with the settings is told in this form, too.
+            if settings.log == Some(LogFormat::Json) {
+                log::start(LogFormat::Json);
+            }
+            serve(load(*settings)?)
+        }
         Command::Migrate(settings) => backup::migrate(&load(settings.into())?),
         Command::Doctor(settings) => tidings_server::doctor::run(&load(settings.into())?),
         Command::Backup { file, settings } => backup::back_up(&load(settings.into())?, &file),
         Command::NewEpoch(settings) => backup::new_epoch(&load(settings.into())?),
         Command::User(command) => tidings_server::user::run(command, load),
-        Command::ShowSettings { page: true, .. } => print(page().trim_end()),
+        Command::ShowSettings { page: true, .. } => output::line(page().trim_end()),
         Command::ShowSettings { settings, .. } => {
-            print(&serde_json::to_string_pretty(&load(*settings)?)?)
+            output::line(serde_json::to_string_pretty(&load(*settings)?)?)
         }
         Command::Bench(args) => tidings_bench::run(args),
-        Command::Openapi => print(&tidings_server::http::docs::openapi().to_pretty_json()?),
-        Command::Asyncapi => print(&serde_json::to_string_pretty(
+        Command::Openapi => output::line(tidings_server::http::docs::openapi().to_pretty_json()?),
+        Command::Asyncapi => output::line(serde_json::to_string_pretty(
             &tidings_server::http::docs::asyncapi(),
         )?),
         Command::AutobahnEcho { listen } => tidings_server::echo::run(listen),
     }
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    writeln!(std::io::stdout(), "{text}")?;
-    Ok(())
-}
-
-fn start_log(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TIDINGS_LOG_FILTER")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_target(false);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-    }
-    // Where, and not what: the message of a panic may quote what somebody wrote.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let thread = std::thread::current()
-            .name()
-            .unwrap_or("unnamed")
-            .to_owned();
-        tracing::error!(place, thread, "a panic; this is a bug");
-    }));
 }
 
 fn listener(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
@@ -179,7 +160,8 @@ fn check_port_is_free(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 fn serve(config: Config) -> anyhow::Result<()> {
-    start_log(config.log);
+    let format = config.log;
+    log::start(format);
     data_folder::prepare(&config)?;
     // Until the process ends.
     let _held = data_folder::hold(&config)?;
@@ -214,11 +196,21 @@ fn serve(config: Config) -> anyhow::Result<()> {
     }
     // Before anybody is told that it is ready: a signal that comes at once must drain, too.
     let stop = background.block_on(async { Stop::listen() })?;
-    print(&format!("listening on http://{address}"))?;
+    let told = match format {
+        LogFormat::Text => output::line(format_args!("listening on http://{address}")),
+        LogFormat::Json => output::line(serde_json::json!({
+            "level": "INFO",
+            "message": "listening",
+            "url": format!("http://{address}"),
+        })),
+    };
+    if let Err(error) = told {
+        tracing::warn!(error = format!("{error:#}"), "nobody is told the address");
+    }
     tracing::info!(%address, cores = threads.len(), "ready");
     let failed = background.block_on(async {
         tokio::select! {
-            () = stop.asked() => false,
+            () = stop.asked_and_left(&node) => false,
             () = node.failed() => true,
         }
     });
@@ -248,17 +240,33 @@ struct Stop {
 
 impl Stop {
     fn listen() -> anyhow::Result<Stop> {
-        use tokio::signal::unix::{SignalKind, signal};
         Ok(Stop {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn asked(mut self) {
+    /// Waits for the first signal, and after SIGTERM until whoever sends clients to this node has had the time to see
+    /// that it leaves. From then on a second signal ends the process at once: everything acknowledged is on disk.
+    async fn asked_and_left(mut self, node: &Node) {
+        let is_terminate = self.asked().await == SignalKind::terminate();
+        tokio::spawn(async move {
+            let code = 128 + self.asked().await.as_raw_value();
+            tracing::warn!("a second signal: ending at once");
+            std::process::exit(code);
+        });
+        if is_terminate && node.config.drain_delay_ms > 0 {
+            let delay_ms = node.config.drain_delay_ms;
+            node.begin_to_leave();
+            tracing::info!(delay_ms, "leaving: not ready, and still serving");
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+        }
+    }
+
+    async fn asked(&mut self) -> SignalKind {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
         }
     }
 }

@@ -11,14 +11,17 @@ use prometheus_client::{
         DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder, text,
     },
     metrics::{
-        counter::Counter,
+        counter::{ConstCounter, Counter},
         family::Family,
         gauge::{ConstGauge, Gauge},
         histogram::Histogram,
+        info::Info,
     },
     registry::{Registry, Unit},
 };
 use tidings_engine::hints::ear::Tally;
+
+use crate::log;
 
 /// What a connection is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,6 +130,11 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Metrics {
         let mut registry = Registry::with_prefix("tidings");
+        registry.register(
+            "build",
+            "The program that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         let connections = Family::default();
         registry.register("connections", "Connections open now", connections.clone());
         let commands = Family::default();
@@ -166,6 +174,7 @@ impl Default for Metrics {
             durations.clone(),
         );
         registry.register_collector(Box::new(Process));
+        registry.register_collector(Box::new(LogLines));
         Metrics {
             registry,
             connections,
@@ -255,7 +264,40 @@ impl Metrics {
         self.bugs.inc();
     }
 
-    /// All of it as text.
+    /// All of it in the older text form of Prometheus, for readers that do not ask for OpenMetrics: there a counter's
+    /// `# HELP` and `# TYPE` carry the whole name of its samples.
+    #[must_use]
+    pub fn plain_text(&self) -> String {
+        let text = self.text();
+        let type_of = |family: &str| {
+            let begin = format!("# TYPE {family} ");
+            let found = text.lines().find_map(|line| line.strip_prefix(&begin));
+            found.unwrap_or_default()
+        };
+        let mut out = String::new();
+        for line in text.lines() {
+            let mut words = line.splitn(4, ' ');
+            match (words.next(), words.next(), words.next(), words.next()) {
+                (Some("#"), Some(kind @ ("HELP" | "TYPE")), Some(family), Some(rest)) => {
+                    let (suffix, rest) = match (type_of(family), kind) {
+                        ("counter", _) => ("_total", rest),
+                        ("info", "TYPE") => ("_info", "gauge"),
+                        ("info", _) => ("_info", rest),
+                        _ => ("", rest),
+                    };
+                    out.push_str(&format!("# {kind} {family}{suffix} {rest}\n"));
+                }
+                (Some("#"), ..) => {}
+                _ => {
+                    out.push_str(line);
+                    out.push('\n');
+                }
+            }
+        }
+        out
+    }
+
+    /// All of it as OpenMetrics.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
@@ -308,6 +350,20 @@ impl Collector for Process {
     }
 }
 
+/// What became of log lines.
+#[derive(Debug)]
+struct LogLines;
+
+impl Collector for LogLines {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counter = ConstCounter::new(log::lines_lost());
+        let help = "Log lines that could not be written";
+        let metric =
+            encoder.encode_descriptor("log_lines_lost", help, None, counter.metric_type())?;
+        counter.encode(metric)
+    }
+}
+
 /// From `/proc/self/status` (proc(5)); none where there is no such file.
 fn resident_bytes() -> Option<i64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -321,6 +377,48 @@ fn resident_bytes() -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_has_a_help_text_in_both_forms() {
+        let metrics = Metrics::default();
+        drop(metrics.connection(Connection::Http));
+        metrics.command(Answered::Happened);
+        metrics.request(&http::Method::GET, "/", 200, Duration::ZERO);
+        for (text, suffixes) in [
+            (
+                metrics.text(),
+                &["_total", "_info", "_bucket", "_count", "_sum"][..],
+            ),
+            (metrics.plain_text(), &["_bucket", "_count", "_sum"]),
+        ] {
+            let mut samples = 0;
+            for line in text.lines().filter(|line| !line.starts_with('#')) {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let family = suffixes.iter().find_map(|end| name.strip_suffix(end));
+                let help = format!("# HELP {} ", family.unwrap_or(name));
+                let told = text.lines().find_map(|line| line.strip_prefix(&help));
+                assert!(told.is_some_and(|told| told.len() > 8), "{help}: {text}");
+                samples += 1;
+            }
+            assert!(samples > 10, "{text}");
+        }
+        let plain = metrics.plain_text();
+        for line in [
+            "# TYPE tidings_commands_total counter",
+            "# TYPE tidings_build_info gauge",
+            concat!(
+                "tidings_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+        ] {
+            assert!(plain.lines().any(|found| found == line), "{line}: {plain}");
+        }
+        assert!(
+            !plain.contains("# EOF") && !plain.contains("# UNIT"),
+            "{plain}"
+        );
+    }
 
     #[test]
     fn what_happened_stands_in_the_text() {

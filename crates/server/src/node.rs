@@ -56,6 +56,7 @@ pub struct Node {
     pub limits: Limits,
     /// Clock and ids.
     pub environment: Arc<dyn Environment>,
+    leaving: AtomicBool,
     draining: AtomicBool,
     failed: Arc<Notify>,
     appenders: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
@@ -117,6 +118,7 @@ impl Node {
             hinter,
             metrics,
             environment,
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             failed,
             appenders: parking_lot::Mutex::new(appenders),
@@ -155,6 +157,17 @@ impl Node {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// Whether new clients should go elsewhere. Those who come all the same are served until the node drains.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) || self.is_draining()
+    }
+
+    /// Notes that the node is going to stop soon: `/readyz` says so before anybody is turned away.
+    pub fn begin_to_leave(&self) {
+        self.leaving.store(true, Ordering::Release);
     }
 
     /// Notes that the node is about to stop.

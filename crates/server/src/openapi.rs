@@ -25,11 +25,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     info(
         title = "Tidings",
         description = "Real-time chat: rooms, messages, and a stream of what happens. Rules by id stand in \
-            spec/PROTOCOL.md; the socket is described by /api/asyncapi.json.",
+            [the protocol](protocol), every frame, code and limit in [the reference](reference); the socket is \
+            described by [asyncapi.json](../api/asyncapi.json).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),
     paths(
+        documented::about,
         documented::sign_up,
         documented::sign_in,
         documented::list_devices,
@@ -178,7 +180,7 @@ mod tests {
                 let signing =
                     method == "post" && (path.ends_with("/users") || path.ends_with("/devices"));
                 assert!(
-                    open || signing || path == "/api/v1/events",
+                    open || signing || path == "/api/v1/events" || path == "/api/v1",
                     "{method} {path}"
                 );
             }

@@ -6,7 +6,8 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use tidings_protocol::{Refusal, RefusalCode};
+use tidings_engine::Seldom;
+use tidings_protocol::{FieldError, Refusal, RefusalCode};
 use tidings_store::StoreError;
 
 /// The content type of RFC 9457.
@@ -15,6 +16,11 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 const CONFLICT_RETRY_MS: u64 = 50;
 /// Milliseconds after which a client comes back when the store is away.
 const STORE_RETRY_MS: u64 = 1_000;
+
+/// Every request that reads meets these, so they are told seldom.
+static AWAY: Seldom = Seldom::new();
+static REFUSES: Seldom = Seldom::new();
+static TROUBLE: Seldom = Seldom::new();
 
 /// A refusal on its way out over HTTP. The edge adds the request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +47,9 @@ pub struct ProblemBody {
     /// Milliseconds to wait before trying again, when waiting helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// The fields, parameters or headers that do not fit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
 }
 
 impl From<Refusal> for Problem {
@@ -77,11 +86,22 @@ pub fn refusal_of_store(error: &StoreError) -> Refusal {
             Refusal::new(RefusalCode::Unavailable).retry_after_ms(CONFLICT_RETRY_MS)
         }
         StoreError::Unavailable(reason) => {
-            tracing::warn!(%reason, "the store is not available");
+            if let Some(left_out) = AWAY.due() {
+                tracing::warn!(%reason, left_out, "the store is not available");
+            }
             Refusal::new(RefusalCode::Unavailable).retry_after_ms(STORE_RETRY_MS)
         }
-        StoreError::Refused(reason) | StoreError::Trouble(reason) => {
-            tracing::error!(%reason, "a read failed");
+        // It was good at the start: somebody is at work on it.
+        StoreError::Refused(reason) => {
+            if let Some(left_out) = REFUSES.due() {
+                tracing::error!(%reason, left_out, "the store cannot be used");
+            }
+            Refusal::new(RefusalCode::Unavailable).retry_after_ms(STORE_RETRY_MS)
+        }
+        StoreError::Trouble(reason) => {
+            if let Some(left_out) = TROUBLE.due() {
+                tracing::error!(%reason, left_out, "a read failed");
+            }
             Refusal::new(RefusalCode::Internal)
         }
     }
@@ -102,6 +122,7 @@ pub(crate) fn render(refusal: &Refusal, status: StatusCode, request_id: Option<&
         detail: refusal.message.clone(),
         request_id: request_id.map(str::to_owned),
         retry_after_ms: refusal.retry_after_ms,
+        errors: refusal.errors.clone(),
     };
     let body = serde_json::to_vec(&body).expect("a problem is plain data, which always encodes");
     let mut response = Response::new(body.into());
@@ -166,8 +187,11 @@ mod tests {
     fn trouble_inside_stays_inside() {
         let refusal = refusal_of_store(&StoreError::Trouble("disk at /var/secret".to_owned()));
         assert_eq!(refusal, Refusal::new(RefusalCode::Internal));
-        let refusal = refusal_of_store(&StoreError::Unavailable("postgres://me:pass".to_owned()));
-        assert_eq!(refusal.code, RefusalCode::Unavailable);
-        assert!(!refusal.message.contains("pass") && refusal.retry_after_ms.is_some());
+        let text = || "postgres://me:pass".to_owned();
+        for error in [StoreError::Unavailable(text()), StoreError::Refused(text())] {
+            let refusal = refusal_of_store(&error);
+            assert_eq!(refusal.code, RefusalCode::Unavailable);
+            assert!(!refusal.message.contains("pass") && refusal.retry_after_ms.is_some());
+        }
     }
 }

@@ -40,13 +40,14 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
     let accept = match accept_key(headers) {
         Ok(accept) => accept,
         Err(error) => {
-            let mut response = Problem::from(Refusal::with_message(
-                RefusalCode::BadRequest,
-                error.to_string(),
-            ))
-            .into_response();
-            if error.status() == 426 {
-                *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+            let is_asked_to_upgrade = error.status() == 426;
+            let refusal = if is_asked_to_upgrade {
+                RefusalCode::UpgradeRequired.into()
+            } else {
+                Refusal::with_message(RefusalCode::BadRequest, error.to_string())
+            };
+            let mut response = Problem::from(refusal).into_response();
+            if is_asked_to_upgrade {
                 response.headers_mut().insert(
                     "sec-websocket-version",
                     HeaderValue::from_static(handshake::VERSION),

@@ -12,11 +12,11 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use http_body::Frame;
 use serde::Deserialize;
 use tidings_engine::{Hello, PeerId};
@@ -29,7 +29,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
     auth::{self, Principal},
+    http::{admit, edge::Actor},
     metrics::{Connection, ConnectionOpen},
+    misfit,
     node::Node,
     problem::Problem,
     reactor,
@@ -70,22 +72,13 @@ pub enum Live {
     ),
     security(("bearer" = []), ("cookie" = []))
 )]
-pub async fn events(
-    State(node): State<Arc<Node>>,
-    headers: HeaderMap,
-    query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let Query(query) = match query {
+pub async fn events(State(node): State<Arc<Node>>, headers: HeaderMap, uri: Uri) -> Response {
+    let query: EventsQuery = match misfit::query(uri.query().unwrap_or_default()) {
         Ok(query) => query,
-        Err(error) => {
-            return problem(Refusal::with_message(
-                RefusalCode::BadRequest,
-                error.body_text(),
-            ));
-        }
+        Err(refusal) => return problem(refusal),
     };
     if node.is_draining() {
-        return problem(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
+        return problem(unavailable());
     }
     let principal = match auth::authenticate(&node, &headers).await {
         Ok(principal) => principal,
@@ -96,13 +89,20 @@ pub async fn events(
         .and_then(|value| value.to_str().ok())
         .filter(|value| !value.is_empty());
     let since = last.map(str::to_owned).or(query.since);
-    if let Err(refusal) = auth::limits::session(&node, principal.user, since.is_none()) {
-        return problem(refusal);
-    }
-    match query.live {
-        Some(Live::Poll) => poll(principal, since).await,
-        _ => sse(principal, since),
-    }
+    let user = principal.user;
+    let (mut response, budget) = match auth::limits::session(&node, user, since.is_none()) {
+        Err(refusal) => (problem(refusal), node.limits.nothing_left()),
+        Ok(budget) => {
+            let response = match query.live {
+                Some(Live::Poll) => poll(principal, since).await,
+                _ => sse(principal, since),
+            };
+            (response, budget)
+        }
+    };
+    admit::tell(response.headers_mut(), budget);
+    response.extensions_mut().insert(Actor(user));
+    response
 }
 
 fn problem(refusal: Refusal) -> Response {
@@ -120,8 +120,6 @@ fn hello(since: Option<String>) -> Hello {
 
 fn sse(principal: Principal, since: Option<String>) -> Response {
     let (sender, receiver) = mpsc::channel(STREAM_PIECES_MAX);
-    // The first piece fits: the channel is empty.
-    let _ = sender.try_send(Bytes::from(format!("retry: {STREAM_RETRY_MS}\n\n")));
     let id = reactor::with_core(|core| {
         let id = core.act(|hub| hub.connect(AnyWire::Stream(StreamWire::new(sender))));
         let core = Rc::clone(core);
@@ -212,7 +210,7 @@ async fn poll(principal: Principal, since: Option<String>) -> Response {
             response
         }
         Ok(Err(refusal)) => problem(refusal),
-        Err(_) => problem(RefusalCode::Unavailable.into()),
+        Err(_) => problem(unavailable()),
     }
 }
 
@@ -238,23 +236,26 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
             // `ready` without a cursor, or `reset`: the state is the answer.
             PollState::Begun { reset, events } if fresh || reset || events > 0 || late => break,
             PollState::Ended(code) => return Err(refusal_of(code)),
-            _ if late => return Err(RefusalCode::Unavailable.into()),
+            _ if late => return Err(unavailable()),
             _ => {}
         }
         // Every frame wakes, and the end of the session. Late is no fault.
         let _ = tokio::time::timeout_at(until, wake.notified()).await;
     }
-    reactor::with_core(|core| core.take_poll(id, fresh))
-        .ok_or_else(|| RefusalCode::Unavailable.into())
+    reactor::with_core(|core| core.take_poll(id, fresh)).ok_or_else(unavailable)
 }
 
 /// What an answer says when the session was ended instead. Only a token that is worth nothing sends a client away.
 fn refusal_of(code: CloseCode) -> Refusal {
     match code.come_back() {
         ComeBack::Never => RefusalCode::Unauthenticated.into(),
-        ComeBack::Later => RefusalCode::Internal.into(),
-        ComeBack::Now => Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000),
+        ComeBack::Later if code != CloseCode::Unavailable => RefusalCode::Internal.into(),
+        ComeBack::Now | ComeBack::Later => unavailable(),
     }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(RefusalCode::Unavailable).retry_after_ms(STREAM_RETRY_MS)
 }
 
 /// How far a long poll has come.
@@ -285,4 +286,25 @@ pub fn poll_body(frames: &[Bytes], cursor: &tidings_protocol::Cursor) -> Bytes {
     }
     body.extend_from_slice(format!("],\"cursor\":\"{cursor}\"}}").as_bytes());
     body.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_whose_session_ended_for_a_while_is_told_to_come_again() {
+        // [LP1] [CL1]
+        for (code, refusal) in [
+            (CloseCode::Restarting, RefusalCode::Unavailable),
+            (CloseCode::Unavailable, RefusalCode::Unavailable),
+            (CloseCode::Internal, RefusalCode::Internal),
+            (CloseCode::DeviceRemoved, RefusalCode::Unauthenticated),
+        ] {
+            let found = refusal_of(code);
+            assert_eq!(found.code, refusal, "{code:?}");
+            let waits = refusal == RefusalCode::Unavailable;
+            assert_eq!(found.retry_after_ms.is_some(), waits, "{code:?}");
+        }
+    }
 }

@@ -3,10 +3,7 @@
 //! Owns: reading a password from standard input, and printing accounts. Never: writes rows past the door, or takes a
 //! password as an argument, where other users of the machine would see it.
 
-use std::{
-    io::{BufRead, Write},
-    sync::Arc,
-};
+use std::{io::BufRead, sync::Arc};
 
 use anyhow::{Context, bail};
 use tidings_core::{Command, StoredEvent};
@@ -19,6 +16,7 @@ use crate::{
     config::{Config, DatabaseSettings, Settings},
     data_folder,
     node::store_config,
+    output,
 };
 
 /// Accounts that one listing shows.
@@ -136,22 +134,19 @@ async fn add(config: &Config, username: &str, display_name: Option<&str>) -> any
         password_hash: hash,
     };
     submit(&store, user, command).await?;
-    writeln!(std::io::stdout(), "{user}")?;
-    Ok(())
+    output::line(user)
 }
 
 async fn list(config: &Config, prefix: &str) -> anyhow::Result<()> {
     let store = open(config).await?;
-    let mut out = std::io::stdout();
     for user in store.search_users(prefix, LIST_MAX).await? {
-        writeln!(
-            out,
+        output::line(format_args!(
             "{}  {:<32}  {:<8}  {}",
             user.id,
             user.username.as_str(),
             user.role.as_str(),
             user.display_name
-        )?;
+        ))?;
     }
     Ok(())
 }
@@ -169,6 +164,5 @@ async fn sign_out(config: &Config, username: &str) -> anyhow::Result<()> {
         count += usize::from(gone.is_some_and(|event| event.log == LogId::User(user.id)));
     }
     let devices = if count == 1 { "device" } else { "devices" };
-    writeln!(std::io::stdout(), "{count} {devices} signed out")?;
-    Ok(())
+    output::line(format_args!("{count} {devices} signed out"))
 }

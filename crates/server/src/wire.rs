@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tidings_engine::{Format, PeerId, Wire};
 use tidings_protocol::{
     CloseCode, Cursor,
-    limits::{POLL_BYTES_MAX, POLL_EVENTS_MAX},
+    limits::{POLL_BYTES_MAX, POLL_EVENTS_MAX, STREAM_RETRY_MS},
 };
 use tidings_sync::Gate;
 use tokio::{net::TcpStream, sync::mpsc};
@@ -231,6 +231,9 @@ pub struct StreamWire {
     /// Bytes on their way.
     waiting: usize,
     cursor: Option<Cursor>,
+    /// The delay to come back was told, with the first frame. In a block of its own it would be an event without data,
+    /// which some clients hand on. `[SE3]`
+    has_begun: bool,
 }
 
 impl StreamWire {
@@ -242,6 +245,7 @@ impl StreamWire {
             full: false,
             waiting: 0,
             cursor: None,
+            has_begun: false,
         }
     }
 
@@ -254,6 +258,9 @@ impl StreamWire {
         let mut text = BytesMut::with_capacity(json.len() + 128);
         if let Some(cursor) = cursor {
             self.cursor = Some(cursor.clone());
+        }
+        if !std::mem::replace(&mut self.has_begun, true) {
+            text.extend_from_slice(format!("retry: {STREAM_RETRY_MS}\n").as_bytes());
         }
         if let Some(cursor) = &self.cursor {
             text.extend_from_slice(format!("id: {cursor}\n").as_bytes());
@@ -333,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_no_event_carries_the_cursor_of_the_last_event() {
-        // [SE1] [CU4] Else the client of a drained node would begin again where its session had begun.
+        // [SE1] [SE3] [CU4] Else the client of a drained node would begin again where its session had begun.
         let (sender, mut pieces) = mpsc::channel(STREAM_PIECES_MAX);
         let mut wire = AnyWire::Stream(StreamWire::new(sender));
         let began = Cursor::start(Epoch(1), 1);
@@ -352,7 +359,7 @@ mod tests {
         assert_eq!(
             said,
             format!(
-                "id: {began}\ndata: ready\n\nid: {moved}\ndata: event\n\nid: {moved}\ndata: reconnect\n\n"
+                "retry: {STREAM_RETRY_MS}\nid: {began}\ndata: ready\n\nid: {moved}\ndata: event\n\nid: {moved}\ndata: reconnect\n\n"
             )
         );
     }

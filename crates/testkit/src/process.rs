@@ -177,6 +177,8 @@ impl TestServer {
         for name in foreign.filter(|name| name.to_string_lossy().starts_with("TIDINGS_")) {
             command.env_remove(name);
         }
+        // Nobody is sent to these; a flag goes before it.
+        command.env("TIDINGS_DRAIN_DELAY_MS", "0");
         let mut child = spawn(command)?;
         let mut output = BufReader::new(child.stdout.take().expect("its output is piped"));
         let mut line = String::new();

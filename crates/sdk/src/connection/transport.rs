@@ -140,6 +140,7 @@ fn code_of(error: &WsError) -> u16 {
         WsError::Http(answer) => match answer.status().as_u16() {
             401 | 403 => CloseCode::Unauthenticated.code(),
             429 => CloseCode::RateLimited.code(),
+            503 => CloseCode::Unavailable.code(),
             500.. => CloseCode::Internal.code(),
             // Another program answers here.
             _ => CloseCode::BadFrame.code(),

@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::auth::token::Token;
+use crate::{auth::token::Token, config::Config};
 
 /// The cookie's name.
 pub const NAME: &str = "tidings_token";
@@ -48,20 +48,22 @@ pub(crate) fn is_tls(headers: &HeaderMap) -> bool {
 
 /// `Set-Cookie` with a token.
 #[must_use]
-pub fn set(token: &Token, headers: &HeaderMap) -> HeaderValue {
-    text(&token.reveal(), MAX_AGE_S, headers)
+pub fn set(config: &Config, token: &Token, headers: &HeaderMap) -> HeaderValue {
+    text(config, &token.reveal(), MAX_AGE_S, headers)
 }
 
 /// `Set-Cookie` that forgets it.
 #[must_use]
-pub fn forget(headers: &HeaderMap) -> HeaderValue {
-    text("", 0, headers)
+pub fn forget(config: &Config, headers: &HeaderMap) -> HeaderValue {
+    text(config, "", 0, headers)
 }
 
-fn text(value: &str, max_age_s: u64, headers: &HeaderMap) -> HeaderValue {
+fn text(config: &Config, value: &str, max_age_s: u64, headers: &HeaderMap) -> HeaderValue {
     let secure = if is_tls(headers) { "; Secure" } else { "" };
-    let text =
-        format!("{NAME}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}");
+    let path = &config.base_path;
+    let text = format!(
+        "{NAME}={value}; HttpOnly; SameSite=Lax; Path={path}/; Max-Age={max_age_s}{secure}"
+    );
     let mut header =
         HeaderValue::from_str(&text).expect("a token is base64url, which a header may hold");
     header.set_sensitive(true);
@@ -91,8 +93,9 @@ mod tests {
 
     #[test]
     fn attributes_keep_scripts_and_other_sites_away() {
+        let config = Config::load(None, crate::config::Settings::default()).unwrap();
         let fresh = Token::fresh().unwrap();
-        let plain = set(&fresh, &HeaderMap::new());
+        let plain = set(&config, &fresh, &HeaderMap::new());
         assert!(plain.is_sensitive());
         let plain = plain.to_str().unwrap();
         assert!(plain.starts_with(&format!("tidings_token={}; ", fresh.reveal())));
@@ -100,8 +103,29 @@ mod tests {
         assert!(!plain.contains("Secure"));
         let mut tls = HeaderMap::new();
         tls.insert("x-forwarded-proto", "https".parse().unwrap());
-        assert!(set(&fresh, &tls).to_str().unwrap().ends_with("; Secure"));
-        assert!(forget(&tls).to_str().unwrap().contains("tidings_token=; "));
-        assert!(forget(&tls).to_str().unwrap().contains("Max-Age=0"));
+        assert!(
+            set(&config, &fresh, &tls)
+                .to_str()
+                .unwrap()
+                .ends_with("; Secure")
+        );
+        assert!(
+            forget(&config, &tls)
+                .to_str()
+                .unwrap()
+                .contains("tidings_token=; ")
+        );
+        assert!(
+            forget(&config, &tls)
+                .to_str()
+                .unwrap()
+                .contains("Max-Age=0")
+        );
+        let below = Config {
+            base_path: "/chat".to_owned(),
+            ..config
+        };
+        let set = set(&below, &fresh, &tls);
+        assert!(set.to_str().unwrap().contains("; Path=/chat/; "));
     }
 }

@@ -159,13 +159,23 @@ impl Limits {
     ///
     /// # Errors
     /// `rate_limited`, with the time to wait.
-    fn begin(&self, user: UserId, is_fresh: bool) -> Result<(), Refusal> {
+    fn begin(&self, user: UserId, is_fresh: bool) -> Result<Budget, Refusal> {
         let cost = if is_fresh {
             FRESH_SESSION_COST
         } else {
             RESUMED_SESSION_COST
         };
-        self.users.check_many(user, cost).map(drop)
+        self.users.check_many(user, cost)
+    }
+
+    /// The budget of a user who has spent it all.
+    #[must_use]
+    pub fn nothing_left(&self) -> Budget {
+        Budget {
+            limit: self.users.burst,
+            remaining: 0,
+            window_s: self.users.window_s,
+        }
     }
 
     /// Counts one request or command of a user: the same budget for REST and the socket.
@@ -201,17 +211,19 @@ pub fn command_beyond(
     }
 }
 
-/// Counts the beginning of a session, and looks how many its user has on this node.
+/// Counts the beginning of a session, and looks how many its user has on this node. One who has too many pays, too:
+/// trying again and again costs work.
 ///
 /// # Errors
 /// `rate_limited`, with the time to wait.
-pub fn session(node: &Node, user: UserId, is_fresh: bool) -> Result<(), Refusal> {
+pub fn session(node: &Node, user: UserId, is_fresh: bool) -> Result<Budget, Refusal> {
+    let budget = node.limits.begin(user, is_fresh)?;
     if node.presence.sessions_here(user) >= node.config.sessions_per_user {
         let sentence = "You have too many connections here. Close some, then try again.";
         return Err(Refusal::with_message(RefusalCode::RateLimited, sentence)
             .retry_after_ms(SESSION_WAIT_MS));
     }
-    node.limits.begin(user, is_fresh)
+    Ok(budget)
 }
 
 impl std::fmt::Debug for Limits {

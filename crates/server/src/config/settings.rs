@@ -17,6 +17,9 @@ pub struct Settings {
     #[arg(long, env = "TIDINGS_LISTEN", value_parser = listen)]
     #[serde(default, deserialize_with = "listen_in_file")]
     pub listen: Option<SocketAddr>,
+    /// The path that everything is served below (/chat), where a host serves other things too
+    #[arg(long, env = "TIDINGS_BASE_PATH")]
+    pub base_path: Option<String>,
     /// The folder for the database and files [default: data]
     #[arg(long, env = "TIDINGS_DATA")]
     pub data: Option<PathBuf>,
@@ -57,6 +60,10 @@ pub struct Settings {
     /// Log lines for people or machines [default: text]
     #[arg(long, env = "TIDINGS_LOG", value_enum)]
     pub log: Option<LogFormat>,
+    /// Milliseconds that a node still serves after SIGTERM, while /readyz says 503 so that none are sent to it; Ctrl-C
+    /// waits for nothing [default: 5000]
+    #[arg(long, env = "TIDINGS_DRAIN_DELAY_MS")]
+    pub drain_delay_ms: Option<u64>,
     /// Milliseconds over which clients spread when the server drains [default: 5000]
     #[arg(long, env = "TIDINGS_DRAIN_JITTER_MS")]
     pub drain_jitter_ms: Option<u64>,
@@ -118,6 +125,11 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
             "`{host}` is no IP address; listen on 127.0.0.1:{port} for this machine alone, 0.0.0.0:{port} or \
              [::]:{port} for all networks, or on the address of one"
         )),
+        (_, Err(_))
+            if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && host != text =>
+        {
+            Err(format!("`{port}` is no port; they go from 0 to 65535"))
+        }
         (_, Err(_)) => {
             Err("a port is missing; it is ADDRESS:PORT, such as 127.0.0.1:8080".to_owned())
         }
@@ -251,7 +263,9 @@ mod tests {
         for arg in arguments().get_arguments() {
             let key = arg.get_id().as_str();
             let value = match &config[key] {
-                serde_json::Value::String(text) => Some(text.clone()),
+                serde_json::Value::String(text) => {
+                    Some(text.clone()).filter(|text| !text.is_empty())
+                }
                 serde_json::Value::Null => None,
                 serde_json::Value::Array(list) => (!list.is_empty()).then(|| "some".to_owned()),
                 other => Some(other.to_string()),
@@ -300,17 +314,14 @@ mod tests {
             name.contains("chat.example.org") && name.contains("0.0.0.0:8080"),
             "{name}"
         );
-        for text in [
-            "8080",
-            "localhost",
-            "127.0.0.1",
-            "127.0.0.1:http",
-            "localhost:70000",
-        ] {
+        for text in ["8080", "localhost", "127.0.0.1", "127.0.0.1:http"] {
             assert!(
                 listen(text).unwrap_err().contains("port is missing"),
                 "{text}"
             );
+        }
+        for text in ["localhost:70000", "127.0.0.1:99999", "[::1]:65536"] {
+            assert!(listen(text).unwrap_err().contains("is no port"), "{text}");
         }
         let file: Settings = toml::from_str("listen = \"localhost:81\"").unwrap();
         assert_eq!(file.listen, listen("127.0.0.1:81").ok());

@@ -48,7 +48,11 @@ pub(super) async fn admit(
             tell(response.headers_mut(), budget);
             response
         }
-        Err(refusal) => Problem::from(refusal).into_response(),
+        Err(refusal) => {
+            let mut response = Problem::from(refusal).into_response();
+            tell(response.headers_mut(), node.limits.nothing_left());
+            response
+        }
     };
     response.extensions_mut().insert(Actor(user));
     response
@@ -58,7 +62,8 @@ fn changes_something(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD)
 }
 
-fn tell(headers: &mut HeaderMap, budget: Budget) {
+/// Says what is left of the caller's budget, on every answer to one who is signed in. `[RE10]`
+pub(crate) fn tell(headers: &mut HeaderMap, budget: Budget) {
     let policy = format!("\"user\";q={};w={}", budget.limit, budget.window_s);
     let now = format!("\"user\";r={};t={}", budget.remaining, budget.reset_s());
     for (name, text) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, now)] {

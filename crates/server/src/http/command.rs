@@ -8,7 +8,8 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use tidings_core::Command;
 use tidings_engine::Logged;
 use tidings_protocol::{Event, RefusalCode, TxnId, UserId};
@@ -63,6 +64,21 @@ pub(super) fn event_of(principal: &Principal, logged: &Logged) -> Result<Event, 
         tracing::error!(event.id = %logged.event().id, %error, "a stored body does not parse");
         RefusalCode::Internal.into()
     })
+}
+
+/// 201 with what was made, and its address. `[RE7]`
+pub(super) fn created(node: &Node, path: &str, made: impl Serialize) -> Response {
+    let mut response = (StatusCode::CREATED, Json(made)).into_response();
+    locate(node, path, &mut response);
+    response
+}
+
+/// Says where what was made is found, below `/api/v1`.
+pub(super) fn locate(node: &Node, path: &str, response: &mut Response) {
+    let address = format!("{}/api/v1{path}", node.config.base_path);
+    if let Ok(address) = HeaderValue::from_str(&address) {
+        response.headers_mut().insert(header::LOCATION, address);
+    }
 }
 
 /// 200 with the event, or 204 when nothing changed. `[RE7]`

@@ -9,7 +9,6 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
 use tidings_core::{Command, derive};
 use tidings_protocol::{
     Refusal, RefusalCode, RoomKind, TxnId, UserId, Visibility,
@@ -17,7 +16,7 @@ use tidings_protocol::{
 };
 
 use super::{
-    command::submit,
+    command::{created, submit},
     extract::{JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -58,13 +57,16 @@ pub(crate) async fn create_room(
         name: body.name,
         members: body.members,
     };
-    let status = match submit(&node, &principal, txn, command).await? {
-        Some(_) => StatusCode::CREATED,
-        None => StatusCode::OK,
-    };
+    let is_new = submit(&node, &principal, txn, command).await?.is_some();
     let summary = node.store.room_summary(room, principal.user).await?;
-    let room = summary.ok_or(RefusalCode::NotFound)?;
-    Ok((status, Json(RoomAnswer { room })).into_response())
+    let answer = RoomAnswer {
+        room: summary.ok_or(RefusalCode::NotFound)?,
+    };
+    if is_new {
+        Ok(created(&node, &format!("/rooms/{room}"), answer))
+    } else {
+        Ok(Json(answer).into_response())
+    }
 }
 
 /// The one other member of a direct room.

@@ -9,15 +9,15 @@ use std::{
 
 use axum::{
     body::Bytes,
-    extract::Path,
+    extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderValue, header};
 use tidings_protocol::RefusalCode;
 use utoipa_swagger_ui::Config;
 
-use crate::problem::Problem;
 pub use crate::{asyncapi::asyncapi, openapi::openapi};
+use crate::{node::Node, problem::Problem};
 
 /// The page draws with styles of its own making; scripts still come only from here.
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -32,36 +32,59 @@ static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi().to_string().into());
 static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Without this the page would show the document to a checker on the internet.
-    let config = Config::new(["/api/openapi.json"])
+    let config = Config::new(["../api/openapi.json"])
         .validator_url("none")
         .try_it_out_enabled(true);
     Arc::new(config)
 });
 
-/// `GET /api/openapi.json`.
-pub(super) async fn openapi_json() -> Response {
-    json(&OPENAPI)
+/// The rules of the wire, and the tables beside them, as this version keeps them.
+const PROTOCOL: &str = include_str!("../../../../spec/PROTOCOL.md");
+const REFERENCE: &str = include_str!("../../../../spec/REFERENCE.md");
+
+/// `GET /api/openapi.json`. Its addresses begin where this server is served.
+pub(super) async fn openapi_json(State(node): State<Arc<Node>>) -> Result<Response, Problem> {
+    if node.config.base_path.is_empty() {
+        return Ok(document(Bytes::clone(&OPENAPI), JSON));
+    }
+    let mut openapi = openapi();
+    for server in openapi.servers.iter_mut().flatten() {
+        server.url.clone_from(&node.config.base_path);
+    }
+    let text = openapi.to_json().map_err(|_| RefusalCode::Internal)?;
+    Ok(document(text.into(), JSON))
 }
 
 /// `GET /api/asyncapi.json`.
 pub(super) async fn asyncapi_json() -> Response {
-    json(&ASYNCAPI)
+    document(Bytes::clone(&ASYNCAPI), JSON)
 }
 
-fn json(document: &'static LazyLock<Bytes>) -> Response {
-    let mut response = Bytes::clone(document).into_response();
+/// `GET /docs/protocol`.
+pub(super) async fn protocol() -> Response {
+    document(Bytes::from_static(PROTOCOL.as_bytes()), TEXT)
+}
+
+/// `GET /docs/reference`.
+pub(super) async fn reference() -> Response {
+    document(Bytes::from_static(REFERENCE.as_bytes()), TEXT)
+}
+
+const JSON: &str = "application/json";
+/// Markdown, in a form that every browser shows.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn document(document: Bytes, kind: &'static str) -> Response {
+    let mut response = document.into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
-/// `GET /docs`: the page's files are named relative to the folder.
+/// `GET /docs`: the page's files are named relative to the folder, which is so itself: a proxy may have a path before it.
 pub(super) async fn to_docs() -> Redirect {
-    Redirect::permanent("/docs/")
+    Redirect::permanent("docs/")
 }
 
 /// `GET /docs/`.

@@ -11,10 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use tidings_protocol::{
-    Refusal, RefusalCode, UserId,
-    limits::{REQUEST_ID_LEN_MAX, REQUEST_MS_MAX},
+    FieldError, Refusal, RefusalCode, UserId,
+    limits::{REQUEST_HEAD_BYTES_MAX, REQUEST_ID_LEN_MAX, REQUEST_MS_MAX},
 };
 use tokio::time::Instant;
 
@@ -33,7 +33,7 @@ const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-
 
 /// Who made a request, for the access log.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Actor(pub(super) UserId);
+pub(crate) struct Actor(pub(crate) UserId);
 
 /// The outermost layer.
 pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: Next) -> Response {
@@ -50,7 +50,13 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     // A panic is a bug of one request; the connection and the core go on.
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let answer = AssertUnwindSafe(async {
+        match no_head(&request) {
+            None => next.run(request).await,
+            Some(refused) => refused,
+        }
+    });
+    let answer = answer.catch_unwind().await;
     let panicked = answer.is_err();
     let mut response =
         answer.unwrap_or_else(|_| Problem::from(RefusalCode::Internal).into_response());
@@ -78,6 +84,39 @@ pub(super) async fn edge(State(node): State<Arc<Node>>, request: Request, next: 
         tracing::info!(request_id = %id, %method, route, status, took_us, user, "request");
     }
     response
+}
+
+/// What refuses a request for its head, whatever it asks for. `[RE11]`
+fn no_head(request: &Request) -> Option<Response> {
+    let line = request
+        .uri()
+        .path_and_query()
+        .map_or(1, |target| target.as_str().len());
+    let fields = request.headers().iter();
+    // `METHOD SP target SP HTTP/1.1 CRLF`, `name: value CRLF` for each, CRLF (RFC 9112).
+    let bytes = request.method().as_str().len()
+        + line
+        + 12
+        + fields
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum::<usize>()
+        + 2;
+    if bytes > REQUEST_HEAD_BYTES_MAX {
+        let sentence = format!("The head of a request is at most {REQUEST_HEAD_BYTES_MAX} bytes.");
+        let refusal = Refusal::with_message(RefusalCode::TooLarge, sentence);
+        let mut response = Problem::from(refusal).into_response();
+        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(response);
+    }
+    // RFC 9112 §3.2. Two would be two answers to whose page a request comes from.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() >= Version::HTTP_11) {
+        let sentence = "Send one `Host` header.";
+        let refusal = Refusal::with_message(RefusalCode::BadRequest, sentence)
+            .error(FieldError::header("Host", sentence));
+        return Some(Problem::from(refusal).into_response());
+    }
+    None
 }
 
 /// The problem again, now with the request's id, and with what layers added to it.
@@ -186,7 +225,9 @@ mod tests {
             .route("/sound", get(async || "sound"))
             .layer(middleware::from_fn_with_state(node, edge));
         let ask = |path: &str| {
-            let request = Request::get(path).header(REQUEST_ID, "r-1");
+            let request = Request::get(path)
+                .header(REQUEST_ID, "r-1")
+                .header("host", "here");
             router.clone().oneshot(request.body(Body::empty()).unwrap())
         };
         let response = ask("/faulty").await.unwrap();

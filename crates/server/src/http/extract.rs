@@ -11,14 +11,31 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tidings_protocol::{
-    Emoji, NameError, Refusal, RefusalCode, TxnId, UserId,
+    Emoji, FieldError, NameError, Refusal, RefusalCode, TxnId, UserId,
     limits::{PAGE_DEFAULT, PAGE_MAX},
 };
 
-use crate::{auth::Principal, problem::Problem};
+use crate::{auth::Principal, misfit, problem::Problem};
 
 /// The header that makes a request repeatable (IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// `bad_request` about a parameter.
+pub(crate) fn bad_parameter(name: &str, sentence: &str) -> Problem {
+    let refusal = Refusal::with_message(RefusalCode::BadRequest, sentence);
+    misfits(FieldError::parameter, name, refusal)
+}
+
+fn bad_key(sentence: &str) -> Problem {
+    let refusal = Refusal::with_message(RefusalCode::BadRequest, sentence);
+    misfits(FieldError::header, "Idempotency-Key", refusal)
+}
+
+/// A refusal that names the parameter or header it is about. `[RE9]`
+fn misfits(at: fn(&str, &str) -> FieldError, name: &str, refusal: Refusal) -> Problem {
+    let error = at(name, &refusal.message);
+    Problem(refusal.error(error))
+}
 
 fn bad(sentence: impl Into<String>) -> Problem {
     Problem(Refusal::with_message(RefusalCode::BadRequest, sentence))
@@ -44,19 +61,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<JsonBody<T>, Problem> {
         if !is_json(request.headers()) {
-            return Err(bad(
-                "Send the body as JSON, with `Content-Type: application/json`.",
-            ));
+            return Err(RefusalCode::UnsupportedMediaType.into());
         }
         let body = body(request).await?;
-        // Serde would also take a list of the fields' values in their order, which nobody means.
-        if !body.trim_ascii_start().starts_with(b"{") {
-            return Err(bad("The body is a JSON object."));
-        }
-        match serde_json::from_slice(&body) {
-            Ok(value) => Ok(JsonBody(value)),
-            Err(error) => Err(bad(format!("The body does not fit: {error}."))),
-        }
+        Ok(JsonBody(misfit::json(&body)?))
     }
 }
 
@@ -78,6 +86,11 @@ impl<S: Send + Sync> FromRequest<S> for NoBody {
 }
 
 async fn body(request: Request) -> Result<Bytes, Problem> {
+    // Nothing is unpacked here: what is packed would be read as it is, or not at all (RFC 9110 §8.4).
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    if codings.iter().any(|coding| coding != "identity") {
+        return Err(RefusalCode::UnsupportedMediaType.into());
+    }
     request
         .extract::<Bytes, _>()
         .await
@@ -153,7 +166,7 @@ impl<'de> Deserialize<'de> for UserOrMe {
 /// `bad_request`, with the rule.
 pub(crate) fn emoji(text: &str) -> Result<Emoji, Problem> {
     text.parse()
-        .map_err(|error: NameError| Problem(error.into()))
+        .map_err(|error: NameError| misfits(FieldError::parameter, "emoji", error.into()))
 }
 
 /// The query, without parameters that nobody knows.
@@ -163,20 +176,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, Problem> {
-        match axum::extract::Query::<T>::try_from_uri(&parts.uri) {
-            Ok(query) => Ok(Query(query.0)),
-            Err(error) => Err(bad(format!("The query does not fit: {}.", reason(&error)))),
-        }
+        Ok(Query(misfit::query(parts.uri.query().unwrap_or_default())?))
     }
-}
-
-/// The innermost cause; the outer ones say only that a query did not parse.
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 /// Rows of a page, between 1 and the most there are.
@@ -187,7 +188,10 @@ pub(crate) fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
     match asked {
         None => Ok(PAGE_DEFAULT),
         Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(bad(format!("`limit` is between 1 and {PAGE_MAX}."))),
+        Some(_) => Err(bad_parameter(
+            "limit",
+            &format!("`limit` is between 1 and {PAGE_MAX}."),
+        )),
     }
 }
 
@@ -201,9 +205,9 @@ impl Txn {
     /// `bad_request` when both are there and differ.
     pub(crate) fn or(self, body: Option<TxnId>) -> Result<Option<TxnId>, Problem> {
         match (self.0, body) {
-            (Some(header), Some(body)) if header != body => {
-                Err(bad("`Idempotency-Key` and `txn` are two ids; give one."))
-            }
+            (Some(header), Some(body)) if header != body => Err(bad_key(
+                "`Idempotency-Key` and `txn` are two ids; give one.",
+            )),
             (header, body) => Ok(header.or(body)),
         }
     }
@@ -218,7 +222,7 @@ impl<S: Sync> FromRequestParts<S> for Txn {
             return Ok(Txn(None));
         };
         if more.is_some() {
-            return Err(bad("Give one `Idempotency-Key`."));
+            return Err(bad_key("Give one `Idempotency-Key`."));
         }
         let text = value.to_str().unwrap_or_default();
         // The draft's form is a quoted string (RFC 9651); most clients send it bare.
@@ -228,7 +232,7 @@ impl<S: Sync> FromRequestParts<S> for Txn {
             .unwrap_or(text);
         match bare.parse() {
             Ok(txn) => Ok(Txn(Some(txn))),
-            Err(error) => Err(bad(format!("`Idempotency-Key`: {error}."))),
+            Err(error) => Err(bad_key(&format!("`Idempotency-Key`: {error}."))),
         }
     }
 }
@@ -241,7 +245,7 @@ impl<S: Sync> FromRequestParts<S> for NoTxn {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<NoTxn, Problem> {
         if parts.headers.contains_key(IDEMPOTENCY_KEY) {
-            return Err(bad("This address takes no `Idempotency-Key`."));
+            return Err(bad_key("This address takes no `Idempotency-Key`."));
         }
         Ok(NoTxn)
     }
@@ -291,6 +295,11 @@ mod tests {
             ("application/x-www-form-urlencoded", "limit=3"),
             ("multipart/form-data", "{}"),
             ("", "{}"),
+        ] {
+            let code = RefusalCode::UnsupportedMediaType;
+            assert_eq!(json(kind, body).unwrap_err(), code, "{kind} {body}");
+        }
+        for (kind, body) in [
             ("application/json", ""),
             ("application/json", "[]"),
             ("application/json", "{} {}"),

@@ -10,12 +10,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
+use tidings_engine::Seldom;
 use tidings_protocol::RefusalCode;
 
 use crate::{auth::address::is_from_here, config::Secret, node::Node, problem::Problem};
 
 /// How long the store has to answer before the node counts as not ready.
 const PING_WAIT: Duration = Duration::from_secs(2);
+/// What readers get that ask for something else: the form of Prometheus before it.
+const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Whoever probes asks every few seconds.
+static NOT_READY: Seldom = Seldom::new();
 /// OpenMetrics 1.0.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -33,7 +38,7 @@ pub(crate) async fn healthz() -> Response {
 
 /// The node can serve
 ///
-/// It is not draining, and its database answers.
+/// It is not about to leave, and its database answers.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -42,20 +47,18 @@ pub(crate) async fn healthz() -> Response {
     security(())
 )]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Response, Problem> {
-    if node.is_draining() {
+    if node.is_leaving() {
         return Err(RefusalCode::Unavailable.into());
     }
-    match tokio::time::timeout(PING_WAIT, node.store.ping()).await {
-        Ok(Ok(())) => Ok(plain("ready\n")),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the store does not answer");
-            Err(RefusalCode::Unavailable.into())
-        }
-        Err(_) => {
-            tracing::warn!("the store does not answer in time");
-            Err(RefusalCode::Unavailable.into())
-        }
+    let error = match tokio::time::timeout(PING_WAIT, node.store.ping()).await {
+        Ok(Ok(())) => return Ok(plain("ready\n")),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    if let Some(left_out) = NOT_READY.due() {
+        tracing::warn!(error, left_out, "not ready: the store does not answer");
     }
+    Err(RefusalCode::Unavailable.into())
 }
 
 /// Counters, in the form of OpenMetrics
@@ -79,10 +82,19 @@ pub(crate) async fn metrics(
         None if is_from_here(request.extensions()) => {}
         None => return Err(RefusalCode::NotFound.into()),
     }
-    let mut response = node.metrics.text().into_response();
+    let accept = request.headers().get(header::ACCEPT);
+    let wants_plain = accept
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| !accept.contains("openmetrics") && accept.contains('/'));
+    let (text, kind) = if wants_plain {
+        (node.metrics.plain_text(), PLAIN_TYPE)
+    } else {
+        (node.metrics.text(), METRICS_TYPE)
+    };
+    let mut response = text.into_response();
     response
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 use tidings_core::Command;
 use tidings_protocol::{
@@ -13,7 +12,7 @@ use tidings_protocol::{
 };
 
 use super::{
-    command::{event_of, submit},
+    command::{created, event_of, submit},
     extract::{Ids, JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -57,7 +56,7 @@ pub(crate) async fn send_message(
     Ids(room): Ids<RoomId>,
     txn: Txn,
     JsonBody(body): JsonBody<Body>,
-) -> Result<(StatusCode, Json<Event>), Problem> {
+) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
     let text = match (body.text, body.content) {
         (Some(text), None) | (None, Some(Content::Text { text })) => text,
@@ -74,5 +73,7 @@ pub(crate) async fn send_message(
     let sent = submit(&node, &principal, txn, command)
         .await?
         .ok_or(RefusalCode::Internal)?;
-    Ok((StatusCode::CREATED, Json(event_of(&principal, &sent)?)))
+    let event = event_of(&principal, &sent)?;
+    let path = format!("/rooms/{room}/messages/{}", event.id);
+    Ok(created(&node, &path, event))
 }

@@ -6,11 +6,10 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    Json,
     extract::{FromRequestParts, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, header, request::Parts};
 use tidings_core::Command;
 use tidings_protocol::{
     DeviceId, DeviceInfo, RefusalCode, Timestamp, UserId, Username,
@@ -19,7 +18,8 @@ use tidings_protocol::{
 };
 
 use super::{
-    command::submit_as,
+    command::{created, submit_as},
+    compress::Secret,
     extract::{JsonBody, NoTxn},
 };
 use crate::{
@@ -122,11 +122,13 @@ pub(super) async fn add_device(
             token.reveal()
         },
     };
-    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
+    let mut response = created(node, &format!("/devices/{device}"), answer);
+    response.extensions_mut().insert(Secret);
     if let Some(headers) = cookie_for {
-        response
-            .headers_mut()
-            .insert(header::SET_COOKIE, cookie::set(&token, headers));
+        response.headers_mut().insert(
+            header::SET_COOKIE,
+            cookie::set(&node.config, &token, headers),
+        );
     }
     Ok(response)
 }

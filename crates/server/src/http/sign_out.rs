@@ -44,7 +44,7 @@ pub(crate) async fn sign_out(
     if principal.by_cookie {
         response
             .headers_mut()
-            .insert(header::SET_COOKIE, cookie::forget(&headers));
+            .insert(header::SET_COOKIE, cookie::forget(&node.config, &headers));
     }
     Ok(response)
 }

@@ -13,7 +13,7 @@ use tidings_protocol::{
 };
 
 use super::{
-    command::submit_as,
+    command::{locate, submit_as},
     extract::{JsonBody, NoTxn},
     sign_in::{self, Caller},
 };
@@ -70,7 +70,10 @@ pub(crate) async fn sign_up(
         password_hash,
     };
     submit_as(&node, user, None, create).await?;
-    sign_in::add_device(&node, user, device_name, cookie.then_some(&headers)).await
+    let cookie_for = cookie.then_some(&headers);
+    let mut response = sign_in::add_device(&node, user, device_name, cookie_for).await?;
+    locate(&node, &format!("/users?id={user}"), &mut response);
+    Ok(response)
 }
 
 async fn is_first(node: &Node) -> Result<bool, Problem> {

@@ -6,6 +6,7 @@ use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tidings_engine::Seldom;
 use tidings_protocol::limits::{REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_MS_MAX};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -25,6 +26,8 @@ use crate::{
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// How long the loop rests when the process is out of files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+/// All cores meet it, twenty times a second.
+static FULL: Seldom = Seldom::new();
 /// How long requests under way have to end when the node drains.
 const REQUESTS_WAIT: Duration = Duration::from_secs(5);
 
@@ -56,7 +59,9 @@ pub(super) async fn accept(
                 );
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept; resting");
+                if let Some(left_out) = FULL.due() {
+                    tracing::warn!(%error, left_out, "cannot accept connections; those that come wait");
+                }
                 tokio::time::sleep(ACCEPT_REST).await;
             }
         }

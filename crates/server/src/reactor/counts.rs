@@ -4,6 +4,7 @@
 
 use std::{rc::Rc, time::Duration};
 
+use tidings_engine::Seldom;
 use tidings_engine::presence::{Counting, Read, ReadOn};
 use tidings_protocol::UserId;
 
@@ -13,6 +14,8 @@ use super::Core;
 const PAGE: u32 = 1_000;
 /// The wait after a page that could not be read.
 const RETRY: Duration = Duration::from_secs(1);
+/// Each room that is counted meets it.
+static FAILED: Seldom = Seldom::new();
 
 impl Core {
     /// Passes on to the presence book what the hub says of a room that is counted.
@@ -45,7 +48,9 @@ async fn members(core: Rc<Core>, mut read: Read) {
             Ok(Some(page)) => page,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, "cannot read the members of a room; trying again");
+                if let Some(left_out) = FAILED.due() {
+                    tracing::warn!(%error, left_out, "cannot read the members of a room; trying again");
+                }
                 tokio::time::sleep(RETRY).await;
                 continue;
             }

@@ -4,7 +4,7 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
-use tidings_engine::{Batch, Effect, hub::CATCHUP_PAGE};
+use tidings_engine::{Batch, Effect, Seldom, hub::CATCHUP_PAGE};
 use tidings_protocol::{Presence, RoomSummary, UserId};
 use tidings_store::{Store, StoreError};
 
@@ -14,6 +14,8 @@ use crate::wire::AnyWire;
 /// The first wait after a failed read, and the longest.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Each session that waits meets it again and again.
+static FAILED: Seldom = Seldom::new();
 /// Events of one page when a hole is filled.
 const FILL_PAGE: u32 = 500;
 
@@ -30,7 +32,9 @@ pub(super) async fn perform(core: Rc<Core>, effect: Effect) {
         match result {
             Ok(()) => return,
             Err(error) => {
-                tracing::warn!(%error, ?effect, "a read failed; trying again");
+                if let Some(left_out) = FAILED.due() {
+                    tracing::warn!(%error, ?effect, left_out, "a read failed; trying again");
+                }
                 if !is_awaited(&core, &effect) {
                     return;
                 }

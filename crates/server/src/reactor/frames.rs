@@ -17,7 +17,7 @@ use tidings_websocket::{Decoder, Limits, Message};
 use tokio::net::TcpStream;
 
 use super::Core;
-use crate::{auth, wire::AnyWire};
+use crate::{auth, misfit, wire::AnyWire};
 
 /// Bytes of a read that are taken in at once: compressed, they hold four megabytes of frames at most.
 const TAKE_IN_BYTES: usize = 4 * 1024;
@@ -194,13 +194,7 @@ impl Core {
                     core.greet(id, principal.user, principal.device, hello)
                         .await
                 }
-                Err(refusal) if refusal.code == RefusalCode::Unauthenticated => {
-                    core.act(|hub| hub.close(id, CloseCode::Unauthenticated));
-                }
-                Err(refusal) if refusal.code == RefusalCode::RateLimited => {
-                    core.act(|hub| hub.close(id, CloseCode::RateLimited));
-                }
-                Err(_) => core.act(|hub| hub.close(id, CloseCode::Internal)),
+                Err(refusal) => core.act(|hub| hub.close(id, super::ends_with(&refusal))),
             }
         });
     }
@@ -344,7 +338,10 @@ fn json(text: &str) -> Incoming {
     }
     match serde_json::from_str::<ClientFrame>(text) {
         Ok(frame) => Incoming::Frame(Box::new(frame)),
-        Err(error) => unreadable(serde_json::from_str(text).ok(), error.to_string()),
+        Err(error) => unreadable(
+            serde_json::from_str(text).ok(),
+            misfit::of_json(&error, None),
+        ),
     }
 }
 
@@ -361,19 +358,18 @@ fn msgpack(bytes: &[u8]) -> Incoming {
     }
     match from_msgpack::<ClientFrame>(bytes) {
         Ok(frame) => Incoming::Frame(Box::new(frame)),
-        Err(error) => unreadable(from_msgpack(bytes).ok(), error.to_string()),
+        Err(error) => unreadable(from_msgpack(bytes).ok(), misfit::of_msgpack(&error)),
     }
 }
 
 /// What to say of a frame that does not parse: a refusal with its `txn`, or the end if it is no object. `[FR2]`
-fn unreadable(value: Option<serde_json::Value>, detail: String) -> Incoming {
+fn unreadable(value: Option<serde_json::Value>, refusal: Refusal) -> Incoming {
     match value {
         Some(serde_json::Value::Object(map)) => {
             let txn = map
                 .get("txn")
                 .and_then(|txn| txn.as_str())
                 .and_then(|txn| txn.parse().ok());
-            let refusal = Refusal::with_message(RefusalCode::BadRequest, detail);
             Incoming::Unreadable(txn, refusal)
         }
         _ => Incoming::Bad(CloseCode::BadFrame),
