@@ -82,6 +82,7 @@ export class Server {
 
   async #spawn(listen) {
     const args = ['serve', '--listen', listen, '--data', this.#data, '--drain-jitter-ms', '0'];
+    args.push('--drain-delay-ms', '0');
     const env = { ...process.env, NO_COLOR: '1' };
     const child = spawn(binary(), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;

@@ -7,6 +7,8 @@ const SOURCE = '@tidings/source';
 const SERVER = 'http://127.0.0.1:8080';
 
 export default defineConfig({
+  // Addresses relative to the file they stand in; those of the page itself the server completes.
+  base: './',
   // The class of a component stands on each of its elements: a short one.
   plugins: [svelte({ compilerOptions: { cssHash: ({ hash, css }) => `s${hash(css)}` } })],
   resolve: { conditions: [SOURCE, ...defaultClientConditions] },

@@ -23,7 +23,7 @@ pub use frames::Flow;
 pub use steady::Steady;
 use tidings_engine::{Answer, Hello, Hub, Inbox, Item, PeerId, Wire, hints};
 use tidings_protocol::{
-    CloseCode, DeviceId, Presence, UserId,
+    CloseCode, DeviceId, Presence, Refusal, RefusalCode, UserId,
     limits::{LISTED_EVERY_MS, PRESENCE_EVERY_MS},
 };
 use tokio::{
@@ -34,6 +34,7 @@ use tokio::{
 use crate::{
     metrics::Answered,
     node::Node,
+    problem,
     stream::{PollState, poll_body},
     wire::AnyWire,
 };
@@ -231,8 +232,8 @@ impl Core {
             Ok(devices) if devices.iter().any(|row| row.id == device) => {}
             Ok(_) => self.act(|hub| hub.close(id, CloseCode::DeviceRemoved)),
             Err(error) => {
-                tracing::warn!(%error, "cannot look whether a device is still signed in");
-                self.act(|hub| hub.close(id, CloseCode::Internal));
+                let code = ends_with(&problem::refusal_of_store(&error));
+                self.act(|hub| hub.close(id, code));
             }
         }
     }
@@ -357,6 +358,16 @@ impl Core {
         while !self.hub.borrow().is_empty() && tokio::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// How a session ends that cannot begin for this reason. `[CL1]`
+const fn ends_with(refusal: &Refusal) -> CloseCode {
+    match refusal.code {
+        RefusalCode::Unauthenticated => CloseCode::Unauthenticated,
+        RefusalCode::RateLimited => CloseCode::RateLimited,
+        RefusalCode::Unavailable => CloseCode::Unavailable,
+        _ => CloseCode::Internal,
     }
 }
 

@@ -8,6 +8,7 @@ import {
   type Transport,
 } from '@tidings/client';
 import { cryptoRandom, systemClock, webSocket } from '@tidings/client/system';
+import { base, href } from './base.ts';
 
 export const clock = systemClock;
 
@@ -34,7 +35,7 @@ export const locks: Locks = {
 
 export const rest = new Rest({
   fetch: (url, request) => fetch(url, { ...request, credentials: 'same-origin' }),
-  base: '',
+  base,
   cookie: true,
 });
 
@@ -64,7 +65,7 @@ const stream: Transport = {
 
 /** The ways to hold the stream; `?transport=` of the address allows only one. */
 export function transports(): Transport[] {
-  const url = new URL('/api/v1/socket', location.href);
+  const url = new URL(href('/api/v1/socket'), location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const socket = new WebSocketTransport(url.href, webSocket());
   const forced = new URLSearchParams(location.search).get('transport');

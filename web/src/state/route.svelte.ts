@@ -5,6 +5,7 @@
  */
 
 import type { RoomId } from '@tidings/protocol';
+import { base, href } from './base.ts';
 import { back, entry, settled, uncovered } from '../ui/layers.ts';
 
 export type Panel = 'members';
@@ -14,8 +15,15 @@ const ROOM = /^\/r\/(room_[0-9a-z]+)$/;
 /** From this width on the panel stands beside the room, and stays when one goes to another. */
 const BESIDE = '(min-width: 1001px)';
 
+function shown(): string {
+  const path = location.pathname;
+  if (base === '') return path;
+  return path.startsWith(`${base}/`) ? path.slice(base.length) : '/';
+}
+
 class Route {
-  path = $state(location.pathname);
+  /** Without what the app is served below. */
+  path = $state(shown());
   private query = $state.raw(new URLSearchParams(location.search));
 
   constructor() {
@@ -58,6 +66,7 @@ class Route {
       const covered = uncovered() || this.dialog !== null;
       if (next.pathname === this.path && !covered) return;
       if (this.room && ROOM.test(next.pathname) && matchMedia(BESIDE).matches) this.carry(next, 'panel');
+      next.pathname = href(next.pathname);
       this.put(next, replace || covered);
     });
   }
@@ -96,7 +105,7 @@ class Route {
   }
 
   private read(): void {
-    this.path = location.pathname;
+    this.path = shown();
     this.query = new URLSearchParams(location.search);
   }
 }

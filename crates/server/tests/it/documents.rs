@@ -109,7 +109,7 @@ async fn the_documentation_loads_nothing_from_elsewhere() {
     let to = server.call("GET", "/docs").send().await;
     assert_eq!(
         (to.status.as_u16(), to.headers["location"].to_str().unwrap()),
-        (308, "/docs/")
+        (308, "docs/")
     );
     let page = server.call("GET", "/docs/").send().await;
     assert!(

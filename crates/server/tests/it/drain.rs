@@ -201,3 +201,39 @@ async fn one_that_is_stopped_as_soon_as_it_listens_ends_well() {
         world.restart().await;
     }
 }
+
+#[tokio::test]
+async fn after_sigterm_a_node_says_that_it_leaves_and_serves_on() {
+    // The delay is longer than any test waits: only a second signal ends it.
+    let mut world = World::with(&["--drain-delay-ms=3600000"]).await;
+    let (room, [ada]) = world.with_room("tea", ["ada"]).await;
+    let mut socket = world.open(&ada, &room).await;
+    assert_eq!(world.at("GET", "/readyz").await.status, 200);
+    world.terminate();
+    while world.at("GET", "/readyz").await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.at("GET", "/readyz").await.status, 503);
+    assert_eq!(world.at("GET", "/healthz").await.status, 200);
+    world.say(&ada, &room, "one that came all the same").await;
+    socket.expect_text("one that came all the same").await;
+    world.user("lin").await;
+    // A second signal ends it at once, and what was acknowledged is there.
+    world.terminate();
+    let status = world.ended().await;
+    assert_eq!(status.code(), Some(128 + 15), "{status}");
+    world.start().await;
+    assert!(format!("{:?}", world.log_of(&ada, &room).await).contains("all the same"));
+}
+
+#[tokio::test]
+async fn at_a_desk_nothing_is_waited_for() {
+    // [CL2]
+    let mut world = World::with(&["--drain-delay-ms=3600000"]).await;
+    let ada = world.user("ada").await;
+    let mut socket = world.listed(&ada).await;
+    world.signal("INT");
+    assert_eq!(socket.closed().await, 4000);
+    drop(socket);
+    assert!(world.ended().await.success());
+}

@@ -4,16 +4,21 @@
 
 mod accounts;
 mod backup;
+mod base_path;
 mod bugs;
 mod commands;
+mod compression;
 mod documents;
 mod drain;
 mod hostile;
 mod limits;
+mod log;
 mod messages;
+mod misfits;
 mod operations;
 mod origins;
 mod proxies;
+mod proxy_blocks;
 mod resume;
 mod rights;
 mod rooms;

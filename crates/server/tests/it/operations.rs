@@ -105,9 +105,15 @@ async fn unknown_addresses_and_methods_are_problems() {
     for path in [
         "/api",
         "/api/",
-        "/api/v1",
         "/api/v1/",
         "/api/v1/nothing",
+        "//api/v1/me",
+        "/API/V1/me",
+        "/api//v1/me",
+        "/%61pi/v1/me",
+        "/healthz/",
+        "//metrics",
+        "/Docs/",
         "/api/v2/me",
         "/api/v1/rooms/",
     ] {
@@ -141,7 +147,7 @@ async fn what_is_no_handshake_is_told_so_in_one_form() {
     // [RE3]
     let server = Server::start().await;
     let answer = server.call("GET", "/api/v1/socket").send().await;
-    answer.refuses(426, "bad_request");
+    answer.refuses(426, "upgrade_required");
     assert_eq!(answer.headers["upgrade"], "websocket");
 }
 
@@ -203,4 +209,46 @@ async fn counters_are_for_this_machine_alone() {
         assert!(here.text.contains(line), "{line} is not in:\n{}", here.text);
     }
     assert!(!here.text.contains(&room));
+}
+
+#[tokio::test]
+async fn anybody_may_ask_what_answers_here() {
+    let server = Server::start().await;
+    let about = server.call("GET", "/api/v1").send().await.expect(200);
+    assert_eq!(about["name"], "tidings");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(about["api"], json!(["v1"]));
+    assert_eq!(about["sign_up"], true);
+    assert_eq!(
+        about["limits"]["message_text_bytes_max"],
+        tidings_protocol::limits::MESSAGE_TEXT_BYTES_MAX
+    );
+    let closed = Server::with(tidings_server::config::Settings {
+        sign_up: Some(false),
+        ..Default::default()
+    })
+    .await;
+    let about = closed.call("GET", "/api/v1").send().await.expect(200);
+    assert_eq!(about["sign_up"], false);
+}
+
+#[tokio::test]
+async fn readers_of_counters_get_the_form_they_ask_for() {
+    let server = Server::start().await;
+    let ask = async |accept: &str| {
+        let call = server.call("GET", "/metrics").from("127.0.0.1:1");
+        let answer = call.header("accept", accept).send().await;
+        let kind = answer.headers["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.text)
+    };
+    let (kind, text) =
+        ask("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3")
+            .await;
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    assert!(text.contains("tidings_build_info{version="), "{text}");
+    for accept in ["*/*", "text/plain;version=0.0.4"] {
+        let (kind, text) = ask(accept).await;
+        assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+        assert!(text.contains("# HELP tidings_commands_total "), "{text}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::world::{World, socket::send_frame};
+use tidings_testkit::postgres::TestPostgres;
+
+use crate::world::{Answer, World, socket::send_frame, stream::poll_path};
 
 /// SQL on the server's own file, from another process's point of view.
 fn sql(world: &World, text: &str) {
@@ -88,4 +90,62 @@ async fn a_refusal_that_is_the_callers_doing_needs_no_id() {
     socket.send(&empty).await;
     let told = socket.expect("refused").await;
     assert!(told["refusal"]["request_id"].is_null(), "{told}");
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_everybody_is_told_to_come_again() {
+    // [LP1] [CM7]
+    let postgres = TestPostgres::new();
+    let database = format!("--database={}", postgres.fresh_database());
+    let world = World::with(&[&database]).await;
+    let (room, [ada]) = world.with_room("tea", ["ada"]).await;
+    let (_, cursor) = world.poll(&ada, None).await;
+    let path = poll_path(Some(&cursor));
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(world.ask("GET", &path, Some(&ada), None).await);
+    }
+    let stop = tokio::task::spawn_blocking(move || {
+        postgres.stop_immediately();
+        postgres
+    });
+    // Asked before, while and after it goes.
+    while !stop.is_finished() {
+        waiting.push(world.ask("GET", &path, Some(&ada), None).await);
+        waiting.push(world.ask("GET", "/me", Some(&ada), None).await);
+    }
+    let postgres = stop.await.unwrap();
+    for path in [
+        "/me".to_owned(),
+        "/rooms".to_owned(),
+        "/devices".to_owned(),
+        "/users?q=a".to_owned(),
+        format!("/rooms/{room}"),
+        format!("/rooms/{room}/members"),
+        format!("/rooms/{room}/messages"),
+        format!("/rooms/{room}/events"),
+        "/events".to_owned(),
+        path.clone(),
+    ] {
+        let answer = world.call("GET", &path, Some(&ada), None).await;
+        let problem = answer.expect(503);
+        assert_eq!(problem["code"], "unavailable", "{path}");
+        assert!(problem["retry_after_ms"].as_u64().unwrap() > 0, "{path}");
+    }
+    postgres.start();
+    for mut stream in waiting {
+        let answer = Answer::read(&mut stream).await;
+        match answer.status {
+            200 => {}
+            status => {
+                assert_eq!(status, 503, "{}", answer.text());
+                assert!(answer.json()["retry_after_ms"].as_u64().unwrap() > 0);
+            }
+        }
+    }
+    let log = world.log();
+    let away = log
+        .lines()
+        .filter(|line| line.contains("the store is not available"));
+    assert_eq!(away.count(), 1, "{log}");
 }

@@ -30,10 +30,11 @@ pub(crate) use socket::{Dial, Socket};
 /// After this long a wait has failed. Nothing takes a tenth of it on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Budgets that no test meets by accident.
-const GENEROUS: [&str; 4] = [
+const GENEROUS: [&str; 5] = [
     "--sign-ins-per-minute=1000000",
     "--commands-per-second=1000000",
     "--password-threads=2",
+    "--drain-delay-ms=0",
     "--drain-jitter-ms=250",
 ];
 
@@ -182,8 +183,13 @@ impl World {
 
     /// Asks the program to stop, and does not wait.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends the program a signal.
+    pub(crate) fn signal(&self, name: &str) {
         let status = std::process::Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.pid())])
+            .args(["-c", &format!("kill -{name} {}", self.pid())])
             .status()
             .unwrap();
         assert!(status.success());

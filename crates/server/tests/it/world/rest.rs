@@ -187,6 +187,24 @@ impl World {
             .unwrap()
     }
 
+    /// One request without a body, at any address, on a connection of its own.
+    pub(crate) async fn at(&self, method: &str, path: &str) -> Answer {
+        self.with_headers(method, path, &[]).await
+    }
+
+    /// The same with more headers.
+    pub(crate) async fn with_headers(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut stream = self.tcp().await;
+        let request = request(self.address(), method, path, headers, None);
+        stream.write_all(&request).await.unwrap();
+        Answer::read(&mut stream).await
+    }
+
     /// One request under `/api/v1` on a connection of its own.
     pub(crate) async fn call(
         &self,

@@ -69,7 +69,11 @@ impl Stream {
             match line.split_once(": ") {
                 Some(("id", value)) => id = Some(value.to_owned()),
                 Some(("data", value)) => data = Some(serde_json::from_str(value).unwrap()),
-                Some(("retry", value)) => self.retry = Some(value.parse().unwrap()),
+                Some(("retry", value)) => {
+                    // In a block of its own it is an event without data to some clients. [SE3]
+                    assert!(block.contains("\ndata: "), "{block}");
+                    self.retry = Some(value.parse().unwrap());
+                }
                 _ => assert!(line.is_empty() || line.starts_with(':'), "{line}"),
             }
         }
