@@ -222,6 +222,9 @@ pub struct Events {
     pub events: Vec<Event>,
     /// The last event right now.
     pub head: Seq,
+    /// Give it as `?after=` for the next page; null at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Seq>,
 }
 
 /// `PUT /api/v1/rooms/{room}/marker`.

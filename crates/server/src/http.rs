@@ -32,6 +32,7 @@ mod list_users;
 mod me;
 mod move_marker;
 mod page;
+mod paging;
 mod remove_device;
 mod remove_member;
 mod remove_reaction;

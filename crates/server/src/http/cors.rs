@@ -45,6 +45,8 @@ pub(super) fn for_origins(node: &Arc<Node>, api: Router<Arc<Node>>) -> Router<Ar
                 name("x-tidings-cookie"),
             ])
             .expose_headers([
+                header::LINK,
+                header::LOCATION,
                 header::RETRY_AFTER,
                 name("ratelimit"),
                 name("ratelimit-policy"),

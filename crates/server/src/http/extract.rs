@@ -1,6 +1,6 @@
 //! What handlers take from a request, parsed, with our own refusals.
 //!
-//! Owns: the JSON body, ids in the path, the query, the client's `txn`, pages.
+//! Owns: the JSON body, ids in the path, the query, the client's `txn`.
 //! Never: drops what it does not understand: a misspelt field or parameter is refused. `[RE8]`
 
 use axum::{
@@ -10,10 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use tidings_protocol::{
-    Emoji, FieldError, NameError, Refusal, RefusalCode, TxnId, UserId,
-    limits::{PAGE_DEFAULT, PAGE_MAX},
-};
+use tidings_protocol::{Emoji, FieldError, NameError, Refusal, RefusalCode, TxnId, UserId};
 
 use crate::{auth::Principal, misfit, problem::Problem};
 
@@ -177,21 +174,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, Problem> {
         Ok(Query(misfit::query(parts.uri.query().unwrap_or_default())?))
-    }
-}
-
-/// Rows of a page, between 1 and the most there are.
-///
-/// # Errors
-/// `bad_request` outside of that.
-pub(crate) fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
-    match asked {
-        None => Ok(PAGE_DEFAULT),
-        Some(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(bad_parameter(
-            "limit",
-            &format!("`limit` is between 1 and {PAGE_MAX}."),
-        )),
     }
 }
 
@@ -385,13 +367,5 @@ mod tests {
                 && of("/?limit=-1").is_err()
                 && of("/?limit=").is_err()
         );
-    }
-
-    #[test]
-    fn pages_have_a_size_within_limits() {
-        assert_eq!(page_limit(None).unwrap(), PAGE_DEFAULT);
-        assert_eq!(page_limit(Some(1)).unwrap(), 1);
-        assert_eq!(page_limit(Some(PAGE_MAX)).unwrap(), PAGE_MAX);
-        assert!(page_limit(Some(0)).is_err() && page_limit(Some(PAGE_MAX + 1)).is_err());
     }
 }

@@ -4,14 +4,18 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::{OriginalUri, State},
+    response::Response,
+};
 use serde::Deserialize;
 use tidings_protocol::{LogId, RefusalCode, RoomId, Seq, rest::Events};
 
 use super::{
     access,
-    extract::{Ids, Query, page_limit},
+    extract::{Ids, Query},
     list_messages::in_range,
+    paging::{self, Beside},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
 
@@ -41,10 +45,11 @@ pub(crate) async fn list_events(
     principal: Principal,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListEvents>,
-) -> Result<Json<Events>, Problem> {
+    uri: OriginalUri,
+) -> Result<Response, Problem> {
     let (after, limit) = (
         in_range(query.after.unwrap_or_default())?,
-        page_limit(query.limit)?,
+        paging::limit(query.limit)?,
     );
     let reading = async {
         let events = node
@@ -68,5 +73,8 @@ pub(crate) async fn list_events(
         tracing::error!(%room, %error, "a stored body does not parse");
         RefusalCode::Internal
     })?;
-    Ok(Json(Events { events, head }))
+    let last = events.last().map(|event| event.seq);
+    let next = last.filter(|last| *last < head);
+    let page = Events { events, head, next };
+    Ok(paging::answer(&node, &uri, &Beside::after(next), page))
 }

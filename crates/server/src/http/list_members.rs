@@ -4,13 +4,17 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::{OriginalUri, State},
+    response::Response,
+};
 use serde::Deserialize;
 use tidings_protocol::{RoomId, UserId, rest::Members};
 
 use super::{
     access,
-    extract::{Ids, Query, page_limit},
+    extract::{Ids, Query},
+    paging::{self, Beside},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
 
@@ -38,13 +42,13 @@ pub(crate) async fn list_members(
     principal: Principal,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMembers>,
-) -> Result<Json<Members>, Problem> {
-    let limit = page_limit(query.limit)?;
+    uri: OriginalUri,
+) -> Result<Response, Problem> {
+    let limit = paging::limit(query.limit)?;
     // One more than asked for says whether there is a next page.
     let reading = node.store.members(room, query.after, limit + 1);
     let mut members = access::read(&node, principal.user, room, reading).await?;
-    let more = members.len() > limit as usize;
-    members.truncate(limit as usize);
-    let next = members.last().filter(|_| more).map(|member| member.user.id);
-    Ok(Json(Members { members, next }))
+    let next = paging::cut(&mut members, limit).map(|member| member.user.id);
+    let page = Members { members, next };
+    Ok(paging::answer(&node, &uri, &Beside::after(next), page))
 }

@@ -4,14 +4,20 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    extract::{OriginalUri, State},
+    response::Response,
+};
 use serde::Deserialize;
-use tidings_protocol::{Refusal, RefusalCode, RoomId, Seq, number::NUMBER_MAX, rest::Messages};
+use tidings_protocol::{
+    Message, Refusal, RefusalCode, RoomId, Seq, number::NUMBER_MAX, rest::Messages,
+};
 use tidings_store::Page;
 
 use super::{
     access,
-    extract::{Ids, Query, page_limit},
+    extract::{Ids, Query},
+    paging::{self, Beside},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
 
@@ -73,16 +79,23 @@ pub(crate) async fn list_messages(
     principal: Principal,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMessages>,
-) -> Result<Json<Messages>, Problem> {
-    let (page, limit) = (query.page()?, page_limit(query.limit)?);
+    uri: OriginalUri,
+) -> Result<Response, Problem> {
+    let (page, limit) = (query.page()?, paging::limit(query.limit)?);
     let reading = node.store.messages(room, principal.user, page, limit);
     let page = access::read(&node, principal.user, room, reading).await?;
-    Ok(Json(Messages {
+    let seq_of = |message: Option<&Message>| message.map(|message| message.seq.to_string());
+    let beside = Beside {
+        before: seq_of(page.messages.first().filter(|_| page.more_before)),
+        after: seq_of(page.messages.last().filter(|_| page.more_after)),
+    };
+    let page = Messages {
         messages: page.messages,
         head: page.head,
         more_before: page.more_before,
         more_after: page.more_after,
-    }))
+    };
+    Ok(paging::answer(&node, &uri, &beside, page))
 }
 
 #[cfg(test)]

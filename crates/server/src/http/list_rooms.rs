@@ -4,11 +4,18 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{OriginalUri, State},
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
-use tidings_protocol::{Refusal, RefusalCode, RoomId, rest::Rooms};
+use tidings_protocol::{RoomId, rest::Rooms};
 
-use super::extract::{Query, page_limit};
+use super::{
+    extract::{Query, bad_parameter},
+    paging::{self, Beside},
+};
 use crate::{auth::Principal, node::Node, problem::Problem};
 
 /// Which rooms.
@@ -49,36 +56,38 @@ pub(crate) async fn list_rooms(
     State(node): State<Arc<Node>>,
     principal: Principal,
     Query(query): Query<ListRooms>,
-) -> Result<Json<Rooms>, Problem> {
+    uri: OriginalUri,
+) -> Result<Response, Problem> {
     if query.scope == Some(Scope::Public) {
-        return public(&node, &principal, &query).await;
+        return public(&node, &principal, &query, &uri).await;
     }
-    if query.after.is_some() || query.limit.is_some() {
+    let unused = [
+        ("after", query.after.is_some()),
+        ("limit", query.limit.is_some()),
+    ];
+    if let Some((name, _)) = unused.iter().find(|(_, is_given)| *is_given) {
         let sentence = "Your own rooms come as one answer, without `after` and `limit`.";
-        return Err(Problem(Refusal::with_message(
-            RefusalCode::BadRequest,
-            sentence,
-        )));
+        return Err(bad_parameter(name, sentence));
     }
     let resume = node.store.resume(principal.user, None).await?;
     let mut rooms = resume.map(|resume| resume.rooms).unwrap_or_default();
     rooms.sort_by_key(|room| room.id);
-    Ok(Json(Rooms { rooms, next: None }))
+    Ok(Json(Rooms { rooms, next: None }).into_response())
 }
 
 async fn public(
     node: &Node,
     principal: &Principal,
     query: &ListRooms,
-) -> Result<Json<Rooms>, Problem> {
-    let limit = page_limit(query.limit)?;
+    uri: &OriginalUri,
+) -> Result<Response, Problem> {
+    let limit = paging::limit(query.limit)?;
     // One more than asked for says whether there is a next page.
     let mut rooms = node
         .store
         .public_rooms(principal.user, query.after, limit + 1)
         .await?;
-    let more = rooms.len() > limit as usize;
-    rooms.truncate(limit as usize);
-    let next = rooms.last().filter(|_| more).map(|room| room.id);
-    Ok(Json(Rooms { rooms, next }))
+    let next = paging::cut(&mut rooms, limit).map(|room| room.id);
+    let page = Rooms { rooms, next };
+    Ok(paging::answer(node, uri, &Beside::after(next), page))
 }

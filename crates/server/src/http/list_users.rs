@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use http::Uri;
-use tidings_protocol::{Refusal, RefusalCode, UserId, limits::USERS_PER_QUERY_MAX, rest::Users};
+use tidings_protocol::{UserId, limits::USERS_PER_QUERY_MAX, rest::Users};
 
-use super::extract::page_limit;
+use super::{extract::bad_parameter, paging};
 use crate::{auth::Principal, node::Node, problem::Problem};
+
+/// Characters of a parameter's name that a refusal quotes.
+const QUOTED_LEN_MAX: usize = 60;
 
 /// What a request asks.
 #[derive(Debug, PartialEq, Eq)]
 enum Question {
     Ids(Vec<UserId>),
-    Beginning(String, u32),
+    Beginning { text: String, limit: u32 },
 }
 
 /// Find users
@@ -40,30 +43,33 @@ pub(crate) async fn list_users(
 ) -> Result<Json<Users>, Problem> {
     let users = match question(uri.query().unwrap_or_default())? {
         Question::Ids(ids) => node.store.profiles(&ids).await?,
-        Question::Beginning(text, limit) => node.store.search_users(&text, limit).await?,
+        Question::Beginning { text, limit } => node.store.search_users(&text, limit).await?,
     };
     Ok(Json(Users { users }))
 }
 
 fn question(query: &str) -> Result<Question, Problem> {
-    let bad = |sentence: &str| Problem(Refusal::with_message(RefusalCode::BadRequest, sentence));
     let (mut ids, mut beginning, mut limit) = (Vec::new(), None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let bad = |sentence: &str| bad_parameter(&name, sentence);
         let again = match &*name {
             "id" => {
-                ids.push(
-                    value
-                        .parse()
-                        .map_err(|error| bad(&format!("`id`: {error}.")))?,
-                );
+                let id = value.parse();
+                ids.push(id.map_err(|error| bad(&format!("`id`: {error}.")))?);
                 false
             }
             "q" => beginning.replace(value.into_owned()).is_some(),
             "limit" => {
-                let number = value.parse().map_err(|_| bad("`limit` is a number."))?;
+                let number = value.parse();
+                let number = number.map_err(|_| bad("`limit` takes a whole number, 0 or more."))?;
                 limit.replace(number).is_some()
             }
-            _ => return Err(bad(&format!("There is no parameter `{name}` here."))),
+            _ => {
+                let name: String = name.chars().take(QUOTED_LEN_MAX).collect();
+                let sentence =
+                    format!("There is no parameter `{name}` here; there are: id, q, limit.");
+                return Err(bad_parameter(&name, &sentence));
+            }
         };
         if again {
             return Err(bad(&format!("Give `{name}` once.")));
@@ -71,17 +77,24 @@ fn question(query: &str) -> Result<Question, Problem> {
     }
     match (ids.is_empty(), beginning) {
         (false, None) if ids.len() > USERS_PER_QUERY_MAX => {
-            Err(bad("Ask for at most 100 ids at once."))
+            Err(bad_parameter("id", "Ask for at most 100 ids at once."))
         }
         (false, None) if limit.is_none() => Ok(Question::Ids(ids)),
-        (true, Some(text)) => Ok(Question::Beginning(text, page_limit(limit)?)),
-        _ => Err(bad("Ask by `id`, or by `q` and `limit`.")),
+        (true, Some(text)) => Ok(Question::Beginning {
+            text,
+            limit: paging::limit(limit)?,
+        }),
+        _ => Err(bad_parameter(
+            "q",
+            "Ask by `id`, or by `q` and `limit`.",
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidings_protocol::{RefusalCode, limits::PAGE_DEFAULT};
 
     #[test]
     fn a_request_asks_one_thing() {
@@ -89,7 +102,12 @@ mod tests {
         let both = question(&format!("id={a}&id={b}")).unwrap();
         assert_eq!(both, Question::Ids(vec![a, b]));
         let begins = question("q=%C3%84d+a&limit=3").unwrap();
-        assert_eq!(begins, Question::Beginning("Äd a".to_owned(), 3));
+        let beginning = |text: &str, limit| Question::Beginning {
+            text: text.to_owned(),
+            limit,
+        };
+        assert_eq!(begins, beginning("Äd a", 3));
+        assert_eq!(question("q=a").unwrap(), beginning("a", PAGE_DEFAULT));
         assert!(question(&format!("id={a}&").repeat(100)).is_ok());
         for wrong in [
             "",
@@ -102,6 +120,7 @@ mod tests {
             "q=a&limit=x",
             "q=a&name=b",
             &format!("id={a}&q=b"),
+            "q=a&after=ada",
             &format!("id={a}&limit=3"),
             &format!("id={a}&").repeat(101),
         ] {

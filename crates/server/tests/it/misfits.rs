@@ -236,3 +236,65 @@ async fn what_was_made_has_an_address() {
     assert_eq!(at(&answer), format!("{path}/{event}"));
     server.ask("DELETE", &at(&answer), &ada).await.expect(200);
 }
+
+#[tokio::test]
+async fn every_list_is_walked_the_same_way() {
+    // [RE13]
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let bob = server.user("bob").await;
+    let room = server.group(&ada, &[&bob]).await;
+    for n in 0..5 {
+        server.message(&ada, &room, &format!("message {n}")).await;
+    }
+    for name in ["one", "two", "three"] {
+        let body = json!({ "kind": "channel", "visibility": "public", "name": name });
+        server
+            .say("POST", "/api/v1/rooms", &ada, &body)
+            .await
+            .expect(201);
+    }
+    for (list, rows, count) in [
+        ("/api/v1/rooms?scope=public&limit=2".to_owned(), "rooms", 3),
+        (
+            format!("/api/v1/rooms/{room}/members?limit=1"),
+            "members",
+            2,
+        ),
+        (format!("/api/v1/rooms/{room}/events?limit=3"), "events", 8),
+        (
+            format!("/api/v1/rooms/{room}/messages?limit=2&after=0"),
+            "messages",
+            5,
+        ),
+    ] {
+        let (mut seen, mut address) = (Vec::new(), Some(list.clone()));
+        while let Some(at) = address.take() {
+            let answer = server.get(&at, &ada).await;
+            let page = answer.expect(200);
+            seen.extend(page[rows].as_array().unwrap().iter().cloned());
+            let link = answer
+                .headers
+                .get("link")
+                .map(|link| link.to_str().unwrap());
+            address = link
+                .and_then(|link| link.split(", ").find(|link| link.contains("rel=\"next\"")))
+                .map(|link| link.split(['<', '>']).nth(1).unwrap().to_owned());
+            if rows != "messages" {
+                assert_eq!(page["next"].is_null(), address.is_none(), "{at}: {page}");
+            }
+        }
+        let mut once = seen.clone();
+        once.dedup();
+        assert_eq!((seen.len(), once.len()), (count, count), "{list}: {seen:?}");
+    }
+    // History goes back as well.
+    let answer = server
+        .get(&format!("/api/v1/rooms/{room}/messages?limit=2"), &ada)
+        .await;
+    let link = answer.headers["link"].to_str().unwrap();
+    assert!(
+        link.contains("&before=") && link.ends_with("rel=\"prev\""),
+        "{link}"
+    );
+}

@@ -44,6 +44,7 @@ async fn page(store: &Store, user: UserId, wanted: Wanted) -> Page {
             Page::Range(Events {
                 events: events.map(|e| e.expect("a body that parses")).collect(),
                 head: row.map_or(Seq::ZERO, |room| room.head),
+                next: None,
             })
         }
         Wanted::Latest { room, limit } => {

@@ -130,7 +130,11 @@ impl Rig {
         let events = seqs.map(|seq| in_room(1, seq, None)).collect();
         self.give(Input::Page {
             fetch,
-            page: Page::Range(Events { events, head }),
+            page: Page::Range(Events {
+                events,
+                head,
+                next: None,
+            }),
         })
     }
 

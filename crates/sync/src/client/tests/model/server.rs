@@ -487,7 +487,11 @@ impl Server {
             .cloned()
             .collect();
         let head = self.head(LogId::Room(room));
-        Ok(Events { events, head })
+        Ok(Events {
+            events,
+            head,
+            next: None,
+        })
     }
 
     pub(super) fn latest(&self, room: RoomId) -> Result<Messages, Refusal> {
