@@ -26,13 +26,16 @@ export class Server {
   #data;
   #process = null;
   #log = [];
+  #flags;
 
-  constructor(data) {
+  constructor(data, flags) {
     this.#data = data;
+    this.#flags = flags;
   }
 
-  static async start() {
-    const server = new Server(await mkdtemp(join(tmpdir(), 'tidings-e2e-')));
+  /** `flags` are more of `tidings serve`. */
+  static async start(flags = []) {
+    const server = new Server(await mkdtemp(join(tmpdir(), 'tidings-e2e-')), flags);
     try {
       await server.#spawn('127.0.0.1:0');
     } catch (error) {
@@ -82,7 +85,7 @@ export class Server {
 
   async #spawn(listen) {
     const args = ['serve', '--listen', listen, '--data', this.#data, '--drain-jitter-ms', '0'];
-    args.push('--drain-delay-ms', '0');
+    args.push('--drain-delay-ms', '0', ...this.#flags);
     const env = { ...process.env, NO_COLOR: '1' };
     const child = spawn(binary(), args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process = child;

@@ -26,10 +26,13 @@ const FLAGS = [
 const STORY_MS_MAX = 110_000;
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
-/** One story as a test: sets the stage, plays, and clears it whatever happened. */
-export function story(name, play) {
+/**
+ * One story as a test: sets the stage, plays, and clears it whatever happened. `flags` are more of
+ * the server's.
+ */
+export function story(name, play, flags = []) {
   test(name, { timeout: STORY_MS_MAX }, async () => {
-    const stage = await Stage.set();
+    const stage = await Stage.set(flags);
     let failure = null;
     try {
       await play(stage);
@@ -58,10 +61,10 @@ export class Stage {
   #outage = false;
   #allowed = [];
 
-  static async set() {
+  static async set(flags = []) {
     const executablePath = chromiumPath();
     const stage = new Stage();
-    stage.server = await Server.start();
+    stage.server = await Server.start(flags);
     try {
       stage.#browser = await chromium.launch({ executablePath, args: FLAGS });
     } catch (error) {

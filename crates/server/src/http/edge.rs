@@ -154,9 +154,16 @@ fn set_headers(headers: &mut HeaderMap, id: &str) {
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    // Scripts and styles are no pages: a third of a small one would be these.
+    if is_part_of_a_page(headers) {
+        return;
+    }
     let safe = [
         (header::CONTENT_SECURITY_POLICY, CSP),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (
             HeaderName::from_static("cross-origin-opener-policy"),
@@ -169,6 +176,16 @@ fn set_headers(headers: &mut HeaderMap, id: &str) {
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
+}
+
+/// A script or a style of the app, which the page's own policy covers.
+fn is_part_of_a_page(headers: &HeaderMap) -> bool {
+    let says = |name: HeaderName, what: &[&str]| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| what.iter().any(|what| value.contains(what)))
+    };
+    says(header::CACHE_CONTROL, &["immutable"])
+        && says(header::CONTENT_TYPE, &["text/javascript", "text/css"])
 }
 
 /// Ends a request that takes too long. What it had submitted may still happen; the same `txn` will tell. `[CM7]`

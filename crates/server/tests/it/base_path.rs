@@ -54,18 +54,13 @@ async fn everything_is_served_below_it() {
         let openapi = server.call("GET", &at("/api/openapi.json")).send().await;
         assert_eq!(openapi.json()["servers"][0]["url"], "/team/chat");
         // The app's page, at any depth.
-        for path in ["/", "/r/room_1", ""] {
-            let answer = server
-                .call("GET", &at(path).replace("//", "/"))
-                .send()
-                .await;
-            if !base.is_empty() || !path.is_empty() {
-                assert!(
-                    answer.text.contains("/team/chat/"),
-                    "{path}: {}",
-                    answer.text
-                );
-            }
+        for path in ["/", "/r/room_1"] {
+            let answer = server.call("GET", &at(path)).send().await;
+            assert!(
+                answer.text.contains("\"/team/chat/"),
+                "{path}: {}",
+                answer.text
+            );
         }
         let body = json!({ "username": "ada", "password": "not this one" });
         let call = server.call("POST", &at("/api/v1/devices")).json(&body);

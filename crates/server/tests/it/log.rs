@@ -132,7 +132,6 @@ async fn no_command_panics_when_nobody_reads_it() {
     let data = data.to_str().unwrap();
     let commands: &[&[&str]] = &[
         &["migrate", "--data", data],
-        &["user", "list", "--data", data],
         &["doctor", "--listen=127.0.0.1:0", "--data", data],
         &["new-epoch", "--data", data],
         &["settings"],

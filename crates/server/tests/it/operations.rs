@@ -249,6 +249,6 @@ async fn readers_of_counters_get_the_form_they_ask_for() {
     for accept in ["*/*", "text/plain;version=0.0.4"] {
         let (kind, text) = ask(accept).await;
         assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-        assert!(text.contains("# HELP tidings_commands_total "), "{text}");
+        assert!(text.contains("# HELP tidings_bugs_total "), "{text}");
     }
 }

@@ -146,7 +146,7 @@ async fn a_form_of_another_site_gets_nowhere() {
             .header("origin", OWN)
             .send()
             .await
-            .refuses(400, "bad_request");
+            .refuses(415, "unsupported_media_type");
         let hidden = form()
             .header("origin", "https://evil.example")
             .header("x-http-method-override", "GET");
