@@ -84,10 +84,7 @@ fn question(query: &str) -> Result<Question, Problem> {
             text,
             limit: paging::limit(limit)?,
         }),
-        _ => Err(bad_parameter(
-            "q",
-            "Ask by `id`, or by `q` and `limit`.",
-        )),
+        _ => Err(bad_parameter("q", "Ask by `id`, or by `q` and `limit`.")),
     }
 }
 
