@@ -44,7 +44,7 @@ function meaning(schema, where) {
   const left = Object.entries(schema).filter(
     ([key]) => !ANNOTATIONS.includes(key) && !key.startsWith('x-'),
   );
-  const allowed = ['$ref', 'type', 'properties', 'required', 'items', 'enum', 'oneOf', 'allOf', 'pattern', 'additionalProperties'];
+  const allowed = ['$ref', 'type', 'properties', 'required', 'items', 'enum', 'oneOf', 'allOf', 'pattern', 'additionalProperties', 'propertyNames'];
   for (const [key] of left) {
     if (!allowed.includes(key)) throw new Error(`${where}: codegen does not know "${key}"`);
   }
@@ -88,6 +88,11 @@ function bareType(schema, indent, where) {
     return /[|&{]/.test(item) ? `(${item})[]` : `${item}[]`;
   }
   if (properties) return members(schema, indent, where);
+  // Names of any kind.
+  const { additionalProperties } = schema;
+  if (type === 'object' && additionalProperties) {
+    return `Record<string, ${typeOf(additionalProperties, indent, where)}>`;
+  }
   throw new Error(`${where}: codegen does not know ${JSON.stringify(schema)}`);
 }
 

@@ -148,6 +148,7 @@ export const CLOSE = {
   silent: 4001,
   internal: 4100,
   rate_limited: 4101,
+  unavailable: 4102,
   unauthenticated: 4200,
   device_removed: 4201,
   hello_expected: 4202,

@@ -1,5 +1,21 @@
 /** Frames, events, state and bodies. Made by `cargo xtask codegen` from the Rust types; do not edit. */
 
+/** `GET /api/v1`: what answers here. */
+export interface About {
+  /** The name of the program: `tidings`. */
+  name: string;
+  /** Its version. */
+  version: string;
+  /** Versions of the API that it offers, as they stand in addresses. */
+  api: string[];
+  /** Subprotocols of its socket. */
+  subprotocols: string[];
+  /** Whether anybody may make an account. */
+  sign_up: boolean;
+  /** Every limit, by its name in the reference in lower case. */
+  limits: Record<string, number>;
+}
+
 /** Back to summaries. */
 export interface ClientCloseFrame {
   /** The room. */
@@ -393,6 +409,20 @@ export interface Events {
   events: Event[];
   /** The last event right now. */
   head: Seq;
+  /** Give it as `?after=` for the next page; null at the end. */
+  next?: Seq;
+}
+
+/** Where a request does not fit, and how. `[RE9]` */
+export interface FieldError {
+  /** The field in the body or frame, as a JSON pointer (RFC 6901). */
+  pointer?: string;
+  /** The parameter of the address. */
+  parameter?: string;
+  /** The header. */
+  header?: string;
+  /** What is wrong, for a person. */
+  detail: string;
 }
 
 /** What a session hears of the rooms that it did not open. */
@@ -548,6 +578,8 @@ export interface Problem {
   request_id?: string;
   /** Milliseconds to wait before trying again, when waiting helps. */
   retry_after_ms?: number;
+  /** The fields, parameters or headers that do not fit. */
+  errors?: FieldError[];
 }
 
 /**
@@ -563,6 +595,8 @@ export interface Refusal {
   retry_after_ms?: number;
   /** Finds the command in the server's log, when the trouble is ours. */
   request_id?: string;
+  /** The fields, parameters or headers that do not fit. */
+  errors?: FieldError[];
 }
 
 /** The stable code of a refusal, the same over REST and the socket. */
@@ -580,6 +614,8 @@ export type RefusalCode =
   | 'last_owner'
   | 'message_deleted'
   | 'too_large'
+  | 'unsupported_media_type'
+  | 'upgrade_required'
   | 'limit_reached'
   | 'rate_limited'
   | 'internal'
