@@ -17,7 +17,7 @@ import { toasts } from './toasts.svelte.ts';
 /** How long one has to look before it counts as read. */
 const READ_MS = 500;
 /** How long one waits for the place where a room opens, before it opens at its end. */
-const OPENS_MS_MAX = 4_000;
+const OPENS_MS_MAX = 10_000;
 
 /** A message, and how far below the upper edge it begins; without that, the line above it is shown. */
 export interface Place {
