@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tidings_core::{Command, Ctx, Executed, Needs, State, execute};
+use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, execute};
 use tidings_protocol::{
     EventId, LogId, Position, RoomId, RoomKind, ShardId, Timestamp, TxnId, UserId, UserKind,
     Visibility,
@@ -191,6 +191,7 @@ fn decided(
             shard,
             position: &mut position,
             next_id: &mut next_id,
+            next_salt: &mut || Salt(id().to_be_bytes()),
         };
         match execute(&mut state, *actor, txn.as_ref(), command, &mut ctx) {
             Ok(Executed::Happened(happened)) => entries.extend(happened),

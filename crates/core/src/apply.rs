@@ -8,6 +8,7 @@ use tidings_protocol::{
 };
 
 use crate::{
+    chain::Chain,
     state::{Device, Member, MessageRow, ReactionKey, Room, State, User},
     stored::StoredEvent,
 };
@@ -35,6 +36,7 @@ pub fn apply(state: &mut State, event: &StoredEvent, content: &Known) {
                         created_at: event.at,
                         head: Seq::ZERO,
                         head_position: Position::ZERO,
+                        chain: Chain::START,
                         count: 0,
                         members: 0,
                         owners: 0,
@@ -158,6 +160,7 @@ fn erase_answers(state: &mut State, log: LogId, target: Seq) {
             });
         if concerned {
             done.event.body = None;
+            done.fingerprint = 0;
         }
     }
 }
@@ -286,6 +289,7 @@ fn for_user(state: &mut State, user: UserId, event: &StoredEvent, content: &Know
                     password_hash: String::new(),
                     head: Seq::ZERO,
                     head_position: Position::ZERO,
+                    chain: Chain::START,
                 },
             );
             state.usernames.insert(username.clone(), user);

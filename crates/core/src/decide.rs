@@ -20,6 +20,7 @@ use tidings_protocol::{
 
 use crate::{
     apply::apply,
+    chain::{Salt, body_hash},
     command::Command,
     state::{Done, State},
     stored::{Entry, StoredEvent},
@@ -35,6 +36,8 @@ pub struct Ctx<'a> {
     pub position: &'a mut Position,
     /// Draws the id of the next event (`UUIDv7`).
     pub next_id: &'a mut dyn FnMut() -> EventId,
+    /// Draws what the next body is hashed with: nobody may guess it.
+    pub next_salt: &'a mut dyn FnMut() -> Salt,
 }
 
 /// What became of a command that was not refused.
@@ -68,7 +71,8 @@ pub fn execute(
     if let Some(txn) = txn
         && let Some(done) = state.txns.get(&(log, actor, txn.clone()))
     {
-        if done.fingerprint != fingerprint {
+        // Of an erased text nothing is kept that it could be compared by.
+        if done.event.body.is_some() && done.fingerprint != fingerprint {
             return Err(RefusalCode::TxnReused.into());
         }
         return Ok(Executed::Before(Box::new(done.event.clone())));
@@ -95,12 +99,18 @@ pub fn execute(
             body: Some(Arc::from(encode(&content))),
         };
         let fingerprint = if index == 0 { fingerprint } else { 0 };
+        let salt = (ctx.next_salt)();
+        let body = body_hash(salt, fingerprint, event.body.as_deref().unwrap_or_default());
+        let chain = state.chain(log).next(&event, content.target(), body);
         let entry = Entry {
             event,
             content,
             fingerprint,
+            salt,
+            chain,
         };
         apply(state, &entry.event, &entry.content);
+        state.set_chain(log, chain);
         if let Command::CreateUser {
             user,
             password_hash,

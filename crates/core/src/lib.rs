@@ -6,6 +6,7 @@
 //! Read in this order: [`command`], [`state`], [`decide`] (first `decide/message.rs`), [`apply`], [`permission`].
 
 pub mod apply;
+pub mod chain;
 pub mod command;
 pub mod decide;
 pub mod derive;
@@ -15,6 +16,7 @@ pub mod room_fold;
 pub mod state;
 pub mod stored;
 
+pub use chain::{BodyHash, Chain, Salt};
 pub use command::{Command, Needs};
 pub use decide::{Ctx, Executed, decide, execute};
 pub use state::{Changes, Device, Done, Member, MessageRow, ReactionKey, Room, State, User};

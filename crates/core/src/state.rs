@@ -12,7 +12,7 @@ use tidings_protocol::{
     Visibility,
 };
 
-use crate::stored::StoredEvent;
+use crate::{chain::Chain, stored::StoredEvent};
 
 /// A room's settings and the head of its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Room {
     pub head: Seq,
     /// The position of that event in the room's shard.
     pub head_position: Position,
+    /// The chain up to that event.
+    pub chain: Chain,
     /// Messages in its log.
     pub count: u64,
     /// Members it has now.
@@ -125,6 +127,8 @@ pub struct User {
     pub head: Seq,
     /// Its position.
     pub head_position: Position,
+    /// The chain up to that event.
+    pub chain: Chain,
 }
 
 impl User {
@@ -243,6 +247,32 @@ impl State {
                 .get(&id)
                 .map_or((Seq::ZERO, 0), |r| (r.head, r.count)),
             LogId::User(id) => self.users.get(&id).map_or((Seq::ZERO, 0), |u| (u.head, 0)),
+        }
+    }
+
+    /// The chain of a log up to its head.
+    #[must_use]
+    pub fn chain(&self, log: LogId) -> Chain {
+        let chain = match log {
+            LogId::Room(id) => self.rooms.get(&id).map(|room| room.chain),
+            LogId::User(id) => self.users.get(&id).map(|user| user.chain),
+        };
+        chain.unwrap_or(Chain::START)
+    }
+
+    /// Notes the chain of a log after an event was applied.
+    pub(crate) fn set_chain(&mut self, log: LogId, chain: Chain) {
+        match log {
+            LogId::Room(id) => {
+                if let Some(room) = self.rooms.get_mut(&id) {
+                    room.chain = chain;
+                }
+            }
+            LogId::User(id) => {
+                if let Some(user) = self.users.get_mut(&id) {
+                    user.chain = chain;
+                }
+            }
         }
     }
 

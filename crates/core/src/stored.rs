@@ -9,6 +9,8 @@ use tidings_protocol::{
     EventId, LogId, Position, Seq, ShardId, Timestamp, TxnId, UserId, content::Known,
 };
 
+use crate::chain::{Chain, Salt};
+
 /// One log entry as read: the envelope, and the body as JSON text; none once erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -43,8 +45,12 @@ pub struct Entry {
     pub event: StoredEvent,
     /// What it says.
     pub content: Known,
-    /// A hash of the command, to tell a retry from a misuse of its `txn`; zero without one.
+    /// A hash of the command, to tell a retry from a misuse of its `txn`; zero without one, and once the body is erased.
     pub fingerprint: i64,
+    /// What the body is hashed with.
+    pub salt: Salt,
+    /// The log's chain up to this event.
+    pub chain: Chain,
 }
 
 impl StoredEvent {

@@ -9,7 +9,7 @@ use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidings_core::{
-    Command, Ctx, Executed, State,
+    Command, Ctx, Executed, Salt, State,
     derive::direct_room,
     execute,
     room_fold::{Folded, RoomFold},
@@ -95,6 +95,7 @@ impl Script {
                 *next += 1;
                 EventId::from_bits(*next)
             },
+            next_salt: &mut || Salt([7; 16]),
         };
         match execute(&mut self.state, user(actor), None, &command, &mut ctx) {
             Ok(Executed::Happened(entries)) => {

@@ -126,6 +126,7 @@ fn decide_all(
             shard,
             position: &mut position,
             next_id: &mut || environment.event_id(),
+            next_salt: &mut || environment.salt(),
         };
         let answer = match execute(
             &mut state,

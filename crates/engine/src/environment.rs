@@ -2,7 +2,13 @@
 //!
 //! Owns: the only reads of the system clock on the message path. Never: decides anything by them.
 
+use std::cell::RefCell;
+
+use tidings_core::Salt;
 use tidings_protocol::{EventId, Timestamp};
+
+/// Random bytes that a thread asks the system for at a time.
+const RANDOM_BYTES: usize = 1_024;
 
 /// Time and fresh ids.
 pub trait Environment: Send + Sync + 'static {
@@ -10,6 +16,8 @@ pub trait Environment: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// A fresh event id (`UUIDv7`, RFC 9562).
     fn event_id(&self) -> EventId;
+    /// Fresh random bytes that nobody can guess.
+    fn salt(&self) -> Salt;
 }
 
 /// The machine's clock and random source.
@@ -24,5 +32,24 @@ impl Environment for SystemEnvironment {
 
     fn event_id(&self) -> EventId {
         EventId::from_bits(uuid::Uuid::now_v7().as_u128())
+    }
+
+    fn salt(&self) -> Salt {
+        thread_local! {
+            /// What is left of the last portion.
+            static RANDOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        RANDOM.with_borrow_mut(|random| {
+            if random.len() < 16 {
+                random.resize(RANDOM_BYTES, 0);
+                getrandom::fill(random)
+                    .expect("the system has randomness; ids are drawn from it, too");
+            }
+            let left = random.len() - 16;
+            let mut salt = [0; 16];
+            salt.copy_from_slice(&random[left..]);
+            random.truncate(left);
+            Salt(salt)
+        })
     }
 }

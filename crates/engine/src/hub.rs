@@ -157,6 +157,8 @@ pub struct Hub<W> {
     effects: Vec<Effect>,
     /// Events handed to wires since [`Hub::take_delivered`].
     delivered: u64,
+    /// Sessions that came back with more than the store has.
+    cursors_ahead: u64,
     /// Seconds, as the driver counts them.
     now: u32,
 }
@@ -186,6 +188,7 @@ impl<W: Wire> Hub<W> {
             moved: BTreeSet::new(),
             effects: Vec::new(),
             delivered: 0,
+            cursors_ahead: 0,
             now: 0,
         }
     }

@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod echo;
 pub mod http;
 pub mod log;
+pub mod mark;
 pub mod metrics;
 mod misfit;
 pub mod node;

@@ -13,7 +13,7 @@ use tidings_server::{
     config::{
         Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, page,
     },
-    data_folder, log,
+    data_folder, log, mark,
     node::Node,
     output, reactor,
 };
@@ -89,6 +89,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Whatever it makes is for its owner alone, unless it says otherwise: databases, backups, marks.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -117,7 +119,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             serve(load(*settings)?)
         }
         Command::Migrate(settings) => backup::migrate(&load(settings.into())?),
-        Command::Doctor(settings) => tidings_server::doctor::run(&load(settings.into())?),
+        Command::Doctor(settings) => {
+            let deep = settings.deep;
+            tidings_server::doctor::run(&load(settings.into())?, deep)
+        }
         Command::Backup { file, settings } => backup::back_up(&load(settings.into())?, &file),
         Command::NewEpoch(settings) => backup::new_epoch(&load(settings.into())?),
         Command::User(command) => tidings_server::user::run(command, load),
@@ -183,6 +188,7 @@ fn serve(config: Config) -> anyhow::Result<()> {
         .thread_name("background")
         .enable_all()
         .build()?;
+    background.block_on(mark::compare(&config))?;
     let node = background.block_on(Node::start(config, inboxes.clone()))?;
     let (drain, drained) = watch::channel(false);
     let mut threads = Vec::new();

@@ -23,6 +23,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::{
     auth::{limits::Limits, passwords::Passwords},
     config::Config,
+    mark::Marker,
     metrics::Metrics,
 };
 
@@ -60,6 +61,7 @@ pub struct Node {
     draining: AtomicBool,
     failed: Arc<Notify>,
     appenders: parking_lot::Mutex<Vec<tokio::task::JoinHandle<()>>>,
+    marker: Option<(Marker, tokio::task::JoinHandle<()>)>,
 }
 
 impl Node {
@@ -87,6 +89,14 @@ impl Node {
             store.epoch(),
             Arc::clone(&failed),
         ));
+        let marker = match Marker::new(&config, &store) {
+            Some(marker) => {
+                marker.mark(true).await?;
+                let kept = tokio::spawn(marker.clone().keep(Arc::clone(&feed)));
+                Some((marker, kept))
+            }
+            None => None,
+        };
         let environment: Arc<dyn Environment> = Arc::new(SystemEnvironment);
         let appender = Appender {
             store: store.clone(),
@@ -122,6 +132,7 @@ impl Node {
             draining: AtomicBool::new(false),
             failed,
             appenders: parking_lot::Mutex::new(appenders),
+            marker,
         }))
     }
 
@@ -192,6 +203,12 @@ impl Node {
         // Who copies the file of a stopped server gets all of it.
         if let Err(error) = self.store.settle().await {
             tracing::warn!(%error, "the write-ahead log was not copied back; the next start does it");
+        }
+        if let Some((marker, kept)) = &self.marker {
+            kept.abort();
+            if let Err(error) = marker.mark(false).await {
+                tracing::warn!("{error:#}");
+            }
         }
     }
 }

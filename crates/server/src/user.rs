@@ -86,7 +86,7 @@ pub fn run(
 
 async fn open(config: &Config) -> anyhow::Result<Store> {
     data_folder::prepare(config)?;
-    Ok(Store::open(&store_config(config)).await?)
+    Ok(Store::open_beside(&store_config(config)).await?)
 }
 
 /// Gives one command to the door of this process.

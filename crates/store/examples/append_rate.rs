@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidings_core::{Command, Ctx, Executed, Needs, State, execute};
+use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, execute};
 use tidings_protocol::{
     Cursor, EventId, LogId, Position, RoomId, RoomKind, Seq, ShardId, Timestamp, TxnId, UserId,
     UserKind, Visibility,
@@ -44,6 +44,7 @@ fn run(
             shard,
             position: &mut position,
             next_id: &mut next_id,
+            next_salt: &mut || Salt(id().to_be_bytes()),
         };
         match execute(&mut state, *actor, txn.as_ref(), command, &mut ctx) {
             Ok(Executed::Happened(happened)) => entries.extend(happened),

@@ -5,14 +5,14 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use tidings_core::{Device, Member, MessageRow, Room, StoredEvent, User};
+use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
     DeviceId, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText, Position, RoomId,
     RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility,
     limits::LAST_LINE_LEN_MAX,
 };
 
-use crate::{error::StoreError, value::Columns};
+use crate::{error::StoreError, upkeep::Reached, value::Columns};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
@@ -48,6 +48,16 @@ pub(crate) fn seq(row: &dyn Columns) -> Result<Seq> {
 
 pub(crate) fn position(row: &dyn Columns) -> Result<Position> {
     number(row, 0).map(Position)
+}
+
+pub(crate) fn reached(row: &dyn Columns) -> Result<Reached> {
+    let chain = row.bytes_or_none(1)?.map(TryInto::try_into).transpose();
+    Ok(Reached {
+        position: position(row)?,
+        chain: chain
+            .map_err(|_| StoreError::damaged("a chain"))?
+            .map(Chain),
+    })
 }
 
 pub(crate) fn room_id(row: &dyn Columns) -> Result<RoomId> {
@@ -109,7 +119,13 @@ pub(crate) fn room(row: &dyn Columns) -> Result<Room> {
         members: small(row, 11)?,
         owners: small(row, 12)?,
         last_message: number_or_none(row, 13)?.map(Seq),
+        chain: chain(row, 14)?,
     })
+}
+
+fn chain(row: &dyn Columns, index: usize) -> Result<Chain> {
+    let bytes = row.bytes(index)?.try_into();
+    bytes.map(Chain).map_err(|_| StoreError::damaged("a chain"))
 }
 
 fn direct(row: &dyn Columns, base: usize) -> Result<Option<(UserId, UserId)>> {
@@ -165,6 +181,7 @@ fn user_at(row: &dyn Columns, base: usize) -> Result<User> {
         password_hash: row.text(base + 6)?.to_owned(),
         head: Seq(number(row, base + 7)?),
         head_position: Position(number(row, base + 8)?),
+        chain: chain(row, base + 9)?,
     })
 }
 

@@ -19,6 +19,7 @@ mod sqlite;
 mod store;
 pub mod upkeep;
 mod value;
+pub mod verify;
 
 pub use error::StoreError;
 pub use hint_key::HintKey;

@@ -19,6 +19,9 @@ pub(crate) struct Migration {
     pub(crate) text: &'static str,
 }
 
+/// The migration that brings the chain: so many have run where there is one.
+pub(crate) const CHAIN: usize = 4;
+
 pub(crate) const SQLITE: &[Migration] = &[
     Migration {
         version: 1,
@@ -34,6 +37,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         version: 3,
         name: "0003_members_by_room.sql",
         text: include_str!("../migrations/sqlite/0003_members_by_room.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_chain.sql",
+        text: include_str!("../migrations/sqlite/0004_chain.sql"),
     },
 ];
 
@@ -52,6 +60,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         version: 3,
         name: "0003_members_by_room.sql",
         text: include_str!("../migrations/postgres/0003_members_by_room.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_chain.sql",
+        text: include_str!("../migrations/postgres/0004_chain.sql"),
     },
 ];
 
@@ -98,6 +111,17 @@ pub(crate) fn pending<'a>(
         }
     }
     Ok(&known[applied.len()..])
+}
+
+/// Refuses a database that something is still to run on, where nothing may be changed.
+pub(crate) fn refuse_older(pending: &[Migration]) -> Result<(), StoreError> {
+    match pending {
+        [] => Ok(()),
+        [..] => Err(StoreError::Refused(
+            "This database is of an older version. The next start, or `tidings migrate`, brings it to this one."
+                .to_owned(),
+        )),
+    }
 }
 
 /// The refusal of a database with tables that are not ours.

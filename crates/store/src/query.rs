@@ -21,18 +21,22 @@ macro_rules! queries {
     ($($(#[$doc:meta])* $name:ident = $text:expr;)*) => {
         $(
             $(#[$doc])*
-            pub(crate) static $name: Query = {
+            pub(crate) static $name: $crate::query::Query = {
                 const TEXT: &str = $text;
-                Query { name: stringify!($name), text: TEXT, sqlite: LazyLock::new(|| for_sqlite(TEXT)) }
+                $crate::query::Query {
+                    name: stringify!($name),
+                    text: TEXT,
+                    sqlite: std::sync::LazyLock::new(|| $crate::query::for_sqlite(TEXT)),
+                }
             };
         )*
-        /// Every read.
-        pub(crate) static READS: &[&Query] = &[$(&$name,)*];
+        /// Every statement of this module.
+        pub(crate) static READS: &[&$crate::query::Query] = &[$(&$name,)*];
     };
 }
 
 /// Parameters in SQLite's own form: a bare `$n` would be bound by the order of first appearance.
-fn for_sqlite(text: &str) -> String {
+pub(crate) fn for_sqlite(text: &str) -> String {
     text.replace("= ANY($", "IN rarray($").replace('$', "?")
 }
 
@@ -44,7 +48,7 @@ macro_rules! event_columns {
 macro_rules! room_columns {
     () => {
         "r.id, r.kind, r.visibility, r.name, r.direct_a, r.direct_b, r.created_by, r.created_at, \
-         r.head, r.head_position, r.count, r.members, r.owners, r.last_message"
+         r.head, r.head_position, r.count, r.members, r.owners, r.last_message, r.chain"
     };
 }
 macro_rules! member_columns {
@@ -55,7 +59,7 @@ macro_rules! member_columns {
 }
 macro_rules! user_columns {
     () => {
-        "u.id, u.username, u.display_name, u.kind, u.role, u.created_at, u.password_hash, u.head, u.head_position"
+        "u.id, u.username, u.display_name, u.kind, u.role, u.created_at, u.password_hash, u.head, u.head_position, u.chain"
     };
 }
 macro_rules! message_columns {
@@ -91,7 +95,8 @@ macro_rules! page_from {
     };
 }
 pub(crate) use {
-    device_columns, event_columns, member_columns, message_columns, room_columns, user_columns,
+    device_columns, event_columns, member_columns, message_columns, queries, room_columns,
+    user_columns,
 };
 
 queries! {
@@ -101,6 +106,8 @@ queries! {
     HINT_SECRET = "SELECT k.value FROM meta k WHERE k.key = 'hint_secret'";
     /// The last position of every shard.
     HEADS = "SELECT head FROM shards ORDER BY shard";
+    /// The last position of every shard, and the chain of the event there.
+    REACHED = "SELECT s.head, e.chain FROM shards s LEFT JOIN events e ON e.shard = s.shard AND e.position = s.head ORDER BY s.shard";
 
     /// A piece of one log: log, after, limit.
     LOG_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.log = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");

@@ -9,6 +9,7 @@ mod load;
 mod open;
 pub(crate) mod statements;
 pub(crate) mod upkeep;
+pub(crate) mod verify;
 mod write;
 
 use std::{
@@ -51,13 +52,21 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the file, migrates it and starts the threads. `None` is a temporary database, gone at the end; only such a
     /// one may have more than one shard.
-    pub(crate) async fn open(path: Option<PathBuf>, shards: u16) -> Result<Sqlite, StoreError> {
-        in_thread(move || Sqlite::open_now(path, shards)).await
+    /// `beside` leaves a write-ahead log that is there where it is.
+    pub(crate) async fn open(
+        path: Option<PathBuf>,
+        shards: u16,
+        beside: bool,
+    ) -> Result<Sqlite, StoreError> {
+        in_thread(move || Sqlite::open_now(path, shards, beside)).await
     }
 
-    fn open_now(path: Option<PathBuf>, shards: u16) -> Result<Sqlite, StoreError> {
+    fn open_now(path: Option<PathBuf>, shards: u16, beside: bool) -> Result<Sqlite, StoreError> {
         let place = Arc::new(match path {
-            Some(path) => Place::file(path),
+            Some(path) => {
+                let keeps_log = beside && upkeep::log_of(&path).exists();
+                Place::file(path, keeps_log)
+            }
             None => Place::temporary()?,
         });
         let (mut writer, epoch) = open::writer(&place)?;
@@ -96,6 +105,18 @@ impl Sqlite {
         run(&self.writer, |connection| {
             connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                .map_err(columns::failed)
+        })
+        .await
+    }
+
+    /// A commit that means nothing, and takes as much of the disk as a small batch: SQLite writes no page that stays as
+    /// it is.
+    pub(crate) async fn try_commit(&self) -> Result<(), StoreError> {
+        run(&self.writer, |connection| {
+            connection
+                .execute(upkeep::TRY, [upkeep::tried()])
+                .map(drop)
                 .map_err(columns::failed)
         })
         .await

@@ -3,7 +3,13 @@
 //! Owns: the choice between the two databases, and the signature of every question.
 //! Never: has a branch by database beyond picking it; what differs is inside `sqlite` and `postgres`.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tidings_core::{Device, Entry, Member, Needs, Room, State, StoredEvent, User};
 use tidings_protocol::{
@@ -22,6 +28,7 @@ use crate::{
         room,
     },
     sqlite::{Sqlite, now},
+    upkeep::Reached,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -57,7 +64,13 @@ pub struct Commit {
 
 /// The database. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
-pub struct Store(Arc<Backend>);
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    backend: Backend,
+    /// Whether the last commit could not be made for want of the database, or of room on its disk.
+    failing: AtomicBool,
+}
 
 enum Backend {
     Sqlite(Sqlite),
@@ -67,7 +80,7 @@ enum Backend {
 /// One statement: `read!(self, s => question(s, …))`.
 macro_rules! read {
     ($self:ident, $s:ident => $question:expr) => {
-        match &*$self.0 {
+        match &$self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.read(move |$s| now($question)).await,
             Backend::Postgres(postgres) => postgres.read(async move |$s| $question.await).await,
         }
@@ -77,7 +90,7 @@ macro_rules! read {
 /// Several statements that see the same commit.
 macro_rules! snapshot {
     ($self:ident, $s:ident => $question:expr) => {
-        match &*$self.0 {
+        match &$self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.snapshot(move |$s| now($question)).await,
             Backend::Postgres(postgres) => postgres.snapshot(async move |$s| $question.await).await,
         }
@@ -91,24 +104,40 @@ impl Store {
     /// `Refused` for a database that is newer, foreign, or cannot commit durably; `Unavailable` when it cannot be
     /// reached.
     pub async fn open(config: &StoreConfig) -> Result<Store> {
+        Store::open_so(config, false).await
+    }
+
+    /// The same for a program that works beside a server, or in its place for a moment: the write-ahead log that a killed
+    /// server left stays, since the next start asks for it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_beside(config: &StoreConfig) -> Result<Store> {
+        Store::open_so(config, true).await
+    }
+
+    async fn open_so(config: &StoreConfig, beside: bool) -> Result<Store> {
         let backend = match config {
             StoreConfig::Sqlite { path } => {
-                Backend::Sqlite(Sqlite::open(Some(path.clone()), 1).await?)
+                Backend::Sqlite(Sqlite::open(Some(path.clone()), 1, beside).await?)
             }
             StoreConfig::SqliteMemory { shards } => {
-                Backend::Sqlite(Sqlite::open(None, *shards).await?)
+                Backend::Sqlite(Sqlite::open(None, *shards, beside).await?)
             }
             StoreConfig::Postgres { url } => {
                 Backend::Postgres(Box::new(Postgres::open(url).await?))
             }
         };
-        Ok(Store(Arc::new(backend)))
+        Ok(Store(Arc::new(Inner {
+            backend,
+            failing: AtomicBool::new(false),
+        })))
     }
 
     /// The incarnation of the logs: drawn when the database was made.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.epoch,
             Backend::Postgres(postgres) => postgres.epoch,
         }
@@ -117,7 +146,7 @@ impl Store {
     /// How many shards the logs are spread over: fixed when the database was made.
     #[must_use]
     pub fn shards(&self) -> u16 {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.shards,
             Backend::Postgres(postgres) => postgres.shards,
         }
@@ -126,7 +155,7 @@ impl Store {
     /// Whether other nodes may write to this database.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite(_) => false,
             Backend::Postgres(_) => true,
         }
@@ -138,7 +167,7 @@ impl Store {
     /// # Errors
     /// As every read.
     pub async fn commits_by_others(&self) -> Result<Option<i64>> {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.commits_by_others().await.map(Some),
             Backend::Postgres(_) => Ok(None),
         }
@@ -158,12 +187,48 @@ impl Store {
     /// # Errors
     /// As every read.
     pub async fn hint_key(&self) -> Result<HintKey> {
-        let running = match &*self.0 {
+        let running = match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.running.clone(),
             Backend::Postgres(postgres) => postgres.running().await?,
         };
         let secret = read!(self, s => log::hint_secret(s))?;
         Ok(HintKey::derive(self.epoch(), &secret, &running))
+    }
+
+    /// How far every shard has come, by shard.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn reached(&self) -> Result<Vec<Reached>> {
+        read!(self, s => log::reached(s))
+    }
+
+    /// Whether commits work. After one that could not be made it asks by a commit that means nothing, so that a disk
+    /// that has room again is found out without a client's try; else it asks nothing.
+    ///
+    /// # Errors
+    /// The store's, of that commit.
+    pub async fn check_commits(&self) -> Result<()> {
+        if !self.0.failing.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tried = match &self.0.backend {
+            Backend::Sqlite(sqlite) => sqlite.try_commit().await,
+            Backend::Postgres(postgres) => postgres.try_commit().await,
+        };
+        self.note(&tried);
+        tried
+    }
+
+    /// Remembers whether commits work.
+    fn note<T>(&self, result: &Result<T>) {
+        match result {
+            Ok(_) if self.0.failing.load(Ordering::Relaxed) => {
+                self.0.failing.store(false, Ordering::Relaxed);
+            }
+            Err(StoreError::Unavailable(_)) => self.0.failing.store(true, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     /// Copies everything committed back into the file itself, so that the file alone is the whole database. For the end:
@@ -172,7 +237,7 @@ impl Store {
     /// # Errors
     /// As every read; then what is committed is in the file and its write-ahead log together, as while serving.
     pub async fn settle(&self) -> Result<()> {
-        match &*self.0 {
+        match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.settle().await,
             Backend::Postgres(_) => Ok(()),
         }
@@ -201,10 +266,12 @@ impl Store {
         if shard.0 >= self.shards() {
             return Err(StoreError::Trouble(format!("there is no shard {shard}")));
         }
-        match &*self.0 {
+        let appended = match &self.0.backend {
             Backend::Sqlite(sqlite) => sqlite.append(shard, needs, decide).await,
             Backend::Postgres(postgres) => postgres.append(shard, needs, decide).await,
-        }
+        };
+        self.note(&appended);
+        appended
     }
 
     /// A piece of one log, in order of `seq`.

@@ -4,9 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use tidings_protocol::Epoch;
+use tidings_core::Chain;
+use tidings_protocol::{Epoch, Position};
 
-use crate::{StoreConfig, error::StoreError, postgres, sqlite};
+use crate::{
+    StoreConfig,
+    error::StoreError,
+    postgres, sqlite,
+    verify::{Verified, Watch},
+};
 
 /// What a look at a database found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +35,56 @@ pub enum Found {
     },
 }
 
+/// How far a shard had come: its last position, and the chain of the event there; none when that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// The last position.
+    pub position: Position,
+    /// What stands for the log of that event, up to it.
+    pub chain: Option<Chain>,
+}
+
+/// Which life of the logs a database holds: what is compared with what was noted outside of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage {
+    /// The incarnation of its logs.
+    pub epoch: Epoch,
+    /// Those before it, oldest first.
+    pub earlier: Vec<Epoch>,
+    /// Whether it is a backup that nobody has opened yet: it begins a new epoch.
+    pub is_copy: bool,
+    /// How far each shard has come.
+    pub reached: Vec<Reached>,
+    /// The chains of the events at the positions that were asked for, by shard.
+    pub at: Vec<Option<Chain>>,
+}
+
+/// Reads which life of the logs a database holds, and the chains at these positions, one a shard. Changes nothing. None:
+/// there is no database.
+///
+/// # Errors
+/// As [`look`].
+pub async fn lineage(
+    config: &StoreConfig,
+    at: Vec<Position>,
+) -> Result<Option<Lineage>, StoreError> {
+    match config {
+        StoreConfig::Sqlite { path } => {
+            let path = path.clone();
+            sqlite::in_thread(move || sqlite::upkeep::lineage(&path, &at)).await
+        }
+        StoreConfig::SqliteMemory { .. } => Ok(None),
+        StoreConfig::Postgres { url } => postgres::upkeep::lineage(url, &at).await,
+    }
+}
+
+/// The epochs in a text of `meta`.
+pub(crate) fn epochs(text: Option<&str>) -> Vec<Epoch> {
+    let each = text.unwrap_or_default().split(',');
+    each.filter_map(|epoch| epoch.parse().ok().map(Epoch))
+        .collect()
+}
+
 /// Looks at a database and changes nothing, not even a file beside it.
 ///
 /// # Errors
@@ -44,16 +100,21 @@ pub async fn look(config: &StoreConfig) -> Result<Found, StoreError> {
     }
 }
 
-/// Writes a copy of a SQLite database as of one commit, while a server may run. When the copy is opened for the first
-/// time it draws a new epoch by itself.
+/// Writes a copy of a SQLite database as of one commit, while a server may run, and verifies it. When the copy is opened
+/// for the first time it draws a new epoch by itself.
 ///
 /// # Errors
-/// `Refused` when there is no database, the file exists already, or the database is not one in a file.
-pub async fn back_up(config: &StoreConfig, to: &Path) -> Result<(), StoreError> {
+/// `Refused` when there is no database, the file exists already, or the database is not one in a file. `Trouble` when what
+/// was copied is damaged: then there is no copy.
+pub async fn back_up(
+    config: &StoreConfig,
+    to: &Path,
+    watch: Watch,
+) -> Result<Verified, StoreError> {
     match config {
         StoreConfig::Sqlite { path } => {
             let (path, to): (PathBuf, PathBuf) = (path.clone(), to.to_owned());
-            sqlite::in_thread(move || sqlite::upkeep::back_up(&path, &to)).await
+            sqlite::in_thread(move || sqlite::upkeep::back_up(&path, &to, watch)).await
         }
         StoreConfig::SqliteMemory { .. } | StoreConfig::Postgres { .. } => Err(StoreError::Refused(
             "This database is not a file of ours. PostgreSQL is backed up by its own programs: pg_dump, or a base \

@@ -51,6 +51,7 @@ pub(crate) trait Columns {
     fn text_or_none(&self, index: usize) -> Result<Option<&str>, StoreError>;
     fn flag_or_none(&self, index: usize) -> Result<Option<bool>, StoreError>;
     fn bytes(&self, index: usize) -> Result<&[u8], StoreError>;
+    fn bytes_or_none(&self, index: usize) -> Result<Option<&[u8]>, StoreError>;
 }
 
 /// How a row becomes a value.

@@ -145,6 +145,18 @@ impl TestServer {
         );
     }
 
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The PostgreSQL address that it was started with.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.launch.database.as_deref()
+    }
+
     /// Everything it has logged, over all its lives.
     #[must_use]
     pub fn log(&self) -> String {

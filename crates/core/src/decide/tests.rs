@@ -6,7 +6,7 @@ use tidings_protocol::{
 };
 
 use super::*;
-use crate::{derive::direct_room, state::State};
+use crate::{chain::Salt, derive::direct_room, state::State};
 use tidings_protocol::RoomId;
 
 struct World {
@@ -52,6 +52,7 @@ impl World {
                 *next += 1;
                 EventId::from_bits(*next)
             },
+            next_salt: &mut || Salt([0; 16]),
         };
         execute(&mut self.state, actor, txn.as_ref(), command, &mut ctx).map_err(|r| r.code)
     }

@@ -67,6 +67,19 @@ impl<W: Wire> Hub<W> {
                     .zip(&resume.heads)
                     .any(|(at, head)| at > head)
         });
+        if ahead {
+            self.cursors_ahead += 1;
+            // Once, twice, four times …: anybody can make a cursor up.
+            if self.cursors_ahead.is_power_of_two() {
+                tracing::error!(
+                    count = self.cursors_ahead,
+                    %user,
+                    "a client remembers more than this database holds. If an older copy of the database was put in its \
+                     place, stop every node and run `tidings new-epoch`: others will miss what comes otherwise"
+                );
+            }
+        }
+        let peer = self.peer(id)?;
         let follows_all = peer
             .hello
             .as_ref()

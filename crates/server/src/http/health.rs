@@ -11,9 +11,15 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use tidings_engine::Seldom;
-use tidings_protocol::RefusalCode;
+use tidings_protocol::{Refusal, RefusalCode};
 
-use crate::{auth::address::is_from_here, config::Secret, node::Node, problem::Problem};
+use crate::{
+    auth::address::is_from_here,
+    config::Secret,
+    data_folder::{self, FREE_BYTES_MIN},
+    node::Node,
+    problem::Problem,
+};
 
 /// How long the store has to answer before the node counts as not ready.
 const PING_WAIT: Duration = Duration::from_secs(2);
@@ -38,7 +44,7 @@ pub(crate) async fn healthz() -> Response {
 
 /// The node can serve
 ///
-/// It is not about to leave, and its database answers.
+/// It is not about to leave, its database answers and takes commits, and its disk has room.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -48,17 +54,36 @@ pub(crate) async fn healthz() -> Response {
 )]
 pub(crate) async fn readyz(State(node): State<Arc<Node>>) -> Result<Response, Problem> {
     if node.is_leaving() {
-        return Err(RefusalCode::Unavailable.into());
+        return Err(not_ready("It is about to stop."));
     }
-    let error = match tokio::time::timeout(PING_WAIT, node.store.ping()).await {
+    if node.config.database.is_none()
+        && data_folder::free_bytes(&node.config.data).is_some_and(|free| free < FREE_BYTES_MIN)
+    {
+        return Err(not_ready("The disk is full."));
+    }
+    let asked = async {
+        node.store.ping().await?;
+        node.store.check_commits().await
+    };
+    let (error, why) = match tokio::time::timeout(PING_WAIT, asked).await {
         Ok(Ok(())) => return Ok(plain("ready\n")),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer in time".to_owned(),
+        Ok(Err(error)) => (
+            error.to_string(),
+            "The database does not answer, or takes no commits; its disk may be full.",
+        ),
+        Err(_) => (
+            "no answer in time".to_owned(),
+            "The database does not answer in time.",
+        ),
     };
     if let Some(left_out) = NOT_READY.due() {
-        tracing::warn!(error, left_out, "not ready: the store does not answer");
+        tracing::warn!(error, left_out, "not ready: the store cannot be used");
     }
-    Err(RefusalCode::Unavailable.into())
+    Err(not_ready(why))
+}
+
+fn not_ready(why: &str) -> Problem {
+    Refusal::with_message(RefusalCode::Unavailable, why).into()
 }
 
 /// Counters, in the form of OpenMetrics

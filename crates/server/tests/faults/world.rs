@@ -2,6 +2,7 @@
 
 use std::{io::Write, net::SocketAddr, time::Duration};
 
+use tidings_store::{StoreConfig, verify::verify};
 use tidings_testkit::{
     history::{Following, audit::Judged},
     load::{Load, Plan},
@@ -114,6 +115,9 @@ pub(crate) async fn judge(name: &str, load: Load, nodes: &[&TestServer]) -> Judg
         let panics = log.lines().filter(|line| line.contains("panicked at"));
         wrong.extend(panics.map(|line| format!("node {index}: {line}")));
     }
+    for node in nodes {
+        wrong.extend(damage(node).await);
+    }
     if !wrong.is_empty() {
         for (index, node) in nodes.iter().enumerate() {
             let log = node.log();
@@ -130,6 +134,23 @@ pub(crate) async fn judge(name: &str, load: Load, nodes: &[&TestServer]) -> Judg
         );
     }
     judged
+}
+
+/// What of the node's database is not as it was committed: every event by its chain, every row by its log.
+async fn damage(node: &TestServer) -> Vec<String> {
+    let config = match node.database() {
+        Some(url) => StoreConfig::Postgres {
+            url: url.to_owned(),
+        },
+        None => StoreConfig::Sqlite {
+            path: node.data().join("tidings.db"),
+        },
+    };
+    let verified = verify(&config, Box::new(drop)).await;
+    let verified = verified.expect("the database can be looked at");
+    assert!(verified.events > 0);
+    let damage = verified.damage.into_iter();
+    damage.map(|damage| damage.to_string()).collect()
 }
 
 /// Numbers that look random and are the same in each run.

@@ -97,6 +97,8 @@ async fn copied(world: &mut World) -> std::path::PathBuf {
     world.stop().await;
     let copy = world.data().join("copied");
     std::fs::copy(world.data().join("tidings.db"), &copy).unwrap();
+    let mark = world.data().join("tidings.mark");
+    std::fs::copy(&mark, world.data().join("copied.mark")).unwrap();
     world.start().await;
     copy
 }
@@ -147,7 +149,10 @@ async fn a_cursor_from_the_future_starts_anew_without_help() {
     let copy = copied(&mut world).await;
     let memory = lost(&world, room, ada).await;
     world.stop().await;
+    // The whole folder, with the mark that would tell.
     put_back(&world, &copy);
+    let mark = world.data().join("tidings.mark");
+    std::fs::copy(world.data().join("copied.mark"), mark).unwrap();
     world.start().await;
     let head = memory.head - 5;
     every_client_starts_anew(&world, &memory, head).await;

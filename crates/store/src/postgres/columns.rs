@@ -80,6 +80,10 @@ impl Columns for Row {
     fn bytes(&self, index: usize) -> Result<&[u8], StoreError> {
         get(self, index)
     }
+
+    fn bytes_or_none(&self, index: usize) -> Result<Option<&[u8]>, StoreError> {
+        get(self, index)
+    }
 }
 
 /// What an error of PostgreSQL means to the caller.

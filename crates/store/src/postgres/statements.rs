@@ -26,6 +26,14 @@ pub(super) fn names() -> Vec<Named> {
     ALL.to_vec()
 }
 
+/// What remains of an erased body is its hash (see `core::chain`); what it could be guessed by goes with it.
+macro_rules! erase {
+    () => {
+        "UPDATE events e SET body_hash = sha256('tidings body 1'::bytea || e.salt || int8send(e.fingerprint) \
+         || convert_to(e.body, 'UTF8')), salt = NULL, fingerprint = 0, body = NULL "
+    };
+}
+
 statements! {
     /// The lock that orders a shard's appends, on any number of nodes.
     LOCK_HEAD = "SELECT head FROM shards WHERE shard = $1 FOR UPDATE";
@@ -56,22 +64,22 @@ statements! {
         FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (log, actor, txn) \
         JOIN events e ON e.log = k.log AND e.actor = k.actor AND e.txn = k.txn AND e.txn IS NOT NULL");
 
-    ADD_EVENTS = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body) \
-        SELECT $1, k.* FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::uuid[], $7::bigint[], $8::uuid[], \
-        $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[]) AS k";
-    ERASE_MESSAGES = "UPDATE events e SET body = NULL FROM unnest($1::uuid[], $2::bigint[]) AS k (log, seq) \
-        WHERE e.log = k.log AND e.seq = k.seq";
-    ERASE_EDITS = "UPDATE events e SET body = NULL FROM unnest($1::uuid[], $2::bigint[]) AS k (log, target) \
-        WHERE e.log = k.log AND e.target = k.target AND e.target IS NOT NULL AND e.kind = 'message_edited'";
+    ADD_EVENTS = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body, \
+        salt, chain) SELECT $1, k.* FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::uuid[], $7::bigint[], $8::uuid[], \
+        $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[], $15::bytea[], $16::bytea[]) AS k";
+    ERASE_MESSAGES = concat!(erase!(), "FROM unnest($1::uuid[], $2::bigint[]) AS k (log, seq) \
+        WHERE e.log = k.log AND e.seq = k.seq AND e.body IS NOT NULL");
+    ERASE_EDITS = concat!(erase!(), "FROM unnest($1::uuid[], $2::bigint[]) AS k (log, target) \
+        WHERE e.log = k.log AND e.target = k.target AND e.target IS NOT NULL AND e.kind = 'message_edited' AND e.body IS NOT NULL");
     ERASE_REACTIONS = "DELETE FROM reactions x USING unnest($1::uuid[], $2::uuid[]) AS k (room, message) \
         WHERE x.room = k.room AND x.message = k.message";
 
     PUT_ROOMS = "INSERT INTO rooms (id, kind, visibility, name, direct_a, direct_b, created_by, created_at, head, head_position, \
-        count, members, owners, last_message) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], \
-        $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[]) \
+        count, members, owners, last_message, chain) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], \
+        $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bytea[]) \
         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, visibility = excluded.visibility, name = excluded.name, \
         head = excluded.head, head_position = excluded.head_position, count = excluded.count, members = excluded.members, \
-        owners = excluded.owners, last_message = excluded.last_message";
+        owners = excluded.owners, last_message = excluded.last_message, chain = excluded.chain";
     PUT_MEMBERS = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
         sent_seq, sent_count, earlier_left_position) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], \
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \
@@ -87,11 +95,11 @@ statements! {
     REMOVE_REACTIONS = "DELETE FROM reactions x USING unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[]) \
         AS k (room, message, emoji, usr) WHERE x.room = k.room AND x.message = k.message AND x.emoji = k.emoji AND x.\"user\" = k.usr";
     PUT_USERS = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, password_hash, head, \
-        head_position) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
-        $8::text[], $9::bigint[], $10::bigint[]) \
+        head_position, chain) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], \
+        $8::text[], $9::bigint[], $10::bigint[], $11::bytea[]) \
         ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name, \
         folded_name = excluded.folded_name, kind = excluded.kind, role = excluded.role, password_hash = excluded.password_hash, \
-        head = excluded.head, head_position = excluded.head_position";
+        head = excluded.head, head_position = excluded.head_position, chain = excluded.chain";
     ADD_FIRST_ACCOUNT = "INSERT INTO first_account (one, \"user\") VALUES (1, $1)";
     PUT_MARKERS = "INSERT INTO markers (\"user\", room, seq, count, position) \
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[]) \

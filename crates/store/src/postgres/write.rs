@@ -118,6 +118,8 @@ fn events<'a>(session: &'a Session, shard: ShardId, entries: &'a [Entry]) -> Sen
         column!(entries, e => &*e.event.kind),
         column!(entries, e => opt(e.content.target())),
         column!(entries, e => e.event.body.as_deref()),
+        column!(entries, e => e.salt.0.as_slice()),
+        column!(entries, e => e.chain.0.as_slice()),
     )
 }
 
@@ -151,6 +153,7 @@ fn rooms<'a>(session: &'a Session, state: &'a State, writes: &mut Vec<Sent<'a>>)
         column!(rows, r => i64::from(r.members)),
         column!(rows, r => i64::from(r.owners)),
         column!(rows, r => opt(r.last_message)),
+        column!(rows, r => r.chain.0.as_slice()),
     ));
     Ok(())
 }
@@ -244,6 +247,7 @@ fn users<'a>(session: &'a Session, commit: &'a Commit, writes: &mut Vec<Sent<'a>
             column!(rows, u => u.password_hash.as_str()),
             column!(rows, u => number(u.head.0)),
             column!(rows, u => number(u.head_position.0)),
+            column!(rows, u => u.chain.0.as_slice()),
         ));
     }
     Ok(())

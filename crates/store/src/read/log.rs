@@ -9,6 +9,7 @@ use crate::{
     decode,
     error::StoreError,
     query,
+    upkeep::Reached,
     value::{Param, Snapshot, row},
 };
 
@@ -20,6 +21,10 @@ pub(crate) async fn hint_secret<S: Snapshot>(s: &S) -> Result<String, StoreError
     row(s, &query::HINT_SECRET, vec![], decode::text)
         .await?
         .ok_or_else(|| StoreError::damaged("the secret of the nodes"))
+}
+
+pub(crate) async fn reached<S: Snapshot>(s: &S) -> Result<Vec<Reached>, StoreError> {
+    s.rows(&query::REACHED, vec![], decode::reached).await
 }
 
 pub(crate) async fn ping<S: Snapshot>(s: &S) -> Result<(), StoreError> {

@@ -112,6 +112,11 @@ impl Columns for Row<'_> {
         let value = self.get_ref(index).map_err(failed)?;
         value.as_blob().map_err(wrong)
     }
+
+    fn bytes_or_none(&self, index: usize) -> Result<Option<&[u8]>, StoreError> {
+        let value = self.get_ref(index).map_err(failed)?;
+        value.as_blob_or_null().map_err(wrong)
+    }
 }
 
 fn wrong(cause: rusqlite::types::FromSqlError) -> StoreError {

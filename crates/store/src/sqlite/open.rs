@@ -4,12 +4,16 @@
 //! Never: opens a file that another program made, or that is newer.
 
 use std::{
+    fs::File,
+    io::ErrorKind,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig, functions::FunctionFlags};
 use tempfile::TempDir;
+use tidings_core::{Salt, chain::body_hash};
 use tidings_protocol::Epoch;
 
 use super::{columns::failed, upkeep};
@@ -32,13 +36,17 @@ const READER_CACHE_KIB: i32 = 8 * 1024;
 
 /// Where the database is. A temporary one is removed when the last thread lets go of it.
 pub(super) enum Place {
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        /// Whether a write-ahead log that is there stays when the last connection closes.
+        keeps_log: bool,
+    },
     Temporary(TempDir),
 }
 
 impl Place {
-    pub(super) fn file(path: PathBuf) -> Place {
-        Place::File(path)
+    pub(super) fn file(path: PathBuf, keeps_log: bool) -> Place {
+        Place::File { path, keeps_log }
     }
 
     pub(super) fn temporary() -> Result<Place, StoreError> {
@@ -49,7 +57,7 @@ impl Place {
 
     pub(super) fn path(&self) -> PathBuf {
         match self {
-            Place::File(path) => path.clone(),
+            Place::File { path, .. } => path.clone(),
             Place::Temporary(folder) => folder.path().join("tidings.db"),
         }
     }
@@ -57,7 +65,7 @@ impl Place {
     /// FULL: a commit is on the disk when it returns, also after a power cut. A temporary one need not be.
     fn synchronous(&self) -> (&'static str, i64) {
         match self {
-            Place::File(_) => ("FULL", 2),
+            Place::File { .. } => ("FULL", 2),
             Place::Temporary(_) => ("OFF", 0),
         }
     }
@@ -116,9 +124,16 @@ pub(super) fn checkpointer(place: &Place) -> Result<Connection, StoreError> {
 
 fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
     let path = place.path();
+    make_for_its_owner(&path)?;
     let connection = Connection::open(&path)
         .map_err(|e| StoreError::Refused(format!("{} cannot be opened: {e}.", path.display())))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    if let Place::File {
+        keeps_log: true, ..
+    } = place
+    {
+        upkeep::keep_log(&connection, &path)?;
+    }
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // A misspelled column is an error, not a text.
     for config in [
@@ -128,12 +143,46 @@ fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
         connection.set_db_config(config, false).map_err(failed)?;
     }
     rusqlite::vtab::array::load_module(&connection).map_err(failed)?;
+    functions(&connection)?;
     let set = |name: &str, value: i32| connection.pragma_update(None, name, value).map_err(failed);
     set("cache_size", -cache_kib)?;
     set("temp_store", 2)?;
     // What is erased is overwritten, not only unlinked.
     set("secure_delete", 1)?;
     Ok(connection)
+}
+
+/// An empty file is a new database to SQLite, and what it makes beside it may be read by whom the file may be read by: hashes
+/// of passwords are in all of them.
+fn make_for_its_owner(path: &Path) -> Result<(), StoreError> {
+    let made = File::options()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Refused(format!(
+            "{} cannot be made: {error}.",
+            path.display()
+        ))),
+    }
+}
+
+/// The one function of ours that statements call: the hash that remains of an erased body; null without a salt.
+fn functions(connection: &Connection) -> Result<(), StoreError> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    connection
+        .create_scalar_function("body_hash", 3, flags, |values| {
+            let salt: Option<[u8; 16]> = values.get(0)?;
+            let body = values.get_raw(2).as_str()?;
+            let fingerprint = values.get(1)?;
+            Ok(salt.map(|salt| body_hash(Salt(salt), fingerprint, body).0))
+        })
+        .map_err(failed)
 }
 
 /// Runs what is missing, in one transaction that also keeps a second process out.
@@ -215,7 +264,8 @@ pub(super) fn spread(connection: &mut Connection, shards: u16) -> Result<(), Sto
                 "position INTEGER NOT NULL",
             )
             .replace(" CHECK (shard = 0)", "")
-            .replace("\n) STRICT", ",\n  PRIMARY KEY (shard, position)\n) STRICT");
+            // Later columns stand before the last bracket without a line of their own.
+            .replace(") STRICT", ",\n  PRIMARY KEY (shard, position)\n) STRICT");
         transaction.execute_batch(&text).map_err(failed)?;
     }
     for shard in 1..shards {

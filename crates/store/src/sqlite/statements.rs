@@ -16,6 +16,13 @@ macro_rules! statements {
     };
 }
 
+/// What remains of an erased body is its hash; what it could be guessed by goes with it.
+macro_rules! erase {
+    () => {
+        "UPDATE events SET body_hash = body_hash(salt, fingerprint, body), salt = NULL, fingerprint = 0, body = NULL WHERE "
+    };
+}
+
 statements! {
     HEAD = "SELECT head FROM shards WHERE shard = ?1";
     SET_HEAD = "UPDATE shards SET head = ?2 WHERE shard = ?1";
@@ -37,16 +44,16 @@ statements! {
     LOAD_ANY_USER = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";
     LOAD_TXN = concat!("SELECT ", event_columns!(), ", e.fingerprint FROM events e WHERE e.log = ?1 AND e.actor = ?2 AND e.txn = ?3");
 
-    ADD_EVENT = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    ERASE_MESSAGE = "UPDATE events SET body = NULL WHERE log = ?1 AND seq = ?2";
-    ERASE_EDITS = "UPDATE events SET body = NULL WHERE log = ?1 AND target = ?2 AND kind = 'message_edited'";
+    ADD_EVENT = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body, \
+        salt, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    ERASE_MESSAGE = concat!(erase!(), "log = ?1 AND seq = ?2 AND body IS NOT NULL");
+    ERASE_EDITS = concat!(erase!(), "log = ?1 AND target = ?2 AND kind = 'message_edited' AND body IS NOT NULL");
     ERASE_REACTIONS = "DELETE FROM reactions WHERE room = ?1 AND message = ?2";
 
     PUT_ROOM = "INSERT INTO rooms (id, kind, visibility, name, direct_a, direct_b, created_by, created_at, head, head_position, \
-        count, members, owners, last_message) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+        count, members, owners, last_message, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
         ON CONFLICT (id) DO UPDATE SET kind = ?2, visibility = ?3, name = ?4, head = ?9, head_position = ?10, count = ?11, \
-        members = ?12, owners = ?13, last_message = ?14";
+        members = ?12, owners = ?13, last_message = ?14, chain = ?15";
     PUT_MEMBER = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
         sent_seq, sent_count, earlier_left_position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (room, \"user\") DO UPDATE SET role = ?3, joined = ?4, joined_seq = ?5, joined_position = ?6, left_seq = ?7, \
@@ -58,9 +65,9 @@ statements! {
         ON CONFLICT (room, message, emoji, \"user\") DO NOTHING";
     REMOVE_REACTION = "DELETE FROM reactions WHERE room = ?1 AND message = ?2 AND emoji = ?3 AND \"user\" = ?4";
     PUT_USER = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, password_hash, head, \
-        head_position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+        head_position, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (id) DO UPDATE SET username = ?2, display_name = ?3, folded_name = ?4, kind = ?5, role = ?6, \
-        password_hash = ?8, head = ?9, head_position = ?10";
+        password_hash = ?8, head = ?9, head_position = ?10, chain = ?11";
     ADD_FIRST_ACCOUNT = "INSERT INTO first_account (one, \"user\") VALUES (1, ?1)";
     PUT_MARKER = "INSERT INTO markers (\"user\", room, seq, count, position) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT (\"user\", room) DO UPDATE SET seq = ?3, count = ?4, position = ?5";

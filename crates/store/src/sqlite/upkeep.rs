@@ -4,40 +4,39 @@
 
 use std::{fs::File, path::Path};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
-use tidings_protocol::Epoch;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig};
+use tidings_core::Chain;
+use tidings_protocol::{Epoch, Position};
 
 use super::{
-    columns::failed,
+    columns::{failed, now},
     open::{self, BUSY_TIMEOUT},
 };
 use crate::{
     error::StoreError,
-    hint_key, migrate,
-    upkeep::{Found, nothing_there},
+    hint_key, migrate, read,
+    upkeep::{Found, Lineage, epochs, nothing_there},
+    verify::{Report, Verified, Watch},
 };
 
 /// In `meta` of a copy, until it is opened to be used.
 pub(super) const COPY: &str = "copied_at";
+
+/// Notes in `meta` that a commit was tried.
+pub(super) const TRY: &str =
+    "INSERT INTO meta (key, value) VALUES ('tried', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1";
+
+/// What is noted: another text each time, of 16 KiB.
+pub(super) fn tried() -> String {
+    open::now().to_string().repeat(1_024)
+}
 
 /// See [`look`](crate::upkeep::look).
 pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     if !path.exists() {
         return Ok(Found::Nothing);
     }
-    // Without a write-ahead log nobody has the file open, and reading it as unchanging makes no files beside it. With one
-    // SQLite may build its index of it (-shm) anew, as the next start would.
-    let log = path.with_file_name(format!("{}-wal", name(path)));
-    let is_alone = std::fs::metadata(log).map_or(true, |log| log.len() == 0);
-    let mut address = format!("file:{}?mode=ro", escaped(path));
-    if is_alone {
-        address.push_str("&immutable=1");
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(address, flags).map_err(|e| unopened(path, &e))?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let connection = read_only(path)?;
     let Some(applied) = open::history(&connection, path)? else {
         return Ok(Found::Nothing);
     };
@@ -54,8 +53,41 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     })
 }
 
+/// Refuses what is no database of this version.
+pub(super) fn refuse_older(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let Some(applied) = open::history(connection, path)? else {
+        return Err(nothing_there(&path.display().to_string()));
+    };
+    migrate::refuse_older(migrate::pending(migrate::SQLITE, &applied)?)
+}
+
+/// A connection that changes nothing, not even a file beside the database.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(nothing_there(&path.display().to_string()));
+    }
+    // Without a write-ahead log nobody has the file open, and reading it as unchanging makes no files beside it. With one
+    // SQLite may build its index of it (-shm) anew, as the next start would.
+    let mut address = format!("file:{}?mode=ro", escaped(path));
+    if is_alone(path) {
+        address.push_str("&immutable=1");
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(address, flags).map_err(|e| unopened(path, &e))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    rusqlite::vtab::array::load_module(&connection).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Whether all that is committed is in the file itself.
+pub(super) fn is_alone(path: &Path) -> bool {
+    std::fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
+}
+
 /// See [`back_up`](crate::upkeep::back_up).
-pub(crate) fn back_up(path: &Path, to: &Path) -> Result<(), StoreError> {
+pub(crate) fn back_up(path: &Path, to: &Path, watch: Watch) -> Result<Verified, StoreError> {
     if to.exists() {
         return Err(StoreError::Refused(format!(
             "{} exists already; a backup never replaces a file.",
@@ -84,22 +116,37 @@ pub(crate) fn back_up(path: &Path, to: &Path) -> Result<(), StoreError> {
         .map_err(|e| cannot(&e))?;
     drop(source);
     mark(part.path())?;
+    let verified = verified(part.path(), watch)?;
     part.as_file().sync_all().map_err(|e| cannot(&e))?;
     part.persist_noclobber(to).map_err(|e| cannot(&e.error))?;
     File::open(folder)
         .and_then(|folder| folder.sync_all())
-        .map_err(|e| cannot(&e))
+        .map_err(|e| cannot(&e))?;
+    Ok(verified)
 }
 
-/// Checks a fresh copy and notes in it that it is one.
+/// Looks at everything in a fresh copy.
+///
+/// # Errors
+/// When something in it is not as it was committed: so it is in the database, too.
+fn verified(copy: &Path, watch: Watch) -> Result<Verified, StoreError> {
+    let mut report = Report::new(watch);
+    super::verify::look_at(&read_only(copy)?, &mut report)?;
+    let verified = report.finish();
+    match verified.damage.first() {
+        None => Ok(verified),
+        Some(first) => Err(StoreError::Trouble(format!(
+            "what was copied is damaged, and the copy was not kept: {first} ({} in all). So is the database: \
+             `tidings doctor --deep` names everything. Keep the backups from before; to save what can be saved, stop \
+             the server and copy its whole folder",
+            verified.damage.len()
+        ))),
+    }
+}
+
+/// Notes in a fresh copy that it is one.
 fn mark(copy: &Path) -> Result<(), StoreError> {
     let connection = existing(copy)?;
-    let said: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(failed)?;
-    if said != "ok" {
-        return Err(StoreError::Trouble(format!("the copy is damaged: {said}")));
-    }
     // One file, whatever the copy took over from its source.
     connection
         .query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
@@ -147,6 +194,7 @@ pub(super) fn begin_if_copy(connection: &Connection) -> Result<(), StoreError> {
 }
 
 fn draw(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(REMEMBER_EPOCH, []).map_err(failed)?;
     let epoch = migrate::new_epoch()?.to_string();
     connection
         .execute("UPDATE meta SET value = ?1 WHERE key = 'epoch'", [epoch])
@@ -164,6 +212,44 @@ fn draw(connection: &Connection) -> Result<(), StoreError> {
         .map_err(failed)
 }
 
+/// The epoch that ends now joins those before it.
+const REMEMBER_EPOCH: &str = "INSERT INTO meta (key, value) SELECT 'earlier_epochs', value FROM meta WHERE key = 'epoch' \
+    ON CONFLICT (key) DO UPDATE SET value = value || ',' || excluded.value";
+
+/// See [`lineage`](crate::upkeep::lineage).
+pub(crate) fn lineage(path: &Path, at: &[Position]) -> Result<Option<Lineage>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = read_only(path)?;
+    let Some(applied) = open::history(&connection, path)? else {
+        return Ok(None);
+    };
+    let text = "SELECT value FROM meta WHERE key = ?1";
+    let meta = |key: &str| -> Result<Option<String>, StoreError> {
+        let value = connection.query_row(text, [key], |row| row.get(0));
+        value.optional().map_err(failed)
+    };
+    let (mut reached, mut chains) = (Vec::new(), vec![None; at.len()]);
+    // Before it there is nothing to compare by.
+    if applied.len() >= migrate::CHAIN {
+        reached = now(read::log::reached(&connection))?;
+        let text = "SELECT chain FROM events WHERE shard = ?1 AND position = ?2";
+        for (shard, position) in at.iter().enumerate() {
+            let place = (shard as i64, i64::try_from(position.0).unwrap_or(i64::MAX));
+            let chain = connection.query_row(text, place, |row| row.get::<_, Option<[u8; 32]>>(0));
+            chains[shard] = chain.optional().map_err(failed)?.flatten().map(Chain);
+        }
+    }
+    Ok(Some(Lineage {
+        epoch: open::epoch(&connection)?,
+        earlier: epochs(meta("earlier_epochs")?.as_deref()),
+        is_copy: meta(COPY)?.is_some(),
+        reached,
+        at: chains,
+    }))
+}
+
 /// A connection to a database that is there, ours, and not newer.
 fn existing(path: &Path) -> Result<Connection, StoreError> {
     if !path.exists() {
@@ -172,11 +258,27 @@ fn existing(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|e| unopened(path, &e))?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    keep_log(&connection, path)?;
     let Some(applied) = open::history(&connection, path)? else {
         return Err(nothing_there(&path.display().to_string()));
     };
     migrate::pending(migrate::SQLITE, &applied)?;
     Ok(connection)
+}
+
+/// Leaves a write-ahead log that is there where it is: a server that runs has it, or one that was killed left it, and the
+/// next start asks for it.
+pub(super) fn keep_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    if log_of(path).exists() {
+        let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keeps, true).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Where the write-ahead log of a database is.
+pub(super) fn log_of(path: &Path) -> std::path::PathBuf {
+    path.with_file_name(format!("{}-wal", name(path)))
 }
 
 fn unopened(path: &Path, error: &rusqlite::Error) -> StoreError {

@@ -127,6 +127,8 @@ fn events(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<()> {
             &*event.kind,
             entry.content.target().map(|seq| number(seq.0)),
             event.body.as_deref(),
+            entry.salt.0,
+            entry.chain.0,
         ])
         .map_err(failed)?;
     }
@@ -150,6 +152,7 @@ fn rooms(transaction: &Transaction<'_>, state: &State) -> Result<()> {
             row.members,
             row.owners,
             row.last_message.map(|seq| number(seq.0)),
+            row.chain.0,
         ];
         run(transaction, text::PUT_ROOM, params)?;
     }
@@ -212,6 +215,7 @@ fn users(transaction: &Transaction<'_>, commit: &Commit) -> Result<()> {
             row.password_hash,
             number(row.head.0),
             number(row.head_position.0),
+            row.chain.0,
         ];
         run(transaction, text::PUT_USER, params)?;
     }

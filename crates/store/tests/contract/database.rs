@@ -88,8 +88,10 @@ impl Database {
         names
     }
 
-    /// Every byte of the database's files, where there are files to look into.
-    pub(crate) fn file_bytes(&self) -> Vec<u8> {
+    /// Every byte of the database's files, where there are files to look into, once nobody has them open: while a store
+    /// lets go, files come and go.
+    pub(crate) async fn file_bytes(&self) -> Vec<u8> {
+        self.closed().await;
         let Some(folder) = &self.folder else {
             return Vec::new();
         };

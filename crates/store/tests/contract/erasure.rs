@@ -75,9 +75,10 @@ pub(crate) async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
     if let StoreConfig::Sqlite { .. } = db.config {
         // Not in a free page either, once the write-ahead log is copied back.
         drop(store);
+        db.closed().await;
         let done = db.sql("PRAGMA wal_checkpoint(TRUNCATE)");
         assert!(done[0].starts_with("0|"), "{done:?}");
-        let bytes = db.file_bytes();
+        let bytes = db.file_bytes().await;
         let has = |needle: &[u8]| bytes.windows(needle.len()).any(|w| w == needle);
         assert!(has(b"this stays here"));
         assert!(!has(b"canary"));

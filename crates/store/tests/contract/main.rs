@@ -16,6 +16,7 @@ mod races;
 mod resume;
 mod txns;
 mod upkeep;
+mod verify;
 mod visible;
 mod world;
 
@@ -81,12 +82,16 @@ on_both! {
     txns::a_retry_gets_the_first_answer,
     txns::a_retry_within_one_batch_gets_the_first_answer,
     txns::a_retry_after_reopening_gets_the_first_answer,
+    txns::a_retry_of_what_was_erased_gets_the_erased_event,
     txns::a_txn_with_another_command_is_refused,
     upkeep::a_look_says_what_is_there_and_changes_nothing,
     upkeep::a_look_refuses_what_is_not_ours,
     upkeep::a_new_epoch_is_drawn_and_kept,
     upkeep::nodes_of_one_database_share_a_key_and_its_copies_do_not,
     people::a_last_line_is_read_with_how_far_the_room_had_come,
+    verify::what_was_committed_verifies,
+    verify::events_from_before_the_chain_are_counted,
+    verify::what_was_changed_past_the_server_is_named,
     visible::a_user_sees_a_room_while_they_are_in_it,
     visible::one_who_was_away_long_sees_the_same,
     visible::an_earlier_stay_is_never_passed_over_in_silence,

@@ -1,5 +1,6 @@
 //! Exactly once: the same `txn` is the same command. [P3] [CM3]
 
+use tidings_core::Command;
 use tidings_protocol::{LogId, RefusalCode, Seq};
 
 use crate::{Database, world::*};
@@ -44,6 +45,23 @@ pub(crate) async fn a_retry_after_reopening_gets_the_first_answer(db: Database) 
     let again = before(run_with(&store, ada, Some("t1"), message(room, "hello")).await);
     assert_eq!(again, first);
     assert_eq!(store.room(room).await.unwrap().unwrap().head, first.seq);
+}
+
+pub(crate) async fn a_retry_of_what_was_erased_gets_the_erased_event(db: Database) {
+    // [CM3] Nothing is kept by which a short text could be guessed, so no content is told from another.
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let room = group(&store, ada, &[]).await;
+    let said = happened(run_with(&store, ada, Some("t1"), message(room, "hello")).await);
+    let delete = Command::DeleteMessage {
+        room,
+        message: said.id,
+    };
+    happened(run(&store, ada, delete).await);
+    for text in ["hello", "another"] {
+        let again = before(run_with(&store, ada, Some("t1"), message(room, text)).await);
+        assert_eq!((again.id, again.body), (said.id, None), "{text}");
+    }
 }
 
 pub(crate) async fn a_txn_with_another_command_is_refused(db: Database) {

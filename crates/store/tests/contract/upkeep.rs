@@ -37,18 +37,18 @@ pub(crate) async fn a_look_says_what_is_there_and_changes_nothing(db: Database) 
     assert_eq!(upkeep::look(&db.config).await.unwrap(), current);
     drop(store);
     db.closed().await;
-    let before = (tables(&db), db.file_bytes());
+    let before = (tables(&db), db.file_bytes().await);
     assert_eq!(upkeep::look(&db.config).await.unwrap(), current);
-    assert!((tables(&db), db.file_bytes()) == before);
+    assert!((tables(&db), db.file_bytes().await) == before);
     db.sql("DELETE FROM migrations");
     db.closed().await;
-    let before = (tables(&db), db.file_bytes());
+    let before = (tables(&db), db.file_bytes().await);
     let older = Found::Older {
         applied: 0,
         known: db.migrations(),
     };
     assert_eq!(upkeep::look(&db.config).await.unwrap(), older);
-    assert!((tables(&db), db.file_bytes()) == before);
+    assert!((tables(&db), db.file_bytes().await) == before);
     assert_eq!(db.sql("SELECT count(*) FROM migrations"), ["0"]);
     db.sql("INSERT INTO migrations (version, name, checksum, applied_at) VALUES (999, '0999_later.sql', 'x', 0)");
     assert!(refused(upkeep::look(&db.config).await).contains("newer version"));
@@ -95,7 +95,7 @@ async fn no_new_epoch_is_drawn_on_postgres_while_a_node_runs() {
 async fn postgres_is_backed_up_by_its_own_programs() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("copy.db");
-    let why = refused(upkeep::back_up(&Database::postgres().config, &to).await);
+    let why = refused(upkeep::back_up(&Database::postgres().config, &to, Box::new(drop)).await);
     assert!(
         why.contains("pg_dump") && why.contains("new-epoch"),
         "{why}"
@@ -110,7 +110,8 @@ async fn a_backup_is_one_commit_of_a_store_in_use_and_begins_an_epoch_of_its_own
     let db = Database::sqlite();
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("copy.db");
-    let why = refused(upkeep::back_up(&db.config, &to).await);
+    let back_up = || upkeep::back_up(&db.config, &to, Box::new(drop));
+    let why = refused(back_up().await);
     assert!(why.contains("no database of Tidings"), "{why}");
     let store = db.open().await;
     let ada = user(&store, "ada").await;
@@ -123,13 +124,14 @@ async fn a_backup_is_one_commit_of_a_store_in_use_and_begins_an_epoch_of_its_own
             say(&store, ada, room, &format!("during {n}")).await;
         }
     };
-    let (done, ()) = tokio::join!(upkeep::back_up(&db.config, &to), writing);
-    done.unwrap();
+    let (done, ()) = tokio::join!(back_up(), writing);
+    let verified = done.unwrap();
+    assert!(verified.events > 50 && verified.damage.is_empty());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     let mode = std::fs::metadata(&to).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "it holds the hashes of passwords");
     let bytes = std::fs::read(&to).unwrap();
-    let why = refused(upkeep::back_up(&db.config, &to).await);
+    let why = refused(back_up().await);
     assert!(why.contains("exists already"), "{why}");
     assert!(std::fs::read(&to).unwrap() == bytes);
     // Looking at it leaves it a backup.

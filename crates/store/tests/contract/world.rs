@@ -1,6 +1,6 @@
 //! Commands through the store, as the engine sends them.
 
-use tidings_core::{Command, Ctx, Executed, Needs, State, StoredEvent, execute};
+use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, StoredEvent, execute};
 use tidings_protocol::{
     EventId, LogId, Position, Refusal, RefusalCode, RoomId, RoomKind, Seq, ShardId, Timestamp,
     TxnId, UserId, UserKind, Visibility,
@@ -60,6 +60,7 @@ pub(crate) fn decide(
             shard,
             position: &mut position,
             next_id: &mut next_id,
+            next_salt: &mut || Salt(id().to_be_bytes()),
         };
         let answer = execute(&mut state, *actor, txn.as_ref(), command, &mut ctx);
         if let Ok(Executed::Happened(happened)) = &answer {

@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use tidings_core::Salt;
 use tidings_engine::{
     Appender, Effect, Environment, Feed, Hub, Inbox, Item, PeerId, PresenceBook, Submission, Work,
     appender,
@@ -42,6 +43,11 @@ impl Environment for Counted {
 
     fn event_id(&self) -> EventId {
         EventId::from_bits(u128::from(self.0.fetch_add(1, Ordering::Relaxed)) | (7 << 76))
+    }
+
+    fn salt(&self) -> Salt {
+        // Not counted: what is hashed moves no id.
+        Salt([0; 16])
     }
 }
 

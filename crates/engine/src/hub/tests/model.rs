@@ -727,5 +727,6 @@ fn account(user: UserId, head: Seq) -> User {
         password_hash: String::new(),
         head,
         head_position: Position::ZERO,
+        chain: tidings_core::Chain::START,
     }
 }

@@ -1,0 +1,15 @@
+-- The hash chain over each log. A body is hashed with its salt; once it is erased, salt and fingerprint are gone and
+-- body_hash stands for it. What was written before this has no chain; a log's chain begins with its next event.
+ALTER TABLE events ADD COLUMN salt BLOB;
+ALTER TABLE events ADD COLUMN body_hash BLOB;
+ALTER TABLE events ADD COLUMN chain BLOB;
+-- Of the event at the head; zeros before the first.
+ALTER TABLE rooms ADD COLUMN chain BLOB NOT NULL
+  DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+ALTER TABLE users ADD COLUMN chain BLOB NOT NULL
+  DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000';
+-- Up to this position events may be without a chain.
+ALTER TABLE shards ADD COLUMN unchained INTEGER NOT NULL DEFAULT 0;
+UPDATE shards SET unchained = head;
+-- What erased texts were told from others by: a short text could be guessed from it.
+UPDATE events SET fingerprint = 0 WHERE body IS NULL;
