@@ -60,10 +60,20 @@ impl TestPostgres {
     /// When it cannot be made; the message says why.
     #[must_use]
     pub fn new() -> TestPostgres {
-        TestPostgres::make().unwrap_or_else(|why| panic!("{why}"))
+        TestPostgres::make(|_, _, _| {}).unwrap_or_else(|why| panic!("{why}"))
     }
 
-    fn make() -> Result<TestPostgres, String> {
+    /// A server of one's own whose data folder `mount` puts onto another disk: it is given the empty folder, and the user
+    /// and group that it must belong to.
+    ///
+    /// # Panics
+    /// When it cannot be made; the message says why.
+    #[must_use]
+    pub fn on_disk(mount: impl FnOnce(&Path, u32, u32)) -> TestPostgres {
+        TestPostgres::make(mount).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    fn make(mount: impl FnOnce(&Path, u32, u32)) -> Result<TestPostgres, String> {
         let programs = programs()?;
         let account = account()?;
         let template = std::env::temp_dir().join("tidings-pg-XXXXXX");
@@ -79,6 +89,12 @@ impl TestPostgres {
             databases: AtomicU32::new(0),
             watchdog: Mutex::new(watchdog),
         };
+        output(as_account(server.account.as_ref(), Path::new("mkdir")).arg(server.data()))?;
+        let id = |flag| -> Result<u32, String> {
+            let told = output(as_account(server.account.as_ref(), Path::new("id")).arg(flag))?;
+            told.trim().parse().map_err(|e| format!("id {flag}: {e}"))
+        };
+        mount(&server.data(), id("-u")?, id("-g")?);
         output(
             server
                 .program("initdb")
@@ -174,6 +190,14 @@ impl TestPostgres {
     /// # Panics
     /// When there is no server to kill.
     pub fn kill(&self) {
+        self.kill_after(|| {});
+    }
+
+    /// The same, and `before` happens when it is known whom to kill: for what takes the data folder away.
+    ///
+    /// # Panics
+    /// When there is no server to kill.
+    pub fn kill_after(&self, before: impl FnOnce()) {
         let pid = fs::read_to_string(self.data().join("postmaster.pid"))
             .map_err(|e| format!("no server to kill: {e}"))
             .and_then(|text| Ok(text.lines().next().ok_or("an empty pid file")?.to_owned()))
@@ -181,6 +205,7 @@ impl TestPostgres {
         let mut all = children(&pid);
         // The server first, so that it starts no other process.
         all.insert(0, pid);
+        before();
         let mut kill = as_account(self.account.as_ref(), Path::new("kill"));
         // One that ended by itself meanwhile is no failure.
         let _ = output(kill.arg("-9").args(&all));
@@ -211,7 +236,9 @@ impl TestPostgres {
         .unwrap_or_else(|why| panic!("{why}"))
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 

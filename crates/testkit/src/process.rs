@@ -29,6 +29,8 @@ pub struct Launch {
     pub database: Option<String>,
     /// A Redis address.
     pub redis: Option<String>,
+    /// A folder for its data; one of the server's own without it.
+    pub data: Option<PathBuf>,
     /// More flags of `tidings serve`.
     pub flags: Vec<String>,
 }
@@ -104,6 +106,14 @@ impl TestServer {
         running.child.wait().expect("a child can be waited for");
     }
 
+    /// `kill -9` of a server that may have ended already, since what it stands on is gone.
+    pub fn end(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+
     /// SIGTERM: the server drains and ends by itself. Returns how it ended.
     ///
     /// # Panics
@@ -163,6 +173,11 @@ impl TestServer {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    fn data(&self) -> PathBuf {
+        let own = || self.folder.path().join("data");
+        self.launch.data.clone().unwrap_or_else(own)
+    }
+
     fn take(&mut self) -> Running {
         self.running.take().expect("a running server")
     }
@@ -171,7 +186,7 @@ impl TestServer {
         let mut command = tied(&self.program);
         command
             .args(["serve", "--listen", &self.address.to_string(), "--data"])
-            .arg(self.folder.path().join("data"))
+            .arg(self.data())
             .args(&self.launch.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -214,10 +229,7 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
-        }
+        self.end();
     }
 }
 

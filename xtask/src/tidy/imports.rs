@@ -10,6 +10,7 @@ use super::source::Source;
 const OURS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("websocket", &[]),
+    ("powercut", &[]),
     ("core", &["protocol"]),
     ("sync", &["protocol"]),
     ("sdk", &["sync", "protocol"]),
@@ -64,6 +65,12 @@ const OUTSIDE: &[Fence] = &[
         shut_out: None,
         only: Some(&["store"]),
         instead: "SQL lives in tidings-store only: add a function there",
+    },
+    Fence {
+        crates: &["fuser"],
+        shut_out: None,
+        only: Some(&["powercut"]),
+        instead: "a disk that forgets is for tests: use tidings-powercut",
     },
     Fence {
         crates: &["axum", "axum-extra"],

@@ -4,12 +4,14 @@
 //! `tidings_testkit::history`; the tests here only say which fault comes when.
 //!
 //! `TIDINGS_TEST_KILLS=100 cargo test -p tidings-server --test faults kill -- --nocapture` kills more often than the
-//! usual ten times and prints the figures; `TIDINGS_TEST_FAULT_ROUNDS=10` and `cluster` do the same for three nodes.
+//! usual ten times and prints the figures; `TIDINGS_TEST_FAULT_ROUNDS=10` and `cluster` do the same for three nodes;
+//! `TIDINGS_TEST_POWER_CUTS=1000` and `power` cut the power of a disk of our own.
 
 mod cluster;
 mod hints;
 mod kill;
 mod own_writes;
+mod power;
 mod presence;
 mod rewound;
 mod world;

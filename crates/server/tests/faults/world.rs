@@ -1,6 +1,6 @@
 //! Nodes and the clients on them, as every test here needs them.
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{io::Write, net::SocketAddr, path::Path, time::Duration};
 
 use tidings_store::{StoreConfig, verify::verify};
 use tidings_testkit::{
@@ -26,14 +26,24 @@ const FLAGS: [&str; 8] = [
 
 /// Starts a node.
 pub(crate) fn node(database: Option<&str>, redis: Option<&str>) -> TestServer {
-    TestServer::start(
-        env!("CARGO_BIN_EXE_tidings"),
-        Launch {
-            database: database.map(str::to_owned),
-            redis: redis.map(str::to_owned),
-            flags: FLAGS.map(str::to_owned).to_vec(),
-        },
-    )
+    start(Launch {
+        database: database.map(str::to_owned),
+        redis: redis.map(str::to_owned),
+        ..Launch::default()
+    })
+}
+
+/// Starts a node on SQLite in this folder.
+pub(crate) fn node_in(data: &Path) -> TestServer {
+    start(Launch {
+        data: Some(data.to_owned()),
+        ..Launch::default()
+    })
+}
+
+fn start(launch: Launch) -> TestServer {
+    let flags = FLAGS.map(str::to_owned).to_vec();
+    TestServer::start(env!("CARGO_BIN_EXE_tidings"), Launch { flags, ..launch })
 }
 
 /// Runs a test with the load on other threads than its own, so that it may block.
