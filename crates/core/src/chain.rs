@@ -209,10 +209,12 @@ mod tests {
         assert_eq!(published, Value::Array(list));
     }
 
+    type Change = fn(&mut Row);
+
     #[test]
     fn every_field_is_bound() {
         let right = chained(&rows());
-        let changes: Vec<(&str, fn(&mut Row))> = vec![
+        let changes: [(&str, Change); 14] = [
             ("shard", |row| row.event.shard = ShardId(4)),
             ("position", |row| row.event.position = Position(11)),
             ("log", |row| {
