@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::{codegen, command, tidy};
 
+/// The crates that others build on.
+const PUBLISHED: [&str; 3] = ["tidings-protocol", "tidings-sync", "tidings-sdk"];
+
 /// Runs all checks, prints how long each took, and fails when one failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut report = Report::default();
@@ -32,6 +35,20 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     });
     report.step("codegen --check", || {
         codegen::run(root, codegen::Mode::Check)
+    });
+    // What would be published holds all that it needs, and nothing that lies beside it. Nothing is built or sent.
+    report.step("cargo package", || {
+        let mut line = vec![
+            "cargo",
+            "package",
+            "--no-verify",
+            "--allow-dirty",
+            "--quiet",
+        ];
+        for name in PUBLISHED {
+            line.extend(["--package", name]);
+        }
+        command::run(root, &line)
     });
     // A workspace of its own, which the steps above do not see. Running the targets needs nightly, compiling them does not.
     report.step("check fuzz", || {

@@ -13,12 +13,12 @@ use crate::Error;
 pub(crate) struct Address(Url);
 
 impl Address {
-    /// Reads `http://host[:port][/prefix]`.
+    /// Reads `http(s)://host[:port][/prefix]`.
     pub(crate) fn parse(text: &str) -> Result<Address, Error> {
         let url = Url::parse(text)
             .map_err(|_| Error::Address("an address looks like http://127.0.0.1:8080"))?;
-        if url.scheme() != "http" || url.cannot_be_a_base() {
-            return Err(Error::Address("this build speaks plain http:// alone"));
+        if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+            return Err(Error::Address("an address begins with https:// or http://"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::Address("an address holds no name and no password"));
@@ -41,6 +41,18 @@ impl Address {
     pub(crate) fn socket(&self) -> String {
         let url = self.of(&["socket"]);
         url.as_str().replacen("http", "ws", 1)
+    }
+
+    /// Whether what travels is kept from others on the way.
+    pub(crate) fn is_private(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The host, a name or an IP address without brackets, and the port.
+    pub(crate) fn host(&self) -> (&str, u16) {
+        let host = self.0.host_str().unwrap_or_default();
+        let port = self.0.port_or_known_default().unwrap_or_default();
+        (host.trim_matches(['[', ']']), port)
     }
 }
 
@@ -84,7 +96,12 @@ mod tests {
             "http://127.0.0.1:8080/chat/api/v1/rooms/a%2Fb/%F0%9F%91%8D"
         );
         assert_eq!(address.socket(), "ws://127.0.0.1:8080/chat/api/v1/socket");
-        for wrong in ["", "127.0.0.1", "https://h", "http://a:b@h", "mailto:a@b"] {
+        let private = Address::parse("https://[::1]").unwrap();
+        assert_eq!(private.socket(), "wss://[::1]/api/v1/socket");
+        assert_eq!(private.host(), ("::1", 443));
+        assert_eq!(address.host(), ("127.0.0.1", 8080));
+        assert!(private.is_private() && !address.is_private());
+        for wrong in ["", "127.0.0.1", "ftp://h", "http://a:b@h", "mailto:a@b"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");
         }
     }

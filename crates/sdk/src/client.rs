@@ -5,13 +5,14 @@
 
 mod calls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     Method, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap},
     redirect::Policy,
 };
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tidings_protocol::{Refusal, RefusalCode, rest::SignedIn};
 
@@ -19,7 +20,7 @@ pub use self::calls::MessagesAt;
 pub use tidings_protocol::rest::{SignIn, SignUp};
 
 use crate::{
-    Connection, Error, Updates,
+    Connection, Error, Server, Updates,
     address::{Address, Token},
     connection::ConnectOptions,
 };
@@ -34,6 +35,8 @@ pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) address: Address,
     pub(crate) token: Token,
+    /// With this the socket is private; none over plain `http`.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 /// Problem details (RFC 9457), as far as they are used here.
@@ -49,46 +52,64 @@ struct Problem {
 }
 
 impl Client {
-    /// Creates an account and signs in: `POST /users`.
+    /// Creates an account and signs in: `POST /users`. The server is its address, or a [`Server`].
     ///
     /// # Errors
     /// `username_taken`, `bad_request`, or no answer.
-    pub async fn sign_up(address: &str, account: &SignUp) -> Result<(Client, SignedIn), Error> {
-        Client::enter(address, &["users"], account).await
+    pub async fn sign_up<S, E>(server: S, account: &SignUp) -> Result<(Client, SignedIn), Error>
+    where
+        S: TryInto<Server, Error = E>,
+        Error: From<E>,
+    {
+        Client::enter(server.try_into()?, &["users"], account).await
     }
 
     /// Signs in: `POST /devices`.
     ///
     /// # Errors
     /// `wrong_credentials`, or no answer.
-    pub async fn sign_in(address: &str, account: &SignIn) -> Result<(Client, SignedIn), Error> {
-        Client::enter(address, &["devices"], account).await
+    pub async fn sign_in<S, E>(server: S, account: &SignIn) -> Result<(Client, SignedIn), Error>
+    where
+        S: TryInto<Server, Error = E>,
+        Error: From<E>,
+    {
+        Client::enter(server.try_into()?, &["devices"], account).await
     }
 
     /// A client for a token that was given before.
     ///
     /// # Errors
-    /// When the address or the token cannot be used. Asks nobody.
-    pub fn with_token(address: &str, token: impl Into<String>) -> Result<Client, Error> {
-        let token = Token::new(token);
+    /// When the address or the token cannot be used. Asks nobody; [`Client::me`] does.
+    pub fn with_token<S, E>(server: S, token: impl Into<String>) -> Result<Client, Error>
+    where
+        S: TryInto<Server, Error = E>,
+        Error: From<E>,
+    {
+        Client::of(server.try_into()?, Token::new(token))
+    }
+
+    fn of(server: Server, token: Token) -> Result<Client, Error> {
+        let tls = server.tls()?;
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, token.header()?);
         Ok(Client {
-            http: http(headers)?,
-            address: Address::parse(address)?,
+            http: http(headers, tls.as_deref())?,
+            address: server.address,
             token,
+            tls,
         })
     }
 
     async fn enter<B: Serialize>(
-        address: &str,
+        server: Server,
         segments: &[&str],
         body: &B,
     ) -> Result<(Client, SignedIn), Error> {
-        let url = Address::parse(address)?.of(segments);
-        let answer = http(HeaderMap::new())?.post(url).json(body).send().await?;
+        let url = server.address.of(segments);
+        let http = http(HeaderMap::new(), server.tls()?.as_deref())?;
+        let answer = http.post(url).json(body).send().await?;
         let signed_in: SignedIn = read(answer).await?.ok_or_else(no_body)?;
-        let client = Client::with_token(address, signed_in.token.clone())?;
+        let client = Client::of(server, Token::new(signed_in.token.clone()))?;
         Ok((client, signed_in))
     }
 
@@ -101,7 +122,9 @@ impl Client {
     /// Starts a connection that lasts: it comes back by itself, and its commands happen once.
     ///
     /// # Errors
-    /// When the outbox cannot be read. Whether the server is there shows later: see [`Connection::ready`].
+    /// When the outbox cannot be read, and when the first try shows that there is no way: [`Error::Stopped`] for a
+    /// token that is none, [`Error::Certificate`]. A server that is away is no error: it is tried again, see
+    /// [`Connection::ready`].
     pub async fn connect(&self, options: ConnectOptions) -> Result<(Connection, Updates), Error> {
         crate::connection::start(self.clone(), options).await
     }
@@ -131,14 +154,17 @@ impl Client {
     }
 }
 
-fn http(headers: HeaderMap) -> Result<reqwest::Client, Error> {
+fn http(headers: HeaderMap, tls: Option<&ClientConfig>) -> Result<reqwest::Client, Error> {
     // A redirect would carry the token to a place that nobody chose; a proxy would not carry the socket.
-    let builder = reqwest::Client::builder()
+    let mut builder = reqwest::Client::builder()
         .default_headers(headers)
         .redirect(Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT);
+    if let Some(tls) = tls {
+        builder = builder.tls_backend_preconfigured(tls.clone());
+    }
     Ok(builder.build()?)
 }
 

@@ -7,7 +7,7 @@ mod commands;
 mod task;
 mod transport;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tidings_protocol::{
@@ -91,6 +91,8 @@ pub struct Connection {
     orders: mpsc::Sender<Order>,
     status: watch::Receiver<Status>,
     rooms: Arc<Mutex<Rooms>>,
+    /// What was wrong with the server's certificate, when the connection ended over it.
+    certificate: Arc<OnceLock<String>>,
 }
 
 /// The reader's end of a connection. Who does not care for news drops it.
@@ -122,6 +124,7 @@ pub(crate) async fn start(
         orders,
         status: told,
         rooms: Arc::default(),
+        certificate: Arc::default(),
     };
     let task = task::Task::new(task::Parts {
         client,
@@ -136,8 +139,10 @@ pub(crate) async fn start(
         updates,
         status,
         rooms: connection.rooms.clone(),
+        certificate: connection.certificate.clone(),
     });
     tokio::spawn(task.run(rows, asked, ordered));
+    connection.tried().await?;
     Ok((connection, Updates { updates: read }))
 }
 
@@ -219,8 +224,22 @@ impl Connection {
         self.asks.closed().await;
     }
 
+    /// Waits for how the first try ends. A server that is away may come; a no stays one.
+    async fn tried(&self) -> Result<(), Error> {
+        let mut status = self.status.clone();
+        let over = |status: &Status| *status != Status::Connecting;
+        let reached = status.wait_for(over).await.map(|status| *status);
+        match reached {
+            Ok(Status::Live | Status::Waiting | Status::Connecting) => Ok(()),
+            Ok(Status::Stopped { .. }) | Err(_) => Err(self.gone()),
+        }
+    }
+
     /// Why nothing more happens here.
     fn gone(&self) -> Error {
+        if let Some(why) = self.certificate.get() {
+            return Error::Certificate(why.clone());
+        }
         let code = match self.status() {
             Status::Stopped { code } => code,
             _ => None,

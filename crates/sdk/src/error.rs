@@ -2,9 +2,11 @@
 //!
 //! Owns: the kinds of failure. Never: holds a token or a password.
 
-use std::io;
+use std::{convert::Infallible, io};
 
-use tidings_protocol::{NameError, Refusal, RefusalCode};
+use tidings_protocol::{CloseCode, NameError, Refusal, RefusalCode};
+
+use crate::server::refused_certificate;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,15 @@ pub enum Error {
     /// The answer is none of this protocol: another program, or a proxy, answers at this address.
     #[error("the answer cannot be read: {0}")]
     Answer(String),
+    /// The server's certificate is refused: another may answer in its place, or its authority is not known here.
+    #[error(
+        "the server's certificate is refused: {0}; \
+         when it is of an authority of your own, name that with `Server::trusting`"
+    )]
+    Certificate(String),
+    /// The authorities to trust cannot be used.
+    #[error("the authorities to trust cannot be used: {0}")]
+    Trust(String),
     /// The address of the server cannot be used.
     #[error("{0}")]
     Address(&'static str),
@@ -31,7 +42,7 @@ pub enum Error {
     #[error("the outbox cannot be stored")]
     Outbox(#[source] io::Error),
     /// The server does not want this client back as it is; the close code says why. Commands stay in the outbox.
-    #[error("the connection ended for good (close code {code:?})")]
+    #[error("{}", why_stopped(*code))]
     Stopped {
         /// The close code; none when the connection was closed from here.
         code: Option<u16>,
@@ -72,6 +83,32 @@ impl From<NameError> for Error {
 
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Error {
-        Error::Unreachable(error)
+        match refused_certificate(&error) {
+            Some(why) => Error::Certificate(why),
+            None => Error::Unreachable(error),
+        }
+    }
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Error {
+        match never {}
+    }
+}
+
+/// What a close code says to a person.
+fn why_stopped(code: Option<u16>) -> String {
+    let Some(code) = code else {
+        return "the connection was closed from here".to_owned();
+    };
+    if code == CloseCode::Unauthenticated.code() {
+        "the server does not know this token: sign in again for another".to_owned()
+    } else if code == CloseCode::DeviceRemoved.code() {
+        "this device was signed out: sign in again".to_owned()
+    } else if code == CloseCode::BadFrame.code() {
+        "what answers at this address is no server of this protocol, or of another version"
+            .to_owned()
+    } else {
+        format!("the connection ended for good (close code {code})")
     }
 }

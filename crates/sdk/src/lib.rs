@@ -8,18 +8,24 @@
 //! # async fn example() -> Result<(), tidings_sdk::Error> {
 //! use tidings_sdk::{Client, ConnectOptions, Update};
 //!
-//! let client = Client::with_token("http://127.0.0.1:8080", "the token")?;
+//! let client = Client::with_token("https://chat.example", "the token")?;
 //! let (connection, mut updates) = client.connect(ConnectOptions::default()).await?;
+//! connection.ready().await?;
+//! for room in connection.rooms() {
+//!     connection.open(room.id, None).await;
+//!     connection.send(room.id, "hello").await?;
+//! }
 //! while let Some(update) = updates.recv().await {
-//!     if let Update::Room { room, .. } = update {
-//!         connection.send(room.id, "hello").await?;
+//!     if let Update::Event(event) = update {
+//!         println!("{event:?}");
 //!     }
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! This build speaks plain HTTP: a bot runs beside its server, or behind the same proxy that ends TLS.
+//! With `https` the machine's own trust store says which certificates are good; [`Server`] names other authorities.
+//! TLS is rustls with aws-lc-rs: to build it takes a C compiler and nothing else on common targets.
 
 mod address;
 mod client;
@@ -27,12 +33,14 @@ mod connection;
 mod error;
 mod outbox_store;
 mod rooms;
+mod server;
 mod update;
 
 pub use client::{Client, MessagesAt, SignIn, SignUp};
 pub use connection::{ConnectOptions, Connection, Format, UPDATES_QUEUE_MAX, Updates};
 pub use error::Error;
 pub use outbox_store::{FileOutbox, MemoryOutbox, OutboxStore, Stored};
+pub use server::Server;
 pub use update::Update;
 
 pub use tidings_protocol as protocol;

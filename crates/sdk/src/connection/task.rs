@@ -3,7 +3,10 @@
 //! Owns: doing every output in order, and telling every happening as an input. Never: decides anything the session
 //! could decide. Nothing here waits for one thing while others could go on.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::{StreamExt, future::OptionFuture, stream::FuturesOrdered};
 use parking_lot::Mutex;
@@ -21,7 +24,7 @@ use tokio::{
 
 use super::{
     AnswerTo, Format, Order, UPDATES_QUEUE_MAX,
-    transport::{CLOSE_ABNORMAL, Read, Transport},
+    transport::{CLOSE_ABNORMAL, Read, Transport, Undialed},
 };
 use crate::{Client, Error, MessagesAt, OutboxStore, Update, rooms::Rooms};
 
@@ -37,6 +40,8 @@ pub(super) struct Parts {
     pub(super) updates: mpsc::Sender<Update>,
     pub(super) status: watch::Sender<Status>,
     pub(super) rooms: Arc<Mutex<Rooms>>,
+    /// What was wrong with the server's certificate, when the connection ended over it.
+    pub(super) certificate: Arc<OnceLock<String>>,
 }
 
 /// A row that is being stored.
@@ -59,13 +64,15 @@ pub(super) struct Task {
     /// The list of rooms began from a cursor, so it lacks those that did not move.
     rooms_partial: bool,
     status: watch::Sender<Status>,
+    certificate: Arc<OnceLock<String>>,
+    was_live: bool,
     updates: Option<mpsc::Sender<Update>>,
     /// What one input brought and the queue had no room for.
     pending: std::collections::VecDeque<Update>,
     paused: bool,
     waiters: HashMap<TxnId, Vec<AnswerTo>>,
     storing: FuturesOrdered<Storing>,
-    dialing: Option<JoinHandle<Result<Transport, u16>>>,
+    dialing: Option<JoinHandle<Result<Transport, Undialed>>>,
     transport: Option<Transport>,
     fetches: JoinSet<Fetched>,
     began: Instant,
@@ -78,7 +85,7 @@ enum Happening {
     Ask(Option<Input>),
     Order(Order),
     Stored(Order, std::io::Result<()>),
-    Dialed(Result<Transport, u16>),
+    Dialed(Result<Transport, Undialed>),
     Read(Read),
     Fetched(Fetched),
     Wake,
@@ -96,6 +103,8 @@ impl Task {
             outbox: parts.outbox,
             rooms: parts.rooms,
             status: parts.status,
+            certificate: parts.certificate,
+            was_live: false,
             updates: Some(parts.updates),
             pending: std::collections::VecDeque::new(),
             paused: false,
@@ -152,7 +161,7 @@ impl Task {
             ask = asks.recv() => Happening::Ask(ask),
             Some(order) = orders.recv(), if space => Happening::Order(order),
             Some((order, result)) = self.storing.next() => Happening::Stored(order, result),
-            Some(dialed) = dialing => Happening::Dialed(dialed.unwrap_or(Err(CLOSE_ABNORMAL))),
+            Some(dialed) = dialing => Happening::Dialed(dialed.unwrap_or_else(|_| Err(CLOSE_ABNORMAL.into()))),
             Some(read) = reading => Happening::Read(read),
             Some(Ok(fetched)) = self.fetches.join_next() => Happening::Fetched(fetched),
             Some(_) = reader => Happening::Room,
@@ -192,7 +201,7 @@ impl Task {
                         self.transport = Some(transport);
                         self.give(Input::Opened);
                     }
-                    Err(code) => self.give(Input::Closed { code }),
+                    Err(undialed) => self.undialed(undialed),
                 }
             }
             Happening::Read(Read::Frame(frame)) => self.give(Input::Frame(frame)),
@@ -219,6 +228,23 @@ impl Task {
             }
             Happening::Room => self.hand_over(),
         }
+    }
+
+    fn undialed(&mut self, undialed: Undialed) {
+        let Undialed {
+            mut code,
+            certificate,
+        } = undialed;
+        if let Some(why) = certificate {
+            if self.was_live {
+                // Somebody stands in the way for a while, or the certificate is about to be renewed.
+                code = CLOSE_ABNORMAL;
+            } else {
+                // The first reason is the one that is told.
+                drop(self.certificate.set(why));
+            }
+        }
+        self.give(Input::Closed { code });
     }
 
     fn now(&self) -> Millis {
@@ -302,6 +328,7 @@ impl Task {
     }
 
     fn status_is(&mut self, status: Status) {
+        self.was_live |= status == Status::Live;
         self.status.send_replace(status);
         if let Status::Stopped { code } = status {
             self.ended = true;

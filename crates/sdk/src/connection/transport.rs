@@ -4,18 +4,24 @@
 
 use futures_util::{SinkExt, StreamExt, stream::SplitStream};
 use reqwest::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use rustls::pki_types::ServerName;
 use tidings_protocol::{
     ClientFrame, CloseCode, ServerFrame,
     frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
 };
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::mpsc,
+};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    WebSocketStream, client_async_with_config,
     tungstenite::{Error as WsError, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
 use super::Format;
-use crate::Client;
+use crate::{Client, server::refused_certificate};
 
 /// Frames that wait to be written. A session has far fewer under way; when it is full the far side does not read, and
 /// the connection counts as lost.
@@ -25,7 +31,32 @@ pub(super) const CLOSE_ABNORMAL: u16 = 1006;
 /// RFC 6455: a close frame without a code.
 const CLOSE_NO_CODE: u16 = 1005;
 
-type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// RFC 6455: the handshake of TLS failed. No frame carries it.
+pub(super) const CLOSE_TLS: u16 = 1015;
+
+/// What bytes travel over: plain TCP, or TLS on it.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+type WebSocket = WebSocketStream<Box<dyn Stream>>;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct Undialed {
+    /// The close code that comes nearest to it.
+    pub(super) code: u16,
+    /// What is wrong with the certificate, if that is it.
+    pub(super) certificate: Option<String>,
+}
+
+impl From<u16> for Undialed {
+    fn from(code: u16) -> Undialed {
+        Undialed {
+            code,
+            certificate: None,
+        }
+    }
+}
 
 /// A socket that is up. Dropping it says goodbye and closes it.
 pub(super) struct Transport {
@@ -49,8 +80,8 @@ impl Transport {
     /// Dials.
     ///
     /// # Errors
-    /// The close code that comes nearest to why there is no connection.
-    pub(super) async fn dial(client: Client, format: Format) -> Result<Transport, u16> {
+    /// Why there is no connection.
+    pub(super) async fn dial(client: Client, format: Format) -> Result<Transport, Undialed> {
         let unusable = |_| CloseCode::BadFrame.code();
         let mut request = client
             .address
@@ -71,7 +102,8 @@ impl Transport {
             SEC_WEBSOCKET_PROTOCOL,
             HeaderValue::from_static(subprotocol),
         );
-        let (socket, _) = connect_async_with_config(request, None, true)
+        let stream = connect(&client).await?;
+        let (socket, _) = client_async_with_config(request, stream, None)
             .await
             .map_err(|error| code_of(&error))?;
         let (mut sink, reader) = socket.split();
@@ -127,6 +159,32 @@ impl Transport {
             }
         };
         self.writer.try_send(message).map_err(|_| Stuck)
+    }
+}
+
+/// Connects to the server's address, privately where it says so.
+async fn connect(client: &Client) -> Result<Box<dyn Stream>, Undialed> {
+    let (host, port) = client.address.host();
+    let lost = |_| CLOSE_ABNORMAL;
+    let stream = TcpStream::connect((host, port)).await.map_err(lost)?;
+    // Frames are small, and each is wanted at once.
+    stream.set_nodelay(true).map_err(lost)?;
+    let Some(tls) = &client.tls else {
+        return Ok(Box::new(stream));
+    };
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| CloseCode::BadFrame.code())?;
+    let connector = TlsConnector::from(tls.clone());
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => {
+            let certificate = refused_certificate(&error);
+            let code = if certificate.is_some() {
+                CLOSE_TLS
+            } else {
+                CLOSE_ABNORMAL
+            };
+            Err(Undialed { code, certificate })
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The Rust SDK against the real program: what it keeps, sends again and hears, over real sockets.
 //!
-//! Owns: chatting in both formats, the outbox over a killed server and a crashed client, following all; [`calls`] makes the REST calls.
+//! Owns: chatting in both formats, the outbox over a killed server and a crashed client, following all; [`calls`] makes the REST calls, [`tls`] goes through TLS.
 //! Never: reaches into the SDK; a test sees what a bot would see, and asks the program's own log for the truth.
 
 mod calls;
 mod relay;
+mod tls;
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -123,6 +123,5 @@ async fn the_calls_are_understood() {
 
 async fn connect_refused(url: &str, user: &User) -> Error {
     let client = Client::with_token(url, user.token.as_str()).unwrap();
-    let (connection, _updates) = client.connect(all()).await.unwrap();
-    in_time("the end", connection.ready()).await.unwrap_err()
+    in_time("the end", client.connect(all())).await.unwrap_err()
 }
