@@ -158,7 +158,8 @@ impl TestServer {
     /// Its data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let own = || self.folder.path().join("data");
+        self.launch.data.clone().unwrap_or_else(own)
     }
 
     /// The PostgreSQL address that it was started with.
@@ -171,11 +172,6 @@ impl TestServer {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn data(&self) -> PathBuf {
-        let own = || self.folder.path().join("data");
-        self.launch.data.clone().unwrap_or_else(own)
     }
 
     fn take(&mut self) -> Running {
