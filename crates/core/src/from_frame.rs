@@ -1,6 +1,9 @@
 //! From a client's frame to the command that it gives.
 //!
-//! Owns: the one translation from the wire's words to the core's. Never: checks rights; deciding does.
+//! Owns: the one translation from the wire's words to the core's, for the socket and for REST. `[RE14]`
+//! Never: checks rights; deciding does.
+
+use std::collections::BTreeSet;
 
 use tidings_protocol::{ClientFrame, RefusalCode, RoomKind, SendContent, UserId, Visibility};
 
@@ -56,8 +59,16 @@ pub fn command(actor: UserId, frame: ClientFrame) -> Result<Command, RefusalCode
             visibility,
             members,
         } => {
-            let room = match (kind, members.as_slice()) {
-                (RoomKind::Direct, [other]) => derive::direct_room(actor, *other),
+            // Naming oneself, or the other twice, says no more. With none or several others no id fits: deciding refuses it.
+            let others: BTreeSet<UserId> = members
+                .iter()
+                .copied()
+                .filter(|user| *user != actor)
+                .collect();
+            let room = match (kind, others.first()) {
+                (RoomKind::Direct, Some(other)) if others.len() == 1 => {
+                    derive::direct_room(actor, *other)
+                }
                 _ => derive::room_of_txn(actor, &txn),
             };
             let visibility = visibility.unwrap_or(Visibility::Private);

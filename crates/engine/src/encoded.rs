@@ -11,9 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use tidings_core::StoredEvent;
-use tidings_protocol::{
-    Content, LastMessage, ServerFrame, UserId, content::Known, limits::LAST_LINE_LEN_MAX,
-};
+use tidings_protocol::{Content, LastMessage, ServerFrame, UserId, content::Known, last_line};
 use tidings_websocket::Deflater;
 
 /// Frames shorter than this are sent as they are: deflate would not make them smaller.
@@ -252,15 +250,9 @@ impl Logged {
             seq: self.event.seq,
             at: self.event.at,
             actor: self.event.actor,
-            text: Some(preview(text.as_str())),
+            text: Some(last_line(text.as_str())),
         })
     }
-}
-
-/// The beginning of a text, for one line.
-#[must_use]
-pub fn preview(text: &str) -> String {
-    text.chars().take(LAST_LINE_LEN_MAX).collect()
 }
 
 #[cfg(test)]

@@ -70,8 +70,10 @@ codes! {
     DeviceRemoved = 4201, "device_removed";
     /// No `hello` in time, or something else first.
     HelloExpected = 4202, "hello_expected";
-    /// A frame that this version does not understand.
+    /// A message that is no object, or of the other format.
     BadFrame = 4203, "bad_frame";
+    /// `hello` came again: a session has one.
+    HelloRepeated = 4204, "hello_repeated";
 }
 
 impl ComeBack {

@@ -1,7 +1,9 @@
 //! The frames of the socket, both directions, one page. The same in JSON and MessagePack. `[FR1]`
 //!
 //! Owns: what client and server say to each other over a WebSocket.
-//! Never: knows how frames are framed, or what an answer means for state.
+//! Never: knows how frames are framed, or what an answer means for state. How bytes become a frame is in [`read`].
+
+pub mod read;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,7 @@ pub enum Follow {
 /// A room to open, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct OpenRoom {
     /// The room.
     pub room: RoomId,
@@ -46,7 +49,7 @@ pub struct OpenRoom {
 /// What a message to be sent holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SendContent {
     /// Text.
     Text {
@@ -55,10 +58,10 @@ pub enum SendContent {
     },
 }
 
-/// What a client says.
+/// What a client says. A field that the server does not know is refused, never skipped. `[FR2]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ClientFrame {
     /// The first frame: who, from where, following what.
     Hello {
@@ -407,7 +410,7 @@ mod tests {
     fn frames_are_the_same_in_json_and_msgpack() {
         // [FR1]
         let frame: ClientFrame = serde_json::from_str(
-            r#"{"type":"send","txn":"t-1","room":"room_01h455vb4pex5vsknk084sn02q","content":{"kind":"text","text":"hello"},"later":1}"#,
+            r#"{"type":"send","txn":"t-1","room":"room_01h455vb4pex5vsknk084sn02q","content":{"kind":"text","text":"hello"}}"#,
         )
         .unwrap();
         assert!(

@@ -39,6 +39,8 @@ limits! {
     pub const USERNAME_LEN_MAX: usize = 32;
     /// Bytes of one emoji: the longest ZWJ sequence of Unicode 17 has 35 bytes.
     pub const EMOJI_BYTES_MAX: usize = 40;
+    /// Marks on one letter of a name, at most (UTS #39 §5.4 finds no more in any word). `[LI2]`
+    pub const NAME_MARKS_MAX: usize = 4;
     /// Bytes of a device's name ("Firefox on Linux").
     pub const DEVICE_NAME_BYTES_MAX: usize = 120;
     /// Characters of a password, at least (NIST SP 800-63B).
@@ -94,6 +96,10 @@ limits! {
     pub const DEVICES_PER_USER_MAX: usize = 50;
     /// Commands of one session that wait for their answer.
     pub const COMMANDS_IN_FLIGHT_MAX: usize = 128;
+    /// Frames that wait for the answer to `hello`. As many commands as may wait for theirs. `[HS5]`
+    pub const EARLY_FRAMES_MAX: usize = COMMANDS_IN_FLIGHT_MAX;
+    /// Bytes of the same: the largest frame fits. Nobody has proved who they are yet. `[HS5]`
+    pub const EARLY_BYTES_MAX: usize = CLIENT_FRAME_BYTES_MAX;
 
     /// Answers and notices that wait for a session that does not read. Above that it is closed with 4101; events do not
     /// wait in memory, they are read again.
@@ -107,7 +113,7 @@ limits! {
     pub const CURSOR_EVENTS_MAX: u64 = 100;
     /// Bytes of events after which a long poll's answer ends. `[LP2]`
     pub const POLL_BYTES_MAX: usize = 512 * 1024;
-    /// Characters of a room's last line. The list shows no more.
+    /// Code points of a room's last line, at most. The list shows no more. `[LI4]`
     pub const LAST_LINE_LEN_MAX: usize = 140;
 
     /// Rows of one page, when the client does not say.

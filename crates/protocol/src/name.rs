@@ -2,6 +2,8 @@
 //!
 //! Owns: the rules of each text. Never: knows who may use which name; that is decided in `core`.
 
+mod emoji;
+mod marks;
 mod visible;
 
 use std::{fmt, str::FromStr};
@@ -49,10 +51,18 @@ fn one_line(text: &str, what: &'static str, max: usize) -> Result<Box<str>, Name
             "must be one line without control or invisible characters",
         ));
     }
+    if !marks::are_few(text) {
+        return Err(NameError::Characters(
+            what,
+            "has too many marks on one letter; remove some",
+        ));
+    }
     Ok(text.into())
 }
 
 fn parse_room_name(text: &str) -> Result<Box<str>, NameError> {
+    // `#general` is how a channel is written where it is spoken of; its name is what follows.
+    let text = text.trim().trim_start_matches('#');
     one_line(text, "a room's name", ROOM_NAME_BYTES_MAX)
 }
 
@@ -105,21 +115,11 @@ fn parse_emoji(text: &str) -> Result<Box<str>, NameError> {
     if text.len() > EMOJI_BYTES_MAX {
         return Err(NameError::TooLong(what, EMOJI_BYTES_MAX));
     }
-    // Keycaps are an ASCII digit, '#' or '*' in U+20E3; anything else is above ASCII.
-    let key = text
-        .strip_suffix('\u{20e3}')
-        .map(|key| key.strip_suffix('\u{fe0f}').unwrap_or(key));
-    let is_keycap = key.is_some_and(
-        |key| matches!(key.as_bytes(), [b] if b.is_ascii_digit() || matches!(b, b'#' | b'*')),
-    );
-    let is_symbols = text.chars().all(is_emoji_part)
-        && visible::everything_shows(text)
-        && visible::anything_shows(text);
-    if is_keycap || is_symbols {
-        Ok(text.into())
-    } else {
-        Err(NameError::Characters(what, rule))
+    let kept = emoji::qualified(text).ok_or(NameError::Characters(what, rule))?;
+    if kept.len() > EMOJI_BYTES_MAX {
+        return Err(NameError::TooLong(what, EMOJI_BYTES_MAX));
     }
+    Ok(kept.into())
 }
 
 /// Blocks that hold emoji and what joins them; wide on purpose, so that next year's emoji pass.
@@ -229,8 +229,8 @@ text!(
     MessageText, parse_message_text, byte_limit("As written.", MESSAGE_TEXT_BYTES_MAX)
 );
 text!(
-    /// One emoji, as a reaction.
-    Emoji, parse_emoji, byte_limit("One emoji.", EMOJI_BYTES_MAX)
+    /// One emoji, as a reaction, in its one form: fully-qualified.
+    Emoji, parse_emoji, byte_limit("One emoji; kept fully-qualified, as Unicode's emoji data calls it.", EMOJI_BYTES_MAX)
 );
 
 #[cfg(test)]
@@ -296,10 +296,26 @@ mod tests {
         ] {
             assert!(bad.parse::<MessageText>().is_err());
         }
+        for (name, kept) in [
+            ("#general", "general"),
+            (" # tea", "tea"),
+            ("C# team", "C# team"),
+        ] {
+            assert_eq!(name.parse::<RoomName>().unwrap().as_str(), kept);
+        }
+        assert!("#".parse::<RoomName>().is_err());
+        assert_eq!(
+            "#general".parse::<DisplayName>().unwrap().as_str(),
+            "#general"
+        );
         for good in ["👍", "❤️", "👩‍👩‍👧‍👦", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇩🇪"]
         {
-            assert!(good.parse::<Emoji>().is_ok(), "{good}");
+            assert_eq!(good.parse::<Emoji>().unwrap().as_str(), good);
         }
+        assert_eq!(
+            "\u{2764}".parse::<Emoji>(),
+            "\u{2764}\u{fe0f}".parse::<Emoji>()
+        );
         for bad in [
             "",
             "a",

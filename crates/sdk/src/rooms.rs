@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use tidings_protocol::{
     Content, Event, LastMessage, LogId, Marker, Message, RoomHead, RoomId, RoomSummary, UserId,
-    content::Known, limits::LAST_LINE_LEN_MAX, rest::Messages,
+    content::Known, last_line, rest::Messages,
 };
 use tidings_sync::client::{Answer, Output};
 
@@ -114,7 +114,7 @@ impl Rooms {
                 seq: last.seq,
                 at: last.at,
                 actor: last.actor,
-                text: last.text.as_ref().map(|text| cut(text.as_str())),
+                text: last.text.as_ref().map(|text| last_line(text.as_str())),
             });
         }
     }
@@ -208,11 +208,6 @@ fn read_upto(marker: &mut Marker, to: Marker) {
     }
 }
 
-/// As much of a text as a last line shows.
-fn cut(text: &str) -> String {
-    text.chars().take(LAST_LINE_LEN_MAX).collect()
-}
-
 fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>) {
     match known {
         Known::Message { text } => {
@@ -221,12 +216,12 @@ fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>
                 seq: event.seq,
                 at: event.at,
                 actor: event.actor,
-                text: Some(cut(text.as_str())),
+                text: Some(last_line(text.as_str())),
             });
         }
         Known::MessageEdited { message, text, .. } => {
             if let Some(last) = room.last.as_mut().filter(|last| last.id == *message) {
-                last.text = Some(cut(text.as_str()));
+                last.text = Some(last_line(text.as_str()));
             }
         }
         Known::MessageDeleted { message, .. } => {

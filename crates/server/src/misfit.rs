@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
-use tidings_protocol::{FieldError, NameError, Refusal, RefusalCode};
+use tidings_protocol::{frame::read::Fault, FieldError, NameError, Refusal, RefusalCode};
 
 /// Characters of a name that is quoted from what was sent.
 const QUOTED_LEN_MAX: usize = 60;
@@ -53,6 +53,15 @@ pub(crate) fn query<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
             name.map(|name| FieldError::parameter(&name, detail))
         })
     })
+}
+
+/// What a frame that does not fit is refused with.
+pub(crate) fn of_frame(fault: &Fault<'_>) -> Refusal {
+    match fault {
+        Fault::Json(error) => of_json(error, None),
+        Fault::MsgPack(error) => of_msgpack(error),
+        Fault::Said(sentence) => bad(&format!("The frame does not fit: {sentence}.")),
+    }
 }
 
 /// What a JSON frame or body that does not fit is refused with. Without a path the field is named when the parser did.

@@ -11,6 +11,8 @@ mod effects;
 mod frames;
 mod steady;
 
+pub(crate) use frames::Incoming;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},

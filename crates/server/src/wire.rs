@@ -11,10 +11,10 @@ use tidings_protocol::{
     CloseCode, Cursor,
     limits::{POLL_BYTES_MAX, POLL_EVENTS_MAX, STREAM_RETRY_MS},
 };
-use tidings_sync::Gate;
+use tidings_sync::{Early, Gate};
 use tokio::{net::TcpStream, sync::mpsc};
 
-use crate::reactor;
+use crate::reactor::{self, Incoming};
 
 /// How long the other side has to answer a close.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -100,6 +100,8 @@ pub struct SocketWire {
     pub gate: Gate,
     /// The token of the handshake, until hello.
     pub token: Option<Box<str>>,
+    /// What came between hello and its answer.
+    pub(crate) early: Option<Box<Early<Incoming>>>,
     pending: Option<Box<Bytes>>,
     broken: bool,
     closing: bool,
@@ -115,6 +117,7 @@ impl SocketWire {
             id: None,
             gate: Gate::default(),
             token,
+            early: None,
             pending: None,
             broken: false,
             closing: false,

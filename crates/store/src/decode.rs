@@ -8,8 +8,7 @@ use std::{str::FromStr, sync::Arc};
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
     DeviceId, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText, Position, RoomId,
-    RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility,
-    limits::LAST_LINE_LEN_MAX,
+    RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility, last_line,
 };
 
 use crate::{error::StoreError, upkeep::Reached, value::Columns};
@@ -296,7 +295,7 @@ fn last_message(row: &dyn Columns, base: usize) -> Result<Option<LastMessage>> {
         seq: Seq(number(row, base + 1)?),
         at: Timestamp(row.int(base + 2)?),
         actor: UserId::from_bytes(row.id(base + 3)?),
-        text: text.map(|text| text.chars().take(LAST_LINE_LEN_MAX).collect()),
+        text: text.map(|text| last_line(&text)),
     }))
 }
 

@@ -20,7 +20,9 @@ mod reach;
 mod tests;
 
 use tidings_protocol::{
-    ClientFrame, Event, Follow, OpenRoom, Refusal, RefusalCode, RoomId, Seq, ServerFrame, TxnId,
+    ClientFrame, CloseCode, Event, Follow, OpenRoom, Refusal, RefusalCode, RoomId, Seq,
+    ServerFrame, TxnId,
+    close::{ComeBack, come_back},
     limits::OPEN_ROOMS_MAX,
 };
 
@@ -145,7 +147,16 @@ impl ClientSession {
                 }
             }
             Input::Closed { code } => {
-                if self.link.closed(now, code) {
+                let blamed = is_fault(code).then(|| self.outbox.faulted()).flatten();
+                let comes_back = blamed.is_some();
+                for row in blamed.into_iter().flatten() {
+                    let refusal = Refusal::with_message(
+                        RefusalCode::BadRequest,
+                        "The server could not read this command, and ended the connection.",
+                    );
+                    out.push(answered(row, Answer::Refused(refusal)));
+                }
+                if self.link.closed(now, code, comes_back) {
                     self.lost();
                 }
             }
@@ -339,6 +350,17 @@ impl ClientSession {
             out.push(answered(row, Answer::Event(event)));
         }
     }
+}
+
+/// Whether a frame of ours ended the session: not the token, nor the order of the greeting. `[CM10]`
+fn is_fault(code: u16) -> bool {
+    let other = [
+        CloseCode::Unauthenticated,
+        CloseCode::DeviceRemoved,
+        CloseCode::HelloExpected,
+        CloseCode::HelloRepeated,
+    ];
+    come_back(code) == ComeBack::Never && other.iter().all(|other| other.code() != code)
 }
 
 fn answered(row: Row, answer: Answer) -> Output {

@@ -1,10 +1,11 @@
 //! What a peer may say when: `hello` first, then the rest, never more commands than it may have waiting.
 //!
-//! Owns: the order of a session on the server's side. Never: knows tokens, rooms or state.
+//! Owns: the order of a session on the server's side, and what waits for the answer to `hello`.
+//! Never: knows tokens, rooms or state.
 
 use tidings_protocol::{
     ClientFrame, CloseCode, Presence, Refusal, RefusalCode,
-    limits::{COMMANDS_IN_FLIGHT_MAX, WATCHED_USERS_MAX},
+    limits::{COMMANDS_IN_FLIGHT_MAX, EARLY_BYTES_MAX, EARLY_FRAMES_MAX, WATCHED_USERS_MAX},
 };
 
 /// What to do with a frame.
@@ -16,6 +17,8 @@ pub enum Verdict {
     Command,
     /// It follows, signals or beats.
     Other,
+    /// It came right after `hello`: judge it again when that is answered. See [`Early`].
+    Wait,
     /// Answer it with a refusal.
     Refuse(Refusal),
     /// End the session.
@@ -46,12 +49,9 @@ impl Gate {
                 Verdict::Hello
             }
             (Stage::Fresh, _) => Verdict::Close(CloseCode::HelloExpected),
-            (_, ClientFrame::Hello { .. }) => Verdict::Close(CloseCode::HelloExpected),
+            (_, ClientFrame::Hello { .. }) => Verdict::Close(CloseCode::HelloRepeated),
             (_, ClientFrame::Ping {}) => Verdict::Other,
-            (Stage::Greeted, _) => Verdict::Refuse(Refusal::with_message(
-                RefusalCode::BadRequest,
-                "Wait for ready before sending more.",
-            )),
+            (Stage::Greeted, _) => Verdict::Wait,
             (Stage::Welcomed, frame) if frame.txn().is_some() => {
                 if usize::from(self.in_flight) >= COMMANDS_IN_FLIGHT_MAX {
                     return Verdict::Refuse(
@@ -100,6 +100,44 @@ impl Gate {
     }
 }
 
+/// What came right after `hello`, in order, until that is answered. `[HS5]`
+#[derive(Debug)]
+pub struct Early<T> {
+    frames: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Early<T> {
+    fn default() -> Early<T> {
+        Early {
+            frames: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<T> Early<T> {
+    /// Keeps one more, of so many bytes. False when it does not fit: nobody has paid for these yet, so that is the end.
+    #[must_use]
+    pub fn keep(&mut self, frame: T, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let fits = self.frames.len() < EARLY_FRAMES_MAX && self.bytes <= EARLY_BYTES_MAX;
+        if fits {
+            self.frames.push(frame);
+        }
+        fits
+    }
+}
+
+impl<T> IntoIterator for Early<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> std::vec::IntoIter<T> {
+        self.frames.into_iter()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,13 +163,34 @@ mod tests {
         );
         let mut gate = Gate::default();
         assert_eq!(gate.frame(&hello()), Verdict::Hello);
-        assert!(matches!(gate.frame(&mark()), Verdict::Refuse(_)));
+        assert_eq!(
+            gate.frame(&hello()),
+            Verdict::Close(CloseCode::HelloRepeated)
+        );
         gate.welcomed();
         assert_eq!(gate.frame(&mark()), Verdict::Command);
         assert_eq!(
             gate.frame(&hello()),
-            Verdict::Close(CloseCode::HelloExpected)
+            Verdict::Close(CloseCode::HelloRepeated)
         );
+    }
+
+    #[test]
+    fn what_follows_hello_waits_for_its_answer_within_limits() {
+        // [HS5] [P5]
+        let mut gate = Gate::default();
+        gate.frame(&hello());
+        assert_eq!(gate.frame(&mark()), Verdict::Wait);
+        assert_eq!(gate.frame(&ClientFrame::Ping {}), Verdict::Other);
+        let mut early = Early::default();
+        for number in 0..EARLY_FRAMES_MAX {
+            assert!(early.keep(number, 1));
+        }
+        assert!(!early.keep(EARLY_FRAMES_MAX, 1));
+        assert!(early.into_iter().eq(0..EARLY_FRAMES_MAX), "in order");
+        let mut early = Early::default();
+        assert!(early.keep((), EARLY_BYTES_MAX), "the largest frame");
+        assert!(!early.keep((), 1));
     }
 
     #[test]

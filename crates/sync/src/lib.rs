@@ -13,6 +13,6 @@ pub mod outbox;
 pub mod replay;
 pub mod subscription;
 
-pub use gate::{Gate, Verdict};
+pub use gate::{Early, Gate, Verdict};
 pub use replay::{Replay, Step};
 pub use subscription::{Due, Subscription};

@@ -7,6 +7,9 @@
 //! Rows about one room leave in order, several at once. When the server asks for time with one of them
 //! (`unavailable`, `internal`, `rate_limited`), the later rows of that room that are not on their way wait for it, and
 //! fewer leave at once until answers come again: those on their way at that moment may overtake it, no others.
+//!
+//! A row whose frame ended the session is never sent again. Where several were on their way, each of them leaves alone
+//! until it is known which: a suspect. `[CM10]`
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -145,12 +148,16 @@ pub struct Outbox {
     window: usize,
     /// The server asked for fewer commands, whatever they are about.
     hold_until: Millis,
+    /// How many rows are suspects.
+    suspects: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
     row: Row,
     not_before: Millis,
+    /// It was on its way when a frame ended a session.
+    suspect: bool,
 }
 
 impl Default for Outbox {
@@ -163,6 +170,7 @@ impl Default for Outbox {
             in_flight_max: COMMANDS_IN_FLIGHT_MAX,
             window: COMMANDS_IN_FLIGHT_MAX,
             hold_until: Millis::default(),
+            suspects: 0,
         }
     }
 }
@@ -190,6 +198,7 @@ impl Outbox {
             Entry {
                 row,
                 not_before: Millis::default(),
+                suspect: false,
             },
         );
         self.next += 1;
@@ -200,6 +209,7 @@ impl Outbox {
     pub fn take(&mut self, txn: &TxnId) -> Option<Row> {
         let order = self.index.remove(txn)?;
         let entry = self.rows.remove(&order)?;
+        self.suspects -= usize::from(entry.suspect);
         if entry.row.state == RowState::Sent {
             self.in_flight -= 1;
             self.window = (self.window + 1).min(self.in_flight_max);
@@ -238,6 +248,28 @@ impl Outbox {
         self.in_flight = 0;
     }
 
+    /// A frame ended the session. The one row on its way is at fault, and is given back: it is not sent again. Of
+    /// several each is a suspect. None when no row was on its way, so none is to blame. `[CM10]`
+    pub fn faulted(&mut self) -> Option<Vec<Row>> {
+        let sent: Vec<u64> = self
+            .rows
+            .iter()
+            .filter(|(_, entry)| entry.row.state == RowState::Sent)
+            .map(|(order, _)| *order)
+            .collect();
+        if let [only] = sent.as_slice() {
+            let txn = self.rows.get(only)?.row.txn.clone();
+            return Some(self.take(&txn).into_iter().collect());
+        }
+        for order in &sent {
+            if let Some(entry) = self.rows.get_mut(order) {
+                self.suspects += usize::from(!entry.suspect);
+                entry.suspect = true;
+            }
+        }
+        (!sent.is_empty()).then(Vec::new)
+    }
+
     /// What the server lets wait at once; never above [`COMMANDS_IN_FLIGHT_MAX`]. `[CM8]`
     pub fn limit_in_flight(&mut self, most: usize) {
         self.in_flight_max = most.clamp(1, COMMANDS_IN_FLIGHT_MAX);
@@ -249,12 +281,14 @@ impl Outbox {
         if self.in_flight == self.rows.len() || self.hold_until > now {
             return;
         }
+        let alone = self.suspects > 0;
+        let window = if alone { 1 } else { self.window };
         let mut blocked = BTreeSet::new();
         for entry in self.rows.values_mut() {
-            if self.in_flight >= self.window {
+            if self.in_flight >= window {
                 return;
             }
-            if entry.row.state == RowState::Sent {
+            if entry.row.state == RowState::Sent || (alone && !entry.suspect) {
                 continue;
             }
             let lane = lane(&entry.row.command);
@@ -436,6 +470,29 @@ mod tests {
         assert_eq!(due(&mut outbox, 60_000), "t4 t5 t6 t7 t8");
         outbox.take(&txn("t4")).unwrap();
         assert_eq!(due(&mut outbox, 60_000), "t9 t10");
+    }
+
+    #[test]
+    fn a_row_that_ends_the_session_is_found_and_not_sent_again() {
+        // [CM10]
+        let mut outbox = outbox(&[("a", 1), ("bad", 2), ("c", 1), ("d", 3)]);
+        assert_eq!(outbox.faulted(), None, "nothing was on its way");
+        assert_eq!(due(&mut outbox, 0), "a bad c d");
+        outbox.take(&txn("d")).unwrap();
+        assert_eq!(outbox.faulted(), Some(Vec::new()));
+        outbox.lost();
+        outbox.push(row("e", 4)).unwrap();
+        assert_eq!(due(&mut outbox, 0), "a");
+        assert_eq!(due(&mut outbox, 0), "", "alone");
+        outbox.take(&txn("a")).unwrap();
+        assert_eq!(due(&mut outbox, 0), "bad");
+        let failed = outbox.faulted().unwrap();
+        assert_eq!(failed[0].txn(), &txn("bad"));
+        outbox.lost();
+        assert_eq!(due(&mut outbox, 0), "c", "a suspect still");
+        outbox.take(&txn("c")).unwrap();
+        assert_eq!(due(&mut outbox, 0), "e");
+        assert_eq!(outbox.wake_at(Millis(0)), None);
     }
 
     #[test]

@@ -21,6 +21,7 @@ import {
 } from '@tidings/protocol';
 import { isFault, passes } from './backoff.ts';
 import type { Clock, Random } from './clock.ts';
+import { qualified } from './emoji.ts';
 import { Keeper } from './keeper.ts';
 import type { Locks } from './locks.ts';
 import { Lookups } from './lookups.ts';
@@ -287,7 +288,9 @@ export class Client {
 
   react(room: RoomId, message: EventId, emoji: string, on: boolean): Promise<TxnId> {
     const type = on ? 'react' : 'unreact';
-    return this.put({ type, txn: this.txns.next(), room, message, emoji });
+    // In the form that the server keeps, so that it meets what is there already. [LI2]
+    const kept = qualified(emoji) ?? emoji;
+    return this.put({ type, txn: this.txns.next(), room, message, emoji: kept });
   }
 
   /** Tries a failed one again. */

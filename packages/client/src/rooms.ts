@@ -3,15 +3,8 @@
  * out, the same object when nothing changed.
  */
 
-import {
-  type Event,
-  LAST_LINE_LEN_MAX,
-  type Marker,
-  type Messages,
-  type RoomHead,
-  type RoomSummary,
-  type UserId,
-} from '@tidings/protocol';
+import type { Event, Marker, Messages, RoomHead, RoomSummary, UserId } from '@tidings/protocol';
+import { lastLine } from './last-line.ts';
 
 /** How many messages are unread: one subtraction. `ahead` is a marker on its way. `[P8]` */
 export function unread(room: RoomSummary, ahead: Pick<Marker, 'count'> | null = null): number {
@@ -54,12 +47,12 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
         seq: event.seq,
         at: event.at,
         actor: event.actor,
-        text: content.text.slice(0, LAST_LINE_LEN_MAX),
+        text: lastLine(content.text),
       };
       break;
     case 'message_edited':
       if (room.last?.id === content.message) {
-        next.last = { ...room.last, text: content.text.slice(0, LAST_LINE_LEN_MAX) };
+        next.last = { ...room.last, text: lastLine(content.text) };
       }
       break;
     case 'message_deleted':
@@ -90,7 +83,7 @@ export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary
   const last = page.messages.at(-1);
   if (!last) return { ...marked, head: page.head };
   const { id, seq, at, actor, count } = last;
-  const text = last.text?.slice(0, LAST_LINE_LEN_MAX) ?? null;
+  const text = last.text === null ? null : lastLine(last.text);
   return { ...marked, head: page.head, count, last: { id, seq, at, actor, text } };
 }
 

@@ -128,7 +128,7 @@ impl RoomEntry {
                 Some(Known::RoomRenamed { name }) => self.name = Some(name.clone()),
                 Some(Known::MessageEdited { target, text, .. }) => {
                     if let Some(last) = self.last.as_mut().filter(|last| last.seq == *target) {
-                        last.text = Some(crate::encoded::preview(text.as_str()));
+                        last.text = Some(tidings_protocol::last_line(text.as_str()));
                     }
                 }
                 Some(Known::MessageDeleted { target, .. }) => {

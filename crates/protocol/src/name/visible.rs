@@ -29,10 +29,10 @@ const UNSEEN: &[(u32, u32)] = &[
 ];
 
 /// The longest name of a region in a flag (`gbeng`), and one to spare.
-const TAGS_MAX: usize = 6;
-const BLACK_FLAG: char = '\u{1f3f4}';
+pub(super) const TAGS_MAX: usize = 6;
+pub(super) const BLACK_FLAG: char = '\u{1f3f4}';
 const CANCEL_TAG: char = '\u{e007f}';
-const ENCLOSING_KEYCAP: char = '\u{20e3}';
+pub(super) const ENCLOSING_KEYCAP: char = '\u{20e3}';
 
 /// Whether a character leaves a mark on the screen. A space does not, nor does a control character.
 fn shows(c: char) -> bool {
@@ -96,7 +96,7 @@ fn selects(before: &[char], after: &[char]) -> bool {
 }
 
 /// How many characters of tags follow a black flag: letters and digits, and the end. None when they have no end.
-fn tags(after: &[char]) -> usize {
+pub(super) fn tags(after: &[char]) -> usize {
     let is_tag = |c: &&char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
     let letters = after.iter().take(TAGS_MAX).take_while(is_tag).count();
     if letters > 0 && after.get(letters) == Some(&CANCEL_TAG) {

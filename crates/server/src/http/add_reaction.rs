@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, EventId, RoomId, TxnId};
+use tidings_protocol::{ClientFrame, Event, EventId, RoomId, TxnId};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, NoBody, Txn, emoji},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -37,11 +36,13 @@ pub(crate) async fn add_reaction(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = Command::AddReaction {
+    let emoji = emoji(&text)?;
+    let event = give(&node, &principal, txn, |txn| ClientFrame::React {
+        txn,
         room,
         message,
-        emoji: emoji(&text)?,
-    };
-    let event = submit(&node, &principal, txn, command).await?;
+        emoji,
+    })
+    .await?;
     changed(&principal, event)
 }

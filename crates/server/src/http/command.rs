@@ -1,6 +1,7 @@
 //! Commands that come by REST: through the one door, and back as an answer.
 //!
-//! Owns: counting them, and the form of their answers. `[RE7]` Never: decides; the door does.
+//! Owns: that they are the commands of the socket, counting them, and the form of their answers. `[RE7]` `[RE14]`
+//! Never: decides; the door does.
 
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use tidings_core::Command;
+use tidings_core::{Command, from_frame};
 use tidings_engine::Logged;
-use tidings_protocol::{Event, RefusalCode, TxnId, UserId};
+use tidings_protocol::{ClientFrame, Event, Refusal, RefusalCode, TxnId, UserId};
 
 use crate::{
     auth::{self, Principal},
@@ -20,6 +21,42 @@ use crate::{
     node::Node,
     problem::Problem,
 };
+
+/// The command of a request: that of the frame which says the same over the socket. One translation for both doors.
+/// `[RE14]`
+///
+/// # Errors
+/// As over the socket.
+pub(super) fn command_of(
+    principal: &Principal,
+    txn: Option<&TxnId>,
+    frame: impl FnOnce(TxnId) -> ClientFrame,
+) -> Result<Command, Problem> {
+    let frame = frame(txn.cloned().unwrap_or_else(fresh));
+    from_frame::command(principal.user, frame).map_err(|code| Problem(Refusal::new(code)))
+}
+
+/// For a request that gave no id: it is done once, under one that nobody repeats. `[RE4]`
+fn fresh() -> TxnId {
+    uuid::Uuid::now_v7()
+        .to_string()
+        .parse()
+        .expect("a UUID is 36 printable characters")
+}
+
+/// Gives the command of a frame, and waits. None when nothing changed.
+///
+/// # Errors
+/// The refusal.
+pub(super) async fn give(
+    node: &Node,
+    principal: &Principal,
+    txn: Option<TxnId>,
+    frame: impl FnOnce(TxnId) -> ClientFrame,
+) -> Result<Option<Arc<Logged>>, Problem> {
+    let command = command_of(principal, txn.as_ref(), frame)?;
+    submit(node, principal, txn, command).await
+}
 
 /// Gives a command in the caller's name and waits until it is decided and on disk. None when nothing changed.
 ///

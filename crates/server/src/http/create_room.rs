@@ -1,6 +1,6 @@
 //! `POST /api/v1/rooms`: a direct room, a group or a channel.
 //!
-//! Owns: the id, derived so that a retry names the same room `[CM3]` `[ID5]`. Never: judges the members; the door does.
+//! Owns: the form of the answer. Never: derives the room's id or judges the members; the translation and the door do.
 
 use std::sync::Arc;
 
@@ -9,14 +9,13 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use tidings_core::{Command, derive};
 use tidings_protocol::{
-    Refusal, RefusalCode, RoomKind, TxnId, UserId, Visibility,
+    ClientFrame, LogId, RefusalCode, TxnId,
     rest::{CreateRoom, RoomAnswer},
 };
 
 use super::{
-    command::{created, submit},
+    command::{command_of, created, submit},
     extract::{JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -43,19 +42,15 @@ pub(crate) async fn create_room(
     JsonBody(body): JsonBody<CreateRoom>,
 ) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
-    let room = match body.kind {
-        RoomKind::Direct => derive::direct_room(principal.user, other(&principal, &body.members)?),
-        RoomKind::Group | RoomKind::Channel => match &txn {
-            Some(txn) => derive::room_of_txn(principal.user, txn),
-            None => derive::room_of_txn(principal.user, &fresh()),
-        },
-    };
-    let command = Command::CreateRoom {
-        room,
+    let command = command_of(&principal, txn.as_ref(), |txn| ClientFrame::CreateRoom {
+        txn,
         kind: body.kind,
-        visibility: body.visibility.unwrap_or(Visibility::Private),
         name: body.name,
+        visibility: body.visibility,
         members: body.members,
+    })?;
+    let LogId::Room(room) = command.log(principal.user) else {
+        return Err(RefusalCode::Internal.into());
     };
     let is_new = submit(&node, &principal, txn, command).await?.is_some();
     let summary = node.store.room_summary(room, principal.user).await?;
@@ -67,27 +62,4 @@ pub(crate) async fn create_room(
     } else {
         Ok(Json(answer).into_response())
     }
-}
-
-/// The one other member of a direct room.
-fn other(principal: &Principal, members: &[UserId]) -> Result<UserId, Problem> {
-    let mut others = members
-        .iter()
-        .copied()
-        .filter(|user| *user != principal.user);
-    match (others.next(), others.next()) {
-        (Some(other), None) => Ok(other),
-        _ => Err(Problem(Refusal::with_message(
-            RefusalCode::BadRequest,
-            "A direct room has exactly one other member.",
-        ))),
-    }
-}
-
-/// For a request that gave no id: it is done once, under one that nobody repeats. `[RE4]`
-fn fresh() -> TxnId {
-    uuid::Uuid::now_v7()
-        .to_string()
-        .parse()
-        .expect("a UUID is 36 printable characters")
 }

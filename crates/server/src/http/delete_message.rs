@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, EventId, RoomId, TxnId};
+use tidings_protocol::{ClientFrame, Event, EventId, RoomId, TxnId};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, NoBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -38,7 +37,11 @@ pub(crate) async fn delete_message(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = Command::DeleteMessage { room, message };
-    let event = submit(&node, &principal, txn, command).await?;
+    let event = give(&node, &principal, txn, |txn| ClientFrame::Delete {
+        txn,
+        room,
+        message,
+    })
+    .await?;
     changed(&principal, event)
 }

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, EventId, RoomId, TxnId, rest::EditMessage};
+use tidings_protocol::{
+    ClientFrame, Event, EventId, RoomId, SendContent, TxnId, rest::EditMessage,
+};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -38,11 +39,12 @@ pub(crate) async fn edit_message(
     JsonBody(body): JsonBody<EditMessage>,
 ) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
-    let command = Command::EditMessage {
+    let event = give(&node, &principal, txn, |txn| ClientFrame::Edit {
+        txn,
         room,
         message,
-        text: body.text,
-    };
-    let event = submit(&node, &principal, txn, command).await?;
+        content: SendContent::Text { text: body.text },
+    })
+    .await?;
     changed(&principal, event)
 }

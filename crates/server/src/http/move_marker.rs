@@ -10,17 +10,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use tidings_core::Command;
 use tidings_protocol::{
-    Marker, RefusalCode, RoomId, TxnId,
+    ClientFrame, Marker, RefusalCode, RoomId, TxnId,
     content::Known,
     rest::{MarkerAnswer, MoveMarker},
 };
 
 use super::{
-    command::submit,
+    command::give,
     extract::{Ids, JsonBody, Txn},
-    list_messages::in_range,
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
 
@@ -48,11 +46,13 @@ pub(crate) async fn move_marker(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<MoveMarker>,
 ) -> Result<Response, Problem> {
-    let command = Command::MoveMarker {
+    let Some(event) = give(&node, &principal, txn, |txn| ClientFrame::Mark {
+        txn,
         room,
-        seq: in_range(body.seq)?,
-    };
-    let Some(event) = submit(&node, &principal, txn, command).await? else {
+        seq: body.seq,
+    })
+    .await?
+    else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     match event.known() {

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, RoomId, TxnId};
+use tidings_protocol::{ClientFrame, Event, RoomId, TxnId};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, NoBody, Txn, UserOrMe},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -36,10 +35,11 @@ pub(crate) async fn remove_member(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = Command::RemoveMember {
+    let event = give(&node, &principal, txn, |txn| ClientFrame::Leave {
+        txn,
         room,
-        user: user.of(&principal),
-    };
-    let event = submit(&node, &principal, txn, command).await?;
+        user: Some(user.of(&principal)),
+    })
+    .await?;
     changed(&principal, event)
 }

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, RoomId, TxnId, rest::RenameRoom};
+use tidings_protocol::{ClientFrame, Event, RoomId, TxnId, rest::RenameRoom};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -36,10 +35,11 @@ pub(crate) async fn rename_room(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<RenameRoom>,
 ) -> Result<Response, Problem> {
-    let command = Command::RenameRoom {
+    let event = give(&node, &principal, txn, |txn| ClientFrame::Rename {
+        txn,
         room,
         name: body.name,
-    };
-    let event = submit(&node, &principal, txn, command).await?;
+    })
+    .await?;
     changed(&principal, event)
 }

@@ -5,35 +5,15 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use serde::Deserialize;
-use tidings_core::Command;
 use tidings_protocol::{
-    Event, MessageText, Refusal, RefusalCode, RoomId, TxnId, rest::SendMessage,
+    ClientFrame, Event, Refusal, RefusalCode, RoomId, SendContent, TxnId, rest::SendMessage,
 };
 
 use super::{
-    command::{created, event_of, submit},
+    command::{created, event_of, give},
     extract::{Ids, JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
-
-/// [`SendMessage`] as a body: here unknown fields of `content` are refused, too. `[RE8]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Body {
-    #[serde(default)]
-    txn: Option<TxnId>,
-    #[serde(default)]
-    text: Option<MessageText>,
-    #[serde(default)]
-    content: Option<Content>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum Content {
-    Text { text: MessageText },
-}
 
 /// Send a message
 ///
@@ -55,11 +35,12 @@ pub(crate) async fn send_message(
     principal: Principal,
     Ids(room): Ids<RoomId>,
     txn: Txn,
-    JsonBody(body): JsonBody<Body>,
+    JsonBody(body): JsonBody<SendMessage>,
 ) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
-    let text = match (body.text, body.content) {
-        (Some(text), None) | (None, Some(Content::Text { text })) => text,
+    let content = match (body.text, body.content) {
+        (Some(text), None) => SendContent::Text { text },
+        (None, Some(content)) => content,
         _ => {
             let sentence = "Give the message as `text` or as `content`.";
             return Err(Problem(Refusal::with_message(
@@ -68,11 +49,14 @@ pub(crate) async fn send_message(
             )));
         }
     };
-    let command = Command::SendMessage { room, text };
     // A message always changes something.
-    let sent = submit(&node, &principal, txn, command)
-        .await?
-        .ok_or(RefusalCode::Internal)?;
+    let sent = give(&node, &principal, txn, |txn| ClientFrame::Send {
+        txn,
+        room,
+        content,
+    })
+    .await?
+    .ok_or(RefusalCode::Internal)?;
     let event = event_of(&principal, &sent)?;
     let path = format!("/rooms/{room}/messages/{}", event.id);
     Ok(created(&node, &path, event))

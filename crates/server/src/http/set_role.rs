@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
-use tidings_protocol::{Event, RoomId, TxnId, rest::SetRole};
+use tidings_protocol::{ClientFrame, Event, RoomId, TxnId, rest::SetRole};
 
 use super::{
-    command::{changed, submit},
+    command::{changed, give},
     extract::{Ids, JsonBody, Txn, UserOrMe},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -39,11 +38,12 @@ pub(crate) async fn set_role(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<SetRole>,
 ) -> Result<Response, Problem> {
-    let command = Command::SetRole {
+    let event = give(&node, &principal, txn, |txn| ClientFrame::SetRole {
+        txn,
         room,
         user: user.of(&principal),
         role: body.role,
-    };
-    let event = submit(&node, &principal, txn, command).await?;
+    })
+    .await?;
     changed(&principal, event)
 }

@@ -96,6 +96,7 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
             });
             if let Some((presence, user)) = begun {
                 core.presence_changed(user, Presence::Offline, presence);
+                core.take_early(*peer);
             }
         }
         Effect::ReadSummary {

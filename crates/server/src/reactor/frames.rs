@@ -1,16 +1,16 @@
 //! What a client says over its socket: from bytes to hub and door.
 //!
-//! Owns: reading into the core's one buffer, parsing frames, turning them into commands. Never: decides.
+//! Owns: reading into the core's one buffer, turning frames into commands. Never: decides.
 
 use std::{io, rc::Rc};
 
-use serde::de::DeserializeOwned;
 use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
     ClientFrame, CloseCode, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
-    limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX, MSGPACK_DEPTH_MAX},
+    frame::read::{self, Read},
+    limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
 };
 use tidings_sync::Verdict;
 use tidings_websocket::{Decoder, Limits, Message};
@@ -23,8 +23,10 @@ use crate::{auth, misfit, wire::AnyWire};
 const TAKE_IN_BYTES: usize = 4 * 1024;
 
 /// What one message of a client turned out to be.
-pub(super) enum Incoming {
-    Frame(Box<ClientFrame>),
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A frame, and how many bytes it had.
+    Frame(Box<ClientFrame>, usize),
     Unreadable(Option<TxnId>, Refusal),
     Ping(bytes::Bytes),
     Bad(CloseCode),
@@ -110,7 +112,7 @@ impl Core {
             return;
         }
         match message {
-            Incoming::Frame(frame) => self.frame(id, *frame),
+            Incoming::Frame(frame, bytes) => self.frame(id, frame, bytes),
             Incoming::Unreadable(txn, refusal) => self.unreadable(id, txn, refusal),
             Incoming::Ping(payload) => self.act(|hub| {
                 if let Some(wire @ AnyWire::Socket(_)) = hub.wire(id)
@@ -127,28 +129,57 @@ impl Core {
     /// A frame that cannot be read is refused from the same budget as a command; before `hello` it ends the session,
     /// since nobody pays for it. `[FR2]` `[HS1]`
     fn unreadable(self: &Rc<Self>, id: PeerId, txn: Option<TxnId>, refusal: Refusal) {
-        let welcomed = match self.hub.borrow_mut().wire(id) {
-            Some(AnyWire::Socket(wire)) => wire.gate.is_welcomed(),
+        let (fresh, welcomed) = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => (wire.gate.is_fresh(), wire.gate.is_welcomed()),
             _ => return,
         };
-        let user = self.hub.borrow_mut().user_of(id);
-        let Some(user) = user.filter(|_| welcomed) else {
+        if fresh {
             return self.act(|hub| hub.close(id, CloseCode::HelloExpected));
+        }
+        if !welcomed {
+            let bytes = refusal.message.len();
+            return self.keep_early(id, Incoming::Unreadable(txn, refusal), bytes);
+        }
+        let Some(user) = self.hub.borrow_mut().user_of(id) else {
+            return;
         };
         let refusal =
             auth::limits::command(&self.node, user).map_or_else(|limited| limited, |()| refusal);
         self.act(|hub| hub.refuse(id, txn, None, refusal));
     }
 
-    fn frame(self: &Rc<Self>, id: PeerId, frame: ClientFrame) {
+    /// What came right after `hello` waits for its answer. `[HS5]`
+    fn keep_early(self: &Rc<Self>, id: PeerId, incoming: Incoming, bytes: usize) {
+        let kept = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.early.get_or_insert_default().keep(incoming, bytes),
+            _ => return,
+        };
+        if !kept {
+            self.act(|hub| hub.close(id, CloseCode::RateLimited));
+        }
+    }
+
+    /// `hello` was answered: what waited for that has its turn, before anything that is read later.
+    pub(super) fn take_early(self: &Rc<Self>, id: PeerId) {
+        let early = match self.hub.borrow_mut().wire(id) {
+            Some(AnyWire::Socket(wire)) => wire.early.take(),
+            _ => None,
+        };
+        for incoming in early.into_iter().flat_map(|early| *early) {
+            self.message(id, incoming);
+        }
+    }
+
+    fn frame(self: &Rc<Self>, id: PeerId, frame: Box<ClientFrame>, bytes: usize) {
         let verdict = match self.hub.borrow_mut().wire(id) {
             Some(AnyWire::Socket(wire)) => wire.gate.frame(&frame),
             _ => return,
         };
         match verdict {
-            Verdict::Hello => self.hello(id, frame),
-            Verdict::Command => self.command(id, frame),
-            Verdict::Other => self.other(id, frame),
+            Verdict::Hello => self.hello(id, *frame),
+            Verdict::Command => self.command(id, *frame),
+            Verdict::Other => self.other(id, *frame),
+            Verdict::Wait => self.keep_early(id, Incoming::Frame(frame, bytes), bytes),
             Verdict::Refuse(refusal) => {
                 let txn = frame.txn().cloned();
                 self.act(|hub| hub.refuse(id, txn, None, refusal));
@@ -316,8 +347,10 @@ fn decode(
 ) {
     let result = decoder.feed(bytes, &limits(), codec, &mut |message| {
         incoming.push(match message {
-            Message::Text(text) if !format.is_binary() => json(text),
-            Message::Binary(bytes) if format.is_binary() => msgpack(bytes),
+            Message::Text(text) if !format.is_binary() => incoming_of(read::json(text, misfit::of_frame), text.len()),
+            Message::Binary(bytes) if format.is_binary() => {
+                incoming_of(read::msgpack(bytes, misfit::of_frame), bytes.len())
+            }
             Message::Text(_) | Message::Binary(_) => Incoming::Bad(CloseCode::BadFrame),
             Message::Ping(payload) => Incoming::Ping(bytes::Bytes::copy_from_slice(payload)),
             Message::Pong(_) => return,
@@ -331,90 +364,11 @@ fn decode(
     }
 }
 
-fn json(text: &str) -> Incoming {
-    // Serde would also take a list of the type and the fields' values, which nobody means. `[FR2]`
-    if !text.trim_start().starts_with('{') {
-        return Incoming::Bad(CloseCode::BadFrame);
-    }
-    match serde_json::from_str::<ClientFrame>(text) {
-        Ok(frame) => Incoming::Frame(Box::new(frame)),
-        Err(error) => unreadable(
-            serde_json::from_str(text).ok(),
-            misfit::of_json(&error, None),
-        ),
-    }
-}
-
-fn from_msgpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(MSGPACK_DEPTH_MAX);
-    T::deserialize(&mut deserializer)
-}
-
-fn msgpack(bytes: &[u8]) -> Incoming {
-    // The first byte of a map, in its three lengths. `[FR2]`
-    if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) {
-        return Incoming::Bad(CloseCode::BadFrame);
-    }
-    match from_msgpack::<ClientFrame>(bytes) {
-        Ok(frame) => Incoming::Frame(Box::new(frame)),
-        Err(error) => unreadable(from_msgpack(bytes).ok(), misfit::of_msgpack(&error)),
-    }
-}
-
-/// What to say of a frame that does not parse: a refusal with its `txn`, or the end if it is no object. `[FR2]`
-fn unreadable(value: Option<serde_json::Value>, refusal: Refusal) -> Incoming {
-    match value {
-        Some(serde_json::Value::Object(map)) => {
-            let txn = map
-                .get("txn")
-                .and_then(|txn| txn.as_str())
-                .and_then(|txn| txn.parse().ok());
-            Incoming::Unreadable(txn, refusal)
-        }
-        _ => Incoming::Bad(CloseCode::BadFrame),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deep_frames_are_no_frames() {
-        // Both parsers stop long before a core's stack does.
-        for depth in [40, 700, 5_000] {
-            let mut deep = vec![0x81, 0xa1, b'x'];
-            deep.extend(std::iter::repeat_n(0x91, depth));
-            deep.push(0xc0);
-            assert!(matches!(msgpack(&deep), Incoming::Bad(CloseCode::BadFrame)));
-            let deep = format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-            assert!(!matches!(json(&deep), Incoming::Frame(_)));
-        }
-        let frame = serde_json::json!({"type": "ping"});
-        let shallow = rmp_serde::to_vec_named(&frame).unwrap();
-        assert!(matches!(msgpack(&shallow), Incoming::Frame(_)));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_refused_or_ends_the_session() {
-        // [FR2]
-        for list in ["[1]", r#"["ping"]"#] {
-            assert!(matches!(json(list), Incoming::Bad(CloseCode::BadFrame)));
-        }
-        let list = rmp_serde::to_vec_named(&["ping"]).unwrap();
-        assert!(matches!(msgpack(&list), Incoming::Bad(CloseCode::BadFrame)));
-        assert!(matches!(
-            json("nonsense"),
-            Incoming::Bad(CloseCode::BadFrame)
-        ));
-        assert!(
-            matches!(json(r#"{"type":"dance","txn":"t"}"#), Incoming::Unreadable(Some(txn), _) if txn.as_str() == "t")
-        );
-        assert!(matches!(
-            json(r#"{"type":"send"}"#),
-            Incoming::Unreadable(None, _)
-        ));
-        assert!(matches!(json(r#"{"type":"ping"}"#), Incoming::Frame(_)));
+/// What to do with what was read: a refusal goes back with its `txn`; what is no object is the end. `[FR2]`
+fn incoming_of(read: Read, bytes: usize) -> Incoming {
+    match read {
+        Read::Frame(frame) => Incoming::Frame(frame, bytes),
+        Read::Refused { txn, refusal } => Incoming::Unreadable(txn, refusal),
+        Read::NoObject => Incoming::Bad(CloseCode::BadFrame),
     }
 }

@@ -10,6 +10,7 @@ mod commands;
 mod compression;
 mod disk;
 mod documents;
+mod doors;
 mod drain;
 mod hostile;
 mod limits;

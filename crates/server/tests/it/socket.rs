@@ -199,7 +199,7 @@ async fn a_session_begins_with_one_hello_and_a_valid_token() {
     twice
         .send(&json!({ "type": "hello", "token": ada.token }))
         .await;
-    assert_eq!(twice.closed().await, 4202);
+    assert_eq!(twice.closed().await, 4204);
     // Signed out: the token is worth nothing.
     let other = world.device(&ada).await;
     world
@@ -307,15 +307,117 @@ async fn frames_that_cannot_be_read_are_refused_and_the_session_goes_on() {
             assert_eq!(refused["refusal"]["code"], "bad_request", "{frame}");
             assert_eq!(refused["txn"], txn, "{frame}");
         }
-        // Fields that nobody knows are skipped.
+        // The same for fields that nobody knows: of a misspelt `user` the sender would be left.
         let mut later = send_frame(&room, "from the future");
-        later["later"] = json!({ "deep": [1, 2, { "er": null }] });
         later["content"]["style"] = json!("bold");
-        let event = socket.command(later).await;
-        assert_eq!(
-            event["content"],
-            json!({ "kind": "message", "text": "from the future" })
+        for (frame, field) in [
+            (
+                json!({ "type": "leave", "txn": "t-6", "room": room, "usr": ada.id }),
+                "usr",
+            ),
+            (later, "style"),
+        ] {
+            socket.send(&frame).await;
+            let refused = socket.expect("refused").await;
+            assert_eq!(refused["txn"], frame["txn"]);
+            let sentence = refused["refusal"]["message"].as_str().unwrap();
+            assert!(sentence.contains(&format!("`{field}`")), "{sentence}");
+        }
+        let said = socket.say(&room, "still here").await;
+        assert_eq!(said["content"]["text"], "still here");
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_no_text_is_refused_and_the_session_goes_on() {
+    // [FR2] Half of a surrogate pair ended the session, and each one after it when the client sent it again.
+    let world = World::new().await;
+    let (room, [ada]) = world.with_room("designers", ["ada"]).await;
+    let mut socket = world.listed(&ada).await;
+    let deep = format!("{}{}", "[".repeat(700), "]".repeat(700));
+    for part in [r#""half \ud83d of it""#, "1e9999", &deep] {
+        let frame = format!(
+            r#"{{"type":"send","txn":"t","room":"{room}","content":{{"kind":"text","text":{part}}}}}"#
         );
+        let frame = Frame {
+            fin: true,
+            compressed: false,
+            opcode: Opcode::Text,
+            payload: frame.as_bytes(),
+        };
+        socket.raw_frame(frame).await;
+        let refused = socket.expect("refused").await;
+        assert_eq!(refused["txn"], "t", "{part:.40}");
+        assert_eq!(refused["refusal"]["code"], "bad_request");
+    }
+    socket.say(&room, "still here").await;
+    socket.close().await;
+}
+
+#[tokio::test]
+async fn what_follows_hello_waits_for_ready_and_is_done_in_order() {
+    // [HS5] In one piece with `hello`, or even with the handshake: it saves the round trip.
+    let world = World::new().await;
+    let (room, [ada]) = world.with_room("designers", ["ada"]).await;
+    for early in [false, true] {
+        let mut scratch = world.listed(&ada).await;
+        let mut bytes = Vec::new();
+        let txn = format!("early-{early}");
+        for frame in [
+            json!({ "type": "hello", "token": ada.token }),
+            json!({ "type": "open", "room": room }),
+            json!({ "type": "send", "txn": txn, "room": room, "content": { "kind": "text", "text": "early" } }),
+            json!({ "type": "send", "txn": "no", "room": room, "body": "early" }),
+            json!({ "type": "ping" }),
+        ] {
+            bytes.extend(scratch.encode(&frame));
+        }
+        let dial = Dial {
+            early: if early { &bytes } else { &[] },
+            ..Dial::default()
+        };
+        let mut socket = dial.connect(&world).await.unwrap();
+        if !early {
+            socket.raw(&bytes).await;
+        }
+        socket.expect("ready").await;
+        assert!(
+            socket
+                .seen
+                .iter()
+                .all(|frame| matches!(frame["type"].as_str(), Some("ready" | "pong"))),
+            "{:?}",
+            socket.seen
+        );
+        socket.expect("opened").await;
+        let event = socket.expect_text("early").await;
+        assert_eq!(event["txn"], txn.as_str());
+        let refused = socket.seen.iter().find(|frame| frame["type"] == "refused");
+        let refused = match refused {
+            Some(refused) => refused.clone(),
+            None => socket.expect("refused").await,
+        };
+        assert_eq!(refused["txn"], "no");
+        socket.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_ready_is_bounded() {
+    // [HS5] [P5] All in one piece, so that no `ready` comes in between.
+    let world = World::new().await;
+    let ada = world.user("ada").await;
+    let many = vec![json!({ "type": "watch", "users": [] }); 129];
+    let large = vec![json!({ "type": "watch", "users": vec![ada.id.as_str(); 400] }); 10];
+    for frames in [many, large] {
+        let mut scratch = world.listed(&ada).await;
+        let mut bytes = scratch.encode(&json!({ "type": "hello", "token": ada.token }));
+        for frame in &frames {
+            bytes.extend(scratch.encode(frame));
+        }
+        let mut socket = Dial::default().connect(&world).await.unwrap();
+        socket.raw(&bytes).await;
+        assert_eq!(socket.closed().await, 4101);
     }
 }
 

@@ -159,13 +159,15 @@ impl Link {
         self.leave_at = Some(now.plus(wait));
     }
 
-    /// The transport is gone. True when there was one.
-    pub(super) fn closed(&mut self, now: Millis, code: u16) -> bool {
+    /// The transport is gone. True when there was one. `changed`: what ended it will not be sent again, so that the
+    /// client does not come back as it was.
+    pub(super) fn closed(&mut self, now: Millis, code: u16, changed: bool) -> bool {
         if !self.has_transport() {
             return false;
         }
         self.settle(now);
         match (self.leave_at.take(), come_back(code)) {
+            (_, ComeBack::Never) if changed => self.wait(now, false),
             (_, ComeBack::Never) => self.phase = Phase::Stopped { code: Some(code) },
             (Some(at), ComeBack::Now) => {
                 self.phase = Phase::Waiting {

@@ -25,9 +25,9 @@ use tidings_engine::{
     },
     presence::Read,
 };
-use tidings_protocol::{EventId, Presence, ShardId, Timestamp, UserId};
+use tidings_protocol::{ClientFrame, EventId, Presence, ShardId, Timestamp, UserId};
 use tidings_store::{HintKey, Store};
-use tidings_sync::Gate;
+use tidings_sync::{Early, Gate};
 
 use super::{random::Random, wire::SimWire};
 use reads::{Return, members, perform};
@@ -89,6 +89,8 @@ pub struct Seat {
     pub peer: PeerId,
     /// What it may say.
     pub gate: Gate,
+    /// What it said between `hello` and its answer.
+    pub early: Early<ClientFrame>,
 }
 
 /// A node.
@@ -177,6 +179,7 @@ impl Node {
             core,
             peer,
             gate: Gate::default(),
+            early: Early::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use tidings_core::from_frame;
 use tidings_engine::{Hello, Item, Reply, Submission, Work};
-use tidings_protocol::{ClientFrame, DeviceId, Refusal, ServerFrame, UserId};
+use tidings_protocol::{ClientFrame, CloseCode, DeviceId, Refusal, ServerFrame, UserId};
 use tidings_sync::Verdict;
 
 use super::{Node, Seat};
@@ -74,6 +74,12 @@ impl Node {
                 ClientFrame::Ping {} => hub.send(seat.peer, &ServerFrame::Pong {}),
                 _ => {}
             },
+            Verdict::Wait => {
+                let bytes = serde_json::to_vec(&frame).map_or(0, |bytes| bytes.len());
+                if !seat.early.keep(frame, bytes) {
+                    hub.close(seat.peer, CloseCode::RateLimited);
+                }
+            }
             Verdict::Refuse(refusal) => {
                 let txn = frame.txn().cloned();
                 hub.refuse(seat.peer, txn, None, refusal);
@@ -81,5 +87,13 @@ impl Node {
             Verdict::Close(code) => hub.close(seat.peer, code),
         }
         self.gather(seat.core);
+    }
+
+    /// `hello` was answered: what waited for that has its turn. `[HS5]`
+    pub fn welcomed(&mut self, seat: &mut Seat, user: UserId, device: DeviceId) {
+        seat.gate.welcomed();
+        for frame in std::mem::take(&mut seat.early) {
+            self.frame(seat, user, device, frame);
+        }
     }
 }

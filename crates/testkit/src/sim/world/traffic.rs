@@ -66,7 +66,7 @@ impl World {
             }
             // Before hello was answered a session may have read the gate as greeted.
             if welcomed && !link.seat.gate.is_welcomed() {
-                link.seat.gate.welcomed();
+                node.welcomed(&mut link.seat, client.user, client.device);
             }
         }
         let (empty, closed) = {
