@@ -43,6 +43,7 @@ pub fn apply(state: &mut State, event: &StoredEvent, content: &Known) {
                         last_message: None,
                     },
                 );
+                named(state, room);
             }
             in_room(state, room, event, content);
             if let Some(row) = state.rooms.get_mut(&room) {
@@ -70,6 +71,7 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
             if let Some(row) = state.rooms.get_mut(&room) {
                 row.name = Some(name.clone());
             }
+            named(state, room);
         }
         Known::MemberJoined { user, role } => joined(state, room, *user, *role, event),
         Known::MemberLeft { user } => left(state, room, *user, event),
@@ -146,6 +148,16 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
         | Known::DeviceRemoved { .. }
         | Known::MarkerMoved { .. } => {}
     }
+}
+
+/// A public channel has its name alone. `[RM11]`
+fn named(state: &mut State, room: RoomId) {
+    let Some(name) = state.rooms.get(&room).and_then(Room::public_name) else {
+        return;
+    };
+    state.public_names.retain(|_, whose| *whose != room);
+    state.public_names.insert(name, room);
+    state.changes.public_names.insert(room);
 }
 
 /// The answers that retries of this batch would get forget an erased text, too. `[EV8]`

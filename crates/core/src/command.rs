@@ -11,6 +11,8 @@ use tidings_protocol::{
     Seq, TxnId, UserId, UserKind, Username, Visibility,
 };
 
+use crate::names;
+
 /// What someone wants to happen. Every lasting change is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -151,6 +153,8 @@ pub struct Needs {
     pub users: BTreeSet<UserId>,
     /// Whether these names belong to somebody.
     pub usernames: BTreeSet<Username>,
+    /// Whether these names, as they are compared, belong to public channels.
+    pub public_names: BTreeSet<String>,
     /// Read markers.
     pub markers: BTreeSet<(UserId, RoomId)>,
     /// Counts of messages at a place of a log.
@@ -209,7 +213,11 @@ impl Command {
             needs.users.insert(actor);
         }
         match self {
-            Command::SendMessage { .. } | Command::RenameRoom { .. } => {}
+            Command::SendMessage { .. } => {}
+            // Whether the room is public is not known here.
+            Command::RenameRoom { name, .. } => {
+                needs.public_names.insert(names::compared(name));
+            }
             Command::EditMessage { room, message, .. }
             | Command::DeleteMessage { room, message } => {
                 needs.messages.insert((*room, *message));
@@ -229,7 +237,16 @@ impl Command {
                     .reactions
                     .insert((*room, *message, emoji.clone(), actor));
             }
-            Command::CreateRoom { room, members, .. } => {
+            Command::CreateRoom {
+                room,
+                visibility,
+                name,
+                members,
+                ..
+            } => {
+                if let (Visibility::Public, Some(name)) = (visibility, name) {
+                    needs.public_names.insert(names::compared(name));
+                }
                 for user in members.iter().copied().chain([actor]) {
                     needs.members.insert((*room, user));
                     needs.users.insert(user);

@@ -11,6 +11,7 @@ pub mod command;
 pub mod decide;
 pub mod derive;
 pub mod from_frame;
+pub mod names;
 pub mod permission;
 pub mod room_fold;
 pub mod state;

@@ -12,7 +12,7 @@ use tidings_protocol::{
     Visibility,
 };
 
-use crate::{chain::Chain, stored::StoredEvent};
+use crate::{chain::Chain, names, stored::StoredEvent};
 
 /// A room's settings and the head of its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,15 @@ pub struct Room {
     pub owners: u32,
     /// The event of the last message.
     pub last_message: Option<Seq>,
+}
+
+impl Room {
+    /// The name that no other public channel may have, as it is compared. `[RM11]`
+    #[must_use]
+    pub fn public_name(&self) -> Option<String> {
+        let name = self.name.as_ref()?;
+        (self.visibility == Visibility::Public).then(|| names::compared(name))
+    }
 }
 
 /// One user's membership of one room. It stays as a tombstone when they leave, so that resuming devices learn of it.
@@ -178,6 +187,8 @@ pub struct State {
     pub users: HashMap<UserId, User>,
     /// Names that belong to somebody, of those asked for.
     pub usernames: HashMap<Username, UserId>,
+    /// Names of public channels, as they are compared, of those asked for: whose each is.
+    pub public_names: HashMap<String, RoomId>,
     /// Read markers.
     pub markers: HashMap<(UserId, RoomId), Marker>,
     /// How many messages a log held at a place.
@@ -201,6 +212,8 @@ pub struct State {
 pub struct Changes {
     /// Rooms to write.
     pub rooms: BTreeSet<RoomId>,
+    /// Public channels whose name to write as it is compared.
+    pub public_names: BTreeSet<RoomId>,
     /// Memberships to write.
     pub members: BTreeSet<(RoomId, UserId)>,
     /// Messages to write.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::REFUSAL_MESSAGE_LEN_MAX;
+use crate::{id::RoomId, limits::REFUSAL_MESSAGE_LEN_MAX};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $message:literal;)*) => {
@@ -56,6 +56,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, "This address does not offer that method.";
     /// The username belongs to somebody.
     UsernameTaken = "username_taken", 409, "That username is taken. Choose another.";
+    /// Another public channel has the name; `room` says which.
+    NameTaken = "name_taken", 409, "A public channel has this name. Open that one, or choose another name.";
     /// The `txn` was used for another command.
     TxnReused = "txn_reused", 409, "This txn was used for another command. Make a new one for each command.";
     /// A direct room has its two members, always.
@@ -150,6 +152,10 @@ pub struct Refusal {
     /// The fields, parameters or headers that do not fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The room that stands in the way, where one does: with `name_taken` the one that has the name. (Boxed, since every
+    /// error carries a refusal and hardly any a room.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<Box<RoomId>>,
 }
 
 impl Refusal {
@@ -162,6 +168,7 @@ impl Refusal {
             retry_after_ms: None,
             request_id: None,
             errors: Vec::new(),
+            room: None,
         }
     }
 
@@ -180,6 +187,7 @@ impl Refusal {
             retry_after_ms: None,
             request_id: None,
             errors: Vec::new(),
+            room: None,
         }
     }
 
@@ -201,6 +209,13 @@ impl Refusal {
     #[must_use]
     pub fn error(mut self, error: FieldError) -> Refusal {
         self.errors.push(error);
+        self
+    }
+
+    /// The same, naming the room that stands in the way.
+    #[must_use]
+    pub fn room(mut self, room: RoomId) -> Refusal {
+        self.room = Some(Box::new(room));
         self
     }
 

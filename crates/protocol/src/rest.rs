@@ -101,6 +101,9 @@ pub struct Devices {
 pub struct Users {
     /// Those found.
     pub users: Vec<UserProfile>,
+    /// With `?q=`: give it as `?after=` for the next page; null at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<UserId>,
 }
 
 /// `POST /api/v1/rooms`.

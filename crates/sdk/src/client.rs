@@ -49,6 +49,7 @@ struct Problem {
     retry_after_ms: Option<u64>,
     #[serde(default)]
     errors: Vec<tidings_protocol::FieldError>,
+    room: Option<tidings_protocol::RoomId>,
 }
 
 impl Client {
@@ -197,13 +198,14 @@ fn refused(status: StatusCode, bytes: &[u8]) -> Error {
     let code = code.unwrap_or_else(|| code_of_status(status));
     let message = problem.detail.or(problem.title);
     Error::Refused {
-        refusal: Refusal {
+        refusal: Box::new(Refusal {
             code,
             message: message.unwrap_or_else(|| code.message().to_owned()),
             retry_after_ms: problem.retry_after_ms,
             request_id: problem.request_id.clone(),
             errors: problem.errors,
-        },
+            room: problem.room.map(Box::new),
+        }),
         request_id: problem.request_id,
     }
 }

@@ -16,7 +16,7 @@ pub enum Error {
     #[error("{refusal}")]
     Refused {
         /// The no, with its stable code.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         /// Finds the request in the server's log; known over REST alone.
         request_id: Option<String>,
     },
@@ -52,7 +52,7 @@ pub enum Error {
 impl Error {
     /// The server's no, when that is what it is.
     #[must_use]
-    pub const fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Error::Refused { refusal, .. } => Some(refusal),
             _ => None,
@@ -69,7 +69,7 @@ impl Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Error {
         Error::Refused {
-            refusal,
+            refusal: Box::new(refusal),
             request_id: None,
         }
     }

@@ -55,9 +55,6 @@ use tidings_protocol::limits::BODY_BYTES_MAX;
 
 use crate::{node::Node, socket, stream};
 
-#[cfg(test)]
-pub(crate) use send_message::Body as SendBody;
-
 /// The documented handlers, for [`openapi`](crate::openapi).
 pub(crate) mod documented {
     pub(crate) use super::{

@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
-use tidings_protocol::{frame::read::Fault, FieldError, NameError, Refusal, RefusalCode};
+use tidings_protocol::{FieldError, NameError, Refusal, RefusalCode, frame::read::Fault};
 
 /// Characters of a name that is quoted from what was sent.
 const QUOTED_LEN_MAX: usize = 60;

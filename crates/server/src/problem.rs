@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tidings_engine::Seldom;
-use tidings_protocol::{FieldError, Refusal, RefusalCode};
+use tidings_protocol::{FieldError, Refusal, RefusalCode, RoomId};
 use tidings_store::StoreError;
 
 /// The content type of RFC 9457.
@@ -50,6 +50,9 @@ pub struct ProblemBody {
     /// The fields, parameters or headers that do not fit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The room that stands in the way, where one does: with `name_taken` the one that has the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
 }
 
 impl From<Refusal> for Problem {
@@ -123,6 +126,7 @@ pub(crate) fn render(refusal: &Refusal, status: StatusCode, request_id: Option<&
         request_id: request_id.map(str::to_owned),
         retry_after_ms: refusal.retry_after_ms,
         errors: refusal.errors.clone(),
+        room: refusal.room.as_deref().copied(),
     };
     let body = serde_json::to_vec(&body).expect("a problem is plain data, which always encodes");
     let mut response = Response::new(body.into());

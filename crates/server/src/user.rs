@@ -139,7 +139,7 @@ async fn add(config: &Config, username: &str, display_name: Option<&str>) -> any
 
 async fn list(config: &Config, prefix: &str) -> anyhow::Result<()> {
     let store = open(config).await?;
-    for user in store.search_users(prefix, LIST_MAX).await? {
+    for user in store.search_users(prefix, None, LIST_MAX).await? {
         output::line(format_args!(
             "{}  {:<32}  {:<8}  {}",
             user.id,

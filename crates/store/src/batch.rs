@@ -8,7 +8,7 @@ use std::{
     hash::Hash,
 };
 
-use tidings_core::{Device, Entry, State};
+use tidings_core::{Device, Entry, State, names};
 use tidings_protocol::{
     DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, content::Known,
 };
@@ -123,4 +123,21 @@ pub(crate) fn log_kind(log: LogId) -> &'static str {
 /// A display name as it is found by.
 pub(crate) fn folded(name: &DisplayName) -> String {
     name.as_str().to_lowercase()
+}
+
+/// The words that new people are found by.
+pub(crate) fn words(entries: &[Entry]) -> Vec<(String, UserId)> {
+    let of = |entry: &Entry| match &entry.content {
+        Known::UserCreated {
+            username,
+            display_name,
+            ..
+        } => names::found_by(username, display_name),
+        _ => BTreeSet::new(),
+    };
+    let with_user = |entry: &Entry| {
+        let user = entry.event.actor;
+        of(entry).into_iter().map(move |word| (word, user))
+    };
+    entries.iter().flat_map(with_user).collect()
 }

@@ -8,7 +8,7 @@ use std::{str::FromStr, sync::Arc};
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
     DeviceId, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText, Position, RoomId,
-    RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility, last_line,
+    RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility,
 };
 
 use crate::{error::StoreError, upkeep::Reached, value::Columns};
@@ -295,7 +295,7 @@ fn last_message(row: &dyn Columns, base: usize) -> Result<Option<LastMessage>> {
         seq: Seq(number(row, base + 1)?),
         at: Timestamp(row.int(base + 2)?),
         actor: UserId::from_bytes(row.id(base + 3)?),
-        text: text.map(|text| last_line(&text)),
+        text: text.map(|text| tidings_protocol::last_line(&text)),
     }))
 }
 

@@ -37,7 +37,7 @@ impl StoreError {
 }
 
 /// The tables whose unique rules two shards can meet at: there a violation is a race, elsewhere it is a bug.
-pub(crate) const SHARED_BETWEEN_SHARDS: [&str; 3] = ["users", "first_account", "devices"];
+pub(crate) const SHARED_BETWEEN_SHARDS: [&str; 4] = ["users", "first_account", "devices", "rooms"];
 
 /// What a panic inside a job says.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> StoreError {

@@ -79,6 +79,11 @@ pub(crate) fn rows() -> Vec<String> {
              CASE WHEN n = 1 THEN {MESSAGES} ELSE {SMALL} END, 1, 1, CASE WHEN n = 1 THEN {MESSAGES} ELSE {SMALL} END \
              FROM SERIES[1, {ROOMS}]"
         ),
+        "UPDATE rooms SET public_name = name WHERE visibility = 'public'".to_owned(),
+        // Each has a word alone, its number, and a word that all have.
+        format!("INSERT INTO user_words (word, \"user\") SELECT 'user' || n, ID[n] FROM SERIES[1, {USERS}]"),
+        format!("INSERT INTO user_words (word, \"user\") SELECT '' || n, ID[n] FROM SERIES[1, {USERS}]"),
+        format!("INSERT INTO user_words (word, \"user\") SELECT 'name', ID[n] FROM SERIES[1, {USERS}]"),
         // The large room's log, then the small ones, one after another.
         format!(
             "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, kind, body) \
@@ -271,14 +276,15 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case("PROFILES", vec![vec![Ids((500..=599).collect())]]),
+        // Four more questions about each whom it passes.
+        looking("SEARCH_USERS", 8 * 20, searches()),
         case(
-            "SEARCH_USERS",
-            ["user77777", "user7", "name 77", "u"]
-                .map(|prefix| {
-                    let upto = format!("{prefix}\u{10ffff}");
-                    vec![Text(prefix.to_owned()), Text(upto), Int(20)]
-                })
-                .into(),
+            "FIRST_WORD",
+            vec![vec![
+                user(77),
+                Text("n".to_owned()),
+                Text("n\u{10ffff}".to_owned()),
+            ]],
         ),
         case(
             "DEVICE_BY_TOKEN",
@@ -303,6 +309,30 @@ pub(crate) fn reads() -> Vec<Case> {
         );
     }
     cases
+}
+
+/// One word alone, a second one that all have, and the place after somebody in the middle.
+fn searches() -> Vec<Vec<Value>> {
+    use Value::{Int, Text};
+    let questions = [
+        ("user77777", "user77777", 0, ""),
+        ("user7", "user7", 0, ""),
+        ("name", "name", 0, ""),
+        ("name", "name", USERS / 2, ""),
+        ("77777", "77777", 0, "name"),
+        ("u", "user5", 5, "n"),
+    ];
+    let ask = |(from, at, after, other): (&str, &str, i64, &str)| {
+        let upto = |from: &str| Text(format!("{from}\u{10ffff}"));
+        let text = |text: &str| Text(text.to_owned());
+        let mut asked = vec![text(from), upto(from), text(at), user(after)];
+        for other in [other, "", ""] {
+            asked.extend([text(other), upto(other)]);
+        }
+        asked.push(Int(20));
+        asked
+    };
+    questions.map(ask).into()
 }
 
 /// The hash of the token of a device, as [`rows`] makes it.

@@ -11,7 +11,7 @@ use crate::error::StoreError;
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
-    /// From 1, without gaps.
+    /// From 1, growing; numbers may be missing.
     pub(crate) version: i64,
     /// The file's name.
     pub(crate) name: &'static str,
@@ -43,6 +43,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "0004_chain.sql",
         text: include_str!("../migrations/sqlite/0004_chain.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_found_by.sql",
+        text: include_str!("../migrations/sqlite/0005_found_by.sql"),
+    },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -65,6 +70,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         version: 4,
         name: "0004_chain.sql",
         text: include_str!("../migrations/postgres/0004_chain.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "0005_found_by.sql",
+        text: include_str!("../migrations/postgres/0005_found_by.sql"),
     },
 ];
 
@@ -184,10 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn versions_count_from_one_on_both() {
+    fn versions_grow_from_one_on_both() {
         for known in [SQLITE, POSTGRES] {
-            for (index, migration) in known.iter().enumerate() {
-                assert_eq!(migration.version, index as i64 + 1);
+            assert_eq!(known[0].version, 1);
+            assert!(known.is_sorted_by(|a, b| a.version < b.version));
+            for migration in known {
                 assert!(
                     migration
                         .name

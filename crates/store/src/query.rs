@@ -190,11 +190,19 @@ queries! {
     USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
     /// Profiles by their ids.
     PROFILES = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id = ANY($1) ORDER BY u.id");
-    /// Profiles whose username or display name begins so: from, upto, limit.
-    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id IN ( \
-        SELECT * FROM (SELECT n.id FROM users n WHERE n.username >= $1 AND n.username < $2 ORDER BY n.username LIMIT $3) AS by_name \
-        UNION SELECT * FROM (SELECT n.id FROM users n WHERE n.folded_name >= $1 AND n.folded_name < $2 \
-        ORDER BY n.folded_name LIMIT $3) AS by_display_name) ORDER BY u.username LIMIT $3");
+    /// Profiles of those found by words that begin so: from, upto, after (word, user), three more beginnings as from and
+    /// upto, limit. Each once, by the first of their words that begins with the first beginning.
+    /// (CROSS JOIN fixes the order of the join on SQLite.)
+    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM user_words w CROSS JOIN users u \
+        WHERE w.word >= $3 AND w.word < $2 AND (w.word > $3 OR w.\"user\" > $4) AND u.id = w.\"user\" \
+        AND NOT EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $1 AND x.word < w.word) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $5 AND x.word < $6) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $7 AND x.word < $8) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $9 AND x.word < $10) \
+        ORDER BY w.word, w.\"user\" LIMIT $11");
+    /// The first word of a person between two: user, from, upto.
+    FIRST_WORD = "SELECT w.word FROM user_words w WHERE w.\"user\" = $1 AND w.word >= $2 AND w.word < $3 \
+        ORDER BY w.word LIMIT 1";
     /// A device and its user, by the hash of the token.
     DEVICE_BY_TOKEN = concat!("SELECT ", device_columns!(), ", ", user_columns!(), " FROM devices d JOIN users u ON u.id = d.\"user\" WHERE d.token_hash = $1");
     /// A user's devices, newest first.

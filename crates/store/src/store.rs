@@ -440,13 +440,19 @@ impl Store {
         read!(self, s => people::profiles(s, ids))
     }
 
-    /// Users whose username or display name begins so, in any case of letters; in the order of their usernames.
+    /// A page of the users who have, for each word of the question, a word that begins so, without case and accents; all
+    /// for an empty one. In the order of the words that were found; after one of them, the rest. `[RE15]`
     ///
     /// # Errors
     /// As every read.
-    pub async fn search_users(&self, prefix: &str, limit: u32) -> Result<Vec<UserProfile>> {
-        let prefix = prefix.to_owned();
-        read!(self, s => people::search(s, prefix, limit))
+    pub async fn search_users(
+        &self,
+        question: &str,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<UserProfile>> {
+        let question = question.to_owned();
+        snapshot!(self, s => people::search(s, question, after, limit))
     }
 
     /// The device with this token, and whose it is.

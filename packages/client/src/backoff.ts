@@ -29,6 +29,7 @@ const ABOUT_SESSION: ReadonlySet<number> = new Set([
   CLOSE.unauthenticated,
   CLOSE.device_removed,
   CLOSE.hello_expected,
+  CLOSE.hello_repeated,
 ]);
 
 /** Whether a frame that was sent may have ended the session: the same frame would end the next. `[CM10]` */

@@ -11,6 +11,7 @@ use tidings_protocol::{
 
 use crate::{
     derive::direct_room,
+    names,
     permission::{has_place_for_room, may_rename, require_member},
     state::State,
 };
@@ -76,6 +77,9 @@ pub(super) fn create(
         // A direct room that exists. Any other id is derived from a txn, which `execute` has looked up.
         return Ok(Vec::new());
     }
+    if visibility == Visibility::Public {
+        require_free(state, room, name)?;
+    }
     let own_role = if kind == RoomKind::Direct {
         Role::Member
     } else {
@@ -116,5 +120,17 @@ pub(super) fn rename(
     if found.name.as_ref() == Some(name) {
         return Ok(Vec::new());
     }
+    if found.visibility == Visibility::Public {
+        require_free(state, room, Some(name))?;
+    }
     Ok(vec![Known::RoomRenamed { name: name.clone() }])
+}
+
+/// No other public channel may have the name; the refusal names the one that does, which everybody may see. `[RM11]`
+fn require_free(state: &State, room: RoomId, name: Option<&RoomName>) -> Result<(), Refusal> {
+    let whose = name.and_then(|name| state.public_names.get(&names::compared(name)));
+    match whose {
+        Some(&other) if other != room => Err(Refusal::new(RefusalCode::NameTaken).room(other)),
+        _ => Ok(()),
+    }
 }

@@ -63,7 +63,8 @@ impl World {
             RoomKind::Direct => direct_room(user(1), members[0]),
             _ => RoomId::from_bits(self.next),
         };
-        let name = (kind != RoomKind::Direct).then(|| "room".parse().unwrap());
+        let next = self.next;
+        let name = (kind != RoomKind::Direct).then(|| format!("room {next}").parse().unwrap());
         let command = Command::CreateRoom {
             room,
             kind,
@@ -609,4 +610,64 @@ fn seq_and_position_have_no_gap() {
             assert_eq!(w.state.rooms[&room].head_position, Position(positions));
         }
     }
+}
+
+#[test]
+fn a_public_channel_has_its_name_alone() {
+    // [RM11]
+    let mut world = World::new(2);
+    let create = |world: &mut World, visibility, name: &str| {
+        world.next += 1;
+        let command = Command::CreateRoom {
+            room: RoomId::from_bits(world.next),
+            kind: RoomKind::Channel,
+            visibility,
+            name: Some(name.parse().unwrap()),
+            members: Vec::new(),
+        };
+        let room = RoomId::from_bits(world.next);
+        world.run(user(1), None, &command).map(|_| room)
+    };
+    let taken = Err(RefusalCode::NameTaken);
+    let general = create(&mut world, Visibility::Public, "general").unwrap();
+    for same in ["general", "#General", " GENERAL ", "ＧＥＮＥＲＡＬ"] {
+        assert_eq!(
+            create(&mut world, Visibility::Public, same),
+            taken,
+            "{same}"
+        );
+    }
+    let private = create(&mut world, Visibility::Private, "general").unwrap();
+    let tea = create(&mut world, Visibility::Public, "tea").unwrap();
+    let rename = |world: &mut World, room, name: &str| {
+        let name = name.parse().unwrap();
+        let renamed = world.run(user(1), None, &Command::RenameRoom { room, name });
+        renamed.map(|_| room)
+    };
+    assert_eq!(rename(&mut world, tea, "General"), taken);
+    assert_eq!(
+        rename(&mut world, private, "tea"),
+        Ok(private),
+        "nobody else sees it"
+    );
+    assert_eq!(
+        rename(&mut world, general, "GENERAL"),
+        Ok(general),
+        "its own"
+    );
+    assert_eq!(rename(&mut world, general, "all"), Ok(general));
+    assert_eq!(
+        rename(&mut world, tea, "general"),
+        Ok(tea),
+        "it is free again"
+    );
+    assert_eq!(create(&mut world, Visibility::Public, "ALL"), taken);
+    let name = "All".parse().unwrap();
+    let command = Command::RenameRoom { room: tea, name };
+    let refusal = decide(&world.state, user(1), &command).unwrap_err();
+    assert_eq!(
+        refusal.room.as_deref(),
+        Some(&general),
+        "the page offers to open it"
+    );
 }

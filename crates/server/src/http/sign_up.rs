@@ -77,7 +77,7 @@ pub(crate) async fn sign_up(
 }
 
 async fn is_first(node: &Node) -> Result<bool, Problem> {
-    Ok(node.store.search_users("", 1).await?.is_empty())
+    Ok(node.store.search_users("", None, 1).await?.is_empty())
 }
 
 fn default_name(username: &str) -> Result<DisplayName, Problem> {

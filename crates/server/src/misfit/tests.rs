@@ -306,7 +306,10 @@ fn no_parsers_word_comes_out_whatever_is_sent() {
         look(json::<SetRole>(&text).map(drop), &shown);
         look(json::<EditMessage>(&text).map(drop), &shown);
         look(json::<MoveMarker>(&text).map(drop), &shown);
-        look(json::<crate::http::SendBody>(&text).map(drop), &shown);
+        look(
+            json::<tidings_protocol::rest::SendMessage>(&text).map(drop),
+            &shown,
+        );
         let frame = serde_json::from_slice::<ClientFrame>(&text);
         look(frame.map(drop).map_err(|e| of_json(&e, None)), &shown);
         let mut packed = rmp_serde::to_vec_named(&value).unwrap();

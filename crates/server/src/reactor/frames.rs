@@ -347,7 +347,9 @@ fn decode(
 ) {
     let result = decoder.feed(bytes, &limits(), codec, &mut |message| {
         incoming.push(match message {
-            Message::Text(text) if !format.is_binary() => incoming_of(read::json(text, misfit::of_frame), text.len()),
+            Message::Text(text) if !format.is_binary() => {
+                incoming_of(read::json(text, misfit::of_frame), text.len())
+            }
             Message::Binary(bytes) if format.is_binary() => {
                 incoming_of(read::msgpack(bytes, misfit::of_frame), bytes.len())
             }

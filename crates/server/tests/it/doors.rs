@@ -354,6 +354,13 @@ async fn a_command_has_the_same_outcome_through_both_doors() {
         twins.over_rest(&direct(json!(["ADA", "EVE"]))).await,
         "room_created"
     );
+    // [RM11] A public channel is one for both, too.
+    let channel = |name: &str| json!({ "type": "create_room", "kind": "channel", "name": name, "visibility": "public" });
+    assert_eq!(twins.over_socket(&channel("News")).await, "room_created");
+    for same in ["News", "#news", " NEWS "] {
+        assert_eq!(twins.over_socket(&channel(same)).await, "name_taken");
+        assert_eq!(twins.over_rest(&channel(same)).await, "name_taken");
+    }
     for wrong in [
         json!({ "type": "create_room", "kind": "direct", "members": ["LIN"], "name": "us" }),
         json!({ "type": "create_room", "kind": "direct", "members": ["LIN"], "visibility": "public" }),

@@ -58,7 +58,7 @@ pub(super) async fn locked(
     Ok((head, state))
 }
 
-/// Up to so many futures `try_join_all` polls them in order; there are 15 at most.
+/// Up to so many futures `try_join_all` polls them in order; there are 16 at most.
 const IN_ORDER_MAX: usize = 30;
 
 /// The statements for what is needed, and what to do with their rows.
@@ -137,6 +137,16 @@ fn loads<'a>(session: &'a Session, needs: &'a Needs) -> (Vec<Rows<'a>>, Vec<Plac
             let name = row.text(1)?.parse();
             let name = name.map_err(|_| StoreError::damaged("a username"))?;
             state.usernames.insert(name, decode::user_id(row)?);
+            Ok(())
+        })
+    );
+    load!(
+        !needs.public_names.is_empty(),
+        LOAD_PUBLIC_NAMES,
+        [texts(needs.public_names.iter().map(String::as_str))],
+        |rows, state| each(rows, |row| {
+            let name = row.text(1)?.to_owned();
+            state.public_names.insert(name, decode::room_id(row)?);
             Ok(())
         })
     );

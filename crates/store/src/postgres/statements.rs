@@ -47,6 +47,7 @@ statements! {
     LOAD_USERS = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ANY($1)");
     LOAD_DEVICES = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.id = ANY($1)");
     LOAD_USERNAMES = "SELECT u.id, u.username FROM users u WHERE u.username = ANY($1)";
+    LOAD_PUBLIC_NAMES = "SELECT r.id, r.public_name FROM rooms r WHERE r.public_name = ANY($1) AND r.public_name IS NOT NULL";
     LOAD_MARKERS = "SELECT k.usr, k.room, x.seq, x.count FROM unnest($1::uuid[], $2::uuid[]) AS k (usr, room) \
         JOIN markers x ON x.\"user\" = k.usr AND x.room = k.room";
     LOAD_COUNTS = "SELECT e.log, e.seq, e.count FROM unnest($1::uuid[], $2::bigint[]) AS k (log, seq) \
@@ -100,6 +101,9 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET username = excluded.username, display_name = excluded.display_name, \
         folded_name = excluded.folded_name, kind = excluded.kind, role = excluded.role, password_hash = excluded.password_hash, \
         head = excluded.head, head_position = excluded.head_position, chain = excluded.chain";
+    ADD_WORDS = "INSERT INTO user_words (word, \"user\") SELECT * FROM unnest($1::text[], $2::uuid[]) \
+        ON CONFLICT (word, \"user\") DO NOTHING";
+    SET_PUBLIC_NAMES = "UPDATE rooms r SET public_name = k.name FROM unnest($1::uuid[], $2::text[]) AS k (id, name) WHERE r.id = k.id";
     ADD_FIRST_ACCOUNT = "INSERT INTO first_account (one, \"user\") VALUES (1, $1)";
     PUT_MARKERS = "INSERT INTO markers (\"user\", room, seq, count, position) \
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[]) \

@@ -155,6 +155,21 @@ fn rooms<'a>(session: &'a Session, state: &'a State, writes: &mut Vec<Sent<'a>>)
         column!(rows, r => opt(r.last_message)),
         column!(rows, r => r.chain.0.as_slice()),
     ));
+    let named = batch::rows(&state.changes.public_names, &state.rooms)?;
+    if !named.is_empty() {
+        // All are freed before any is taken: one may have had what another of this batch takes.
+        let free = vec![None::<String>; named.len()];
+        let names = column!(named, r => r.public_name());
+        for names in [free, names] {
+            let named = named.clone();
+            writes.push(send!(
+                session,
+                SET_PUBLIC_NAMES,
+                ids(named.iter().map(|r| r.id.bytes())),
+                names,
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -249,6 +264,12 @@ fn users<'a>(session: &'a Session, commit: &'a Commit, writes: &mut Vec<Sent<'a>
             column!(rows, u => number(u.head_position.0)),
             column!(rows, u => u.chain.0.as_slice()),
         ));
+    }
+    let words = batch::words(&commit.entries);
+    if !words.is_empty() {
+        let users = ids(words.iter().map(|(_, user)| user.bytes()));
+        let words: Vec<String> = words.into_iter().map(|(word, _)| word).collect();
+        writes.push(send!(session, ADD_WORDS, words, users));
     }
     Ok(())
 }

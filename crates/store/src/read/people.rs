@@ -2,7 +2,7 @@
 //!
 //! Owns: finding people and sign-ins. Never: puts a password's hash into a profile.
 
-use tidings_core::{Device, User};
+use tidings_core::{Device, User, names};
 use tidings_protocol::{UserId, UserProfile, Username};
 
 use crate::{
@@ -36,19 +36,54 @@ pub(crate) async fn profiles<S: Snapshot>(
         .await
 }
 
+/// A page of those found by a question, after one of them.
 pub(crate) async fn search<S: Snapshot>(
     s: &S,
-    prefix: String,
+    question: String,
+    after: Option<UserId>,
     limit: u32,
 ) -> Result<Vec<UserProfile>, StoreError> {
-    let from = prefix.to_lowercase();
-    if from.contains('\0') {
-        // No name has it, and PostgreSQL has no such text.
+    let asked = names::asked(&question);
+    if asked.is_empty() && !question.trim().is_empty() {
+        // Dots and signs alone: no word begins so.
         return Ok(Vec::new());
     }
-    // Everything that begins with `from` sorts below `from` and the last character there is.
-    let upto = format!("{from}\u{10ffff}");
-    let params = vec![Param::Text(from), Param::Text(upto), limit.into()];
+    let mut beginnings = asked
+        .iter()
+        .map(String::as_str)
+        .chain(std::iter::repeat(""));
+    let mut next = || {
+        let from = beginnings.next().unwrap_or_default();
+        // Everything that begins with `from` sorts below `from` and the last character there is.
+        (from.to_owned(), format!("{from}\u{10ffff}"))
+    };
+    let (from, upto) = next();
+    let mut place = (from.clone(), [0; 16]);
+    if let Some(user) = after {
+        let params = vec![
+            user.bytes().into(),
+            Param::Text(from.clone()),
+            Param::Text(upto.clone()),
+        ];
+        let word = row(s, &query::FIRST_WORD, params, |row| {
+            row.text(0).map(str::to_owned)
+        });
+        match word.await? {
+            Some(word) => place = (word, user.bytes()),
+            // Nothing comes after one who is not found.
+            None => return Ok(Vec::new()),
+        }
+    }
+    let mut params = vec![
+        Param::Text(from),
+        Param::Text(upto),
+        Param::Text(place.0),
+        place.1.into(),
+    ];
+    for (from, upto) in [next(), next(), next()] {
+        params.extend([Param::Text(from), Param::Text(upto)]);
+    }
+    params.push(limit.into());
     s.rows(&query::SEARCH_USERS, params, decode::profile).await
 }
 

@@ -54,6 +54,12 @@ pub(super) fn state(connection: &Connection, needs: &Needs) -> Result<State> {
             state.usernames.insert(name.clone(), id);
         }
     }
+    for name in &needs.public_names {
+        let params = [Param::Text(name.clone())];
+        if let Some(id) = one(connection, text::LOAD_PUBLIC_NAME, &params, decode::room_id)? {
+            state.public_names.insert(name.clone(), id);
+        }
+    }
     for key in &needs.markers {
         let params = [key.0.bytes().into(), key.1.bytes().into()];
         let decode: Decode<_> = |row| decode::marker_at(row, 0);

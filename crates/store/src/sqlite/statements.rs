@@ -33,6 +33,7 @@ statements! {
     LOAD_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ?1");
     LOAD_DEVICE = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.id = ?1");
     LOAD_USERNAME = "SELECT u.id FROM users u WHERE u.username = ?1";
+    LOAD_PUBLIC_NAME = "SELECT r.id FROM rooms r WHERE r.public_name = ?1";
     LOAD_MARKER = "SELECT k.seq, k.count FROM markers k WHERE k.\"user\" = ?1 AND k.room = ?2";
     LOAD_COUNT = "SELECT e.count FROM events e WHERE e.log = ?1 AND e.seq = ?2";
     LOAD_REACTED = "SELECT count(*) FROM reactions x WHERE x.room = ?1 AND x.message = ?2 AND x.emoji = ?3 AND x.\"user\" = ?4";
@@ -68,6 +69,8 @@ statements! {
         head_position, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (id) DO UPDATE SET username = ?2, display_name = ?3, folded_name = ?4, kind = ?5, role = ?6, \
         password_hash = ?8, head = ?9, head_position = ?10, chain = ?11";
+    ADD_WORD = "INSERT INTO user_words (word, \"user\") VALUES (?1, ?2) ON CONFLICT (word, \"user\") DO NOTHING";
+    SET_PUBLIC_NAME = "UPDATE rooms SET public_name = ?2 WHERE id = ?1";
     ADD_FIRST_ACCOUNT = "INSERT INTO first_account (one, \"user\") VALUES (1, ?1)";
     PUT_MARKER = "INSERT INTO markers (\"user\", room, seq, count, position) VALUES (?1, ?2, ?3, ?4, ?5) \
         ON CONFLICT (\"user\", room) DO UPDATE SET seq = ?3, count = ?4, position = ?5";

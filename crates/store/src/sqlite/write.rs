@@ -156,6 +156,16 @@ fn rooms(transaction: &Transaction<'_>, state: &State) -> Result<()> {
         ];
         run(transaction, text::PUT_ROOM, params)?;
     }
+    let named = batch::rows(&state.changes.public_names, &state.rooms)?;
+    // All are freed before any is taken: one may have had what another of this batch takes.
+    for row in &named {
+        let params = params![row.id.bytes(), None::<String>];
+        run(transaction, text::SET_PUBLIC_NAME, params)?;
+    }
+    for row in named {
+        let params = params![row.id.bytes(), row.public_name()];
+        run(transaction, text::SET_PUBLIC_NAME, params)?;
+    }
     Ok(())
 }
 
@@ -218,6 +228,9 @@ fn users(transaction: &Transaction<'_>, commit: &Commit) -> Result<()> {
             row.chain.0,
         ];
         run(transaction, text::PUT_USER, params)?;
+    }
+    for (word, user) in batch::words(&commit.entries) {
+        run(transaction, text::ADD_WORD, params![word, user.bytes()])?;
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ impl Made {
                 room: RoomId::from_bits(id()),
                 kind: RoomKind::Channel,
                 visibility: Visibility::Public,
-                name: Some("a channel".parse().unwrap()),
+                name: Some(format!("name {}", step.b % 40).parse().unwrap()),
                 members: Vec::new(),
             },
             2 => Command::CreateRoom {
@@ -100,7 +100,7 @@ impl Made {
             },
             3 => Command::RenameRoom {
                 room,
-                name: format!("name {}", step.b).parse().unwrap(),
+                name: format!("Name {}", step.b % 40).parse().unwrap(),
             },
             4 => Command::AddMember { room, user: actor },
             5 => Command::AddMember { room, user: other },
@@ -306,6 +306,9 @@ fn normal(mut state: State, needs: &Needs, erased: &BTreeSet<(RoomId, Seq)>) -> 
     state
         .usernames
         .retain(|key, _| needs.usernames.contains(key));
+    state
+        .public_names
+        .retain(|key, _| needs.public_names.contains(key));
     state.markers.retain(|key, _| needs.markers.contains(key));
     state.devices.retain(|key, _| needs.devices.contains(key));
     state.counts.retain(|key, _| needs.counts.contains(key));

@@ -73,6 +73,7 @@ on_both! {
     races::a_panic_in_a_decision_rolls_back_and_harms_nobody,
     races::a_batch_with_a_gap_is_not_written,
     races::nothing_is_written_without_entries,
+    races::of_two_public_channels_with_one_name_one_is_made,
     races::a_caller_who_goes_away_harms_nobody,
     resume::everything_without_a_cursor,
     resume::only_what_moved_with_a_cursor,

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_core::Needs;
-use tidings_protocol::{LogId, Position, RoomId, Seq, ShardId, TxnId, UserId};
+use tidings_core::{Command, Needs};
+use tidings_protocol::{
+    LogId, Position, RefusalCode, RoomId, RoomKind, Seq, ShardId, TxnId, UserId, Visibility,
+};
 use tidings_store::{Commit, Store, StoreError};
 
 use crate::{Database, world::*};
@@ -188,4 +190,45 @@ pub(crate) async fn a_caller_who_goes_away_harms_nobody(db: Database) {
         .filter_map(|e| e.txn.as_ref().map(ToString::to_string))
         .collect();
     assert!(done.is_subset(&found), "what was acknowledged is there");
+}
+
+pub(crate) async fn of_two_public_channels_with_one_name_one_is_made(db: Database) {
+    // [RM11] In whatever shards they are: the unique rule of the database decides, and the other is decided again.
+    let (a, b) = (db.open().await, db.open().await);
+    let ada = user(&a, "ada").await;
+    for round in 0..6 {
+        let make = |store: Store, name: String| async move {
+            let room = RoomId::from_bits(id());
+            let command = Command::CreateRoom {
+                room,
+                kind: RoomKind::Channel,
+                visibility: Visibility::Public,
+                name: Some(name.parse().unwrap()),
+                members: Vec::new(),
+            };
+            loop {
+                match batch(&store, vec![(ada, None, command.clone())]).await {
+                    Ok(mut answers) => break (room, answers.remove(0)),
+                    // The appender decides such a batch again, too.
+                    Err(StoreError::Conflict | StoreError::Unavailable(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        };
+        let (one, other) = tokio::join!(
+            make(a.clone(), format!("Round {round}")),
+            make(b.clone(), format!("#round  {round}"))
+        );
+        let (made, refused) = if one.1.is_ok() {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        assert!(made.1.is_ok(), "{made:?}");
+        let refusal = refused.1.unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::NameTaken);
+        assert_eq!(refusal.room.as_deref(), Some(&made.0));
+    }
+    let all = a.public_rooms(ada, None, 100).await.unwrap();
+    assert_eq!(all.len(), 6);
 }

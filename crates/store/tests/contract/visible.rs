@@ -49,7 +49,7 @@ pub(crate) async fn a_user_sees_a_room_while_they_are_in_it(db: Database) {
     say(&store, ada, lobby, "after bob").await;
 
     let seen = all(&store, bob, 100).await;
-    assert_eq!(in_lobby(&seen), [left.clone()]);
+    assert_eq!(in_lobby(&seen), std::slice::from_ref(&left));
     assert!(!seen.contains(&hidden));
     let own: Vec<_> = seen.iter().filter(|e| e.log.room().is_none()).collect();
     assert!(own.iter().all(|e| e.actor == bob) && own.len() == 1);

@@ -15,6 +15,8 @@ export const USERNAME_LEN_MIN = 2;
 export const USERNAME_LEN_MAX = 32;
 /** Bytes of one emoji: the longest ZWJ sequence of Unicode 17 has 35 bytes. */
 export const EMOJI_BYTES_MAX = 40;
+/** Marks on one letter of a name, at most (UTS #39 §5.4 finds no more in any word). `[LI2]` */
+export const NAME_MARKS_MAX = 4;
 /** Bytes of a device's name ("Firefox on Linux"). */
 export const DEVICE_NAME_BYTES_MAX = 120;
 /** Characters of a password, at least (NIST SP 800-63B). */
@@ -93,6 +95,10 @@ export const ROOMS_ADDED_MAX = 4000;
 export const DEVICES_PER_USER_MAX = 50;
 /** Commands of one session that wait for their answer. */
 export const COMMANDS_IN_FLIGHT_MAX = 128;
+/** Frames that wait for the answer to `hello`. As many commands as may wait for theirs. `[HS5]` */
+export const EARLY_FRAMES_MAX = 128;
+/** Bytes of the same: the largest frame fits. Nobody has proved who they are yet. `[HS5]` */
+export const EARLY_BYTES_MAX = 102400;
 /**
  * Answers and notices that wait for a session that does not read. Above that it is closed with
  * 4101; events do not wait in memory, they are read again.
@@ -109,7 +115,7 @@ export const POLL_EVENTS_MAX = 500;
 export const CURSOR_EVENTS_MAX = 100;
 /** Bytes of events after which a long poll's answer ends. `[LP2]` */
 export const POLL_BYTES_MAX = 524288;
-/** Characters of a room's last line. The list shows no more. */
+/** Code points of a room's last line, at most. The list shows no more. `[LI4]` */
 export const LAST_LINE_LEN_MAX = 140;
 /** Rows of one page, when the client does not say. */
 export const PAGE_DEFAULT = 50;
@@ -153,6 +159,7 @@ export const CLOSE = {
   device_removed: 4201,
   hello_expected: 4202,
   bad_frame: 4203,
+  hello_repeated: 4204,
 } as const;
 
 /** When to come back after some close codes, as the server sees it; a test compares. */

@@ -366,7 +366,7 @@ export interface EditMessage {
   text: MessageText;
 }
 
-/** One emoji. At most 40 bytes of UTF-8. */
+/** One emoji; kept fully-qualified, as Unicode's emoji data calls it. At most 40 bytes of UTF-8. */
 export type Emoji = string;
 
 /** What happened: numbered, permanent. */
@@ -580,6 +580,10 @@ export interface Problem {
   retry_after_ms?: number;
   /** The fields, parameters or headers that do not fit. */
   errors?: FieldError[];
+  /**
+   * The room that stands in the way, where one does: with `name_taken` the one that has the name.
+   */
+  room?: RoomId;
 }
 
 /**
@@ -597,6 +601,11 @@ export interface Refusal {
   request_id?: string;
   /** The fields, parameters or headers that do not fit. */
   errors?: FieldError[];
+  /**
+   * The room that stands in the way, where one does: with `name_taken` the one that has the name.
+   * (Boxed, since every error carries a refusal and hardly any a room.)
+   */
+  room?: RoomId;
 }
 
 /** The stable code of a refusal, the same over REST and the socket. */
@@ -609,6 +618,7 @@ export type RefusalCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'username_taken'
+  | 'name_taken'
   | 'txn_reused'
   | 'direct_room'
   | 'last_owner'
@@ -920,6 +930,8 @@ export type Username = string;
 export interface Users {
   /** Those found. */
   users: UserProfile[];
+  /** With `?q=`: give it as `?after=` for the next page; null at the end. */
+  next?: UserId;
 }
 
 /** Who may find and join a room. Only a channel can be public. */

@@ -3,11 +3,11 @@ use serde_json::{Value, json as value};
 use super::*;
 
 fn json(text: &str) -> Read {
-    super::json(text, Fault::plainly)
+    super::json(text, |fault| fault.plainly())
 }
 
 fn msgpack(bytes: &[u8]) -> Read {
-    super::msgpack(bytes, Fault::plainly)
+    super::msgpack(bytes, |fault| fault.plainly())
 }
 
 const ROOM: &str = "room_01h455vb4pex5vsknk084sn02q";

@@ -195,6 +195,11 @@ fn written() -> Vec<Case> {
             0,
             vec![vec![texts("user77")], vec![texts("nobody")]],
         ),
+        case(
+            "LOAD_PUBLIC_NAMES",
+            0,
+            vec![vec![texts("room 2")], vec![texts("nothing")]],
+        ),
         case("LOAD_MARKERS", 0, vec![vec![ids(1), large()]]),
         case("LOAD_COUNTS", 0, at(&|n| vec![large(), ints(n)])),
         case(
@@ -317,6 +322,12 @@ fn written() -> Vec<Case> {
                 ints(2),
                 ints(9_000_000),
             ]],
+        ),
+        case("ADD_WORDS", 2, vec![vec![texts("new"), ids(77)]]),
+        case(
+            "SET_PUBLIC_NAMES",
+            2,
+            vec![vec![ids(growth::room_key(2)), texts("new")]],
         ),
         case("ADD_FIRST_ACCOUNT", 2, vec![vec![Id(1)]]),
         case(

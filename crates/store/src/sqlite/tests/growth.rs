@@ -132,6 +132,11 @@ fn written() -> Vec<Case> {
             0,
             vec![vec![text("user77")], vec![text("nobody")]],
         ),
+        case(
+            "LOAD_PUBLIC_NAME",
+            0,
+            vec![vec![text("room 2")], vec![text("nothing")]],
+        ),
         case("LOAD_MARKER", 0, vec![vec![user(1), room(1)]]),
         case("LOAD_COUNT", 0, at(&|n| vec![room(1), Int(n)])),
         case(
@@ -260,6 +265,8 @@ fn written() -> Vec<Case> {
                 Int(9_000_000),
             ]],
         ),
+        case("ADD_WORD", 2, vec![vec![text("new"), user(77)]]),
+        case("SET_PUBLIC_NAME", 2, vec![vec![room(2), text("new")]]),
         case("ADD_FIRST_ACCOUNT", 2, vec![vec![user(1)]]),
         case(
             "PUT_MARKER",
