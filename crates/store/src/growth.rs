@@ -148,6 +148,7 @@ pub(crate) fn reads() -> Vec<Case> {
         case("PING", vec![vec![]]),
         case("HINT_SECRET", vec![vec![]]),
         case("HEADS", vec![vec![]]),
+        case("REACHED", vec![vec![]]),
         case(
             "LOG_AFTER",
             [0, 1_000, LOVED, MESSAGES - 60]
