@@ -20,6 +20,9 @@ use crate::{
 
 /// Commands committed as one transaction, at most: one disk sync for all of them.
 pub const BATCH_COMMANDS_MAX: usize = 256;
+/// How often a command that lost a race of unique keys is decided anew: once against what the winner committed. A second
+/// loss would be another race.
+const RACES_MAX: u32 = 1;
 /// Commands that wait for one shard's appender; above it the door says "not now".
 pub const SHARD_QUEUE_MAX: usize = 8_192;
 
@@ -194,7 +197,7 @@ impl Appender {
                 })
                 .unzip();
             let works: Arc<[Work]> = works.into();
-            match commit(&self.store, &self.environment, shard, Arc::clone(&works)).await {
+            match self.commit(shard, &works).await {
                 Ok(ran) => {
                     let items = route(replies, ran.answers);
                     self.feed.publish(shard, ran.before, ran.batch, items).await;
@@ -228,13 +231,27 @@ impl Appender {
         })
     }
 
+    /// Commits a batch. A command alone that lost a race (a name, the first account, a `txn`, each unique among all shards)
+    /// is decided again: the winner's rows are there now, so it gets the answer that is its own, and no client hears of
+    /// the race.
+    async fn commit(&self, shard: ShardId, works: &Arc<[Work]>) -> Result<Ran, StoreError> {
+        let mut races = 0;
+        loop {
+            let result = commit(&self.store, &self.environment, shard, Arc::clone(works)).await;
+            match result {
+                Err(StoreError::Conflict) if works.len() == 1 && races < RACES_MAX => races += 1,
+                result => return result,
+            }
+        }
+    }
+
     /// What a command hears whose commit failed. The id in it finds the line that is logged here.
     fn trouble(&self, error: &StoreError, work: &Work) -> Refusal {
         let request_id = uuid::Uuid::from_u128(self.environment.event_id().bits()).to_string();
         let log = work.command.log(work.actor);
         let txn = work.txn.as_ref().map(tracing::field::display);
         let refusal = match error {
-            // Alone and still in conflict: another node was faster. The same txn will meet its commit.
+            // Alone, and lost a second race, to somebody else again.
             StoreError::Conflict => {
                 tracing::info!(request_id, actor = %work.actor, %log, txn, "a command met a race");
                 Refusal::new(RefusalCode::Unavailable).retry_after_ms(50)
