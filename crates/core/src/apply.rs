@@ -146,6 +146,7 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
         | Known::UserCreated { .. }
         | Known::DeviceAdded { .. }
         | Known::DeviceRemoved { .. }
+        | Known::PasswordChanged {}
         | Known::MarkerMoved { .. } => {}
     }
 }
@@ -321,7 +322,7 @@ fn for_user(state: &mut State, user: UserId, event: &StoredEvent, content: &Know
             *state.device_counts.entry(user).or_default() += 1;
             state.changes.devices.insert(*device, true);
         }
-        Known::DeviceRemoved { device } => {
+        Known::DeviceRemoved { device, .. } => {
             state.devices.remove(device);
             if let Some(count) = state.device_counts.get_mut(&user) {
                 *count = count.saturating_sub(1);

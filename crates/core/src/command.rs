@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 use tidings_protocol::{
     DeviceId, DisplayName, Emoji, EventId, LogId, MessageText, Role, RoomId, RoomKind, RoomName,
-    Seq, TxnId, UserId, UserKind, Username, Visibility,
+    Seq, TxnId, UserId, UserKind, Username, Visibility, content::RemovedReason,
 };
 
 use crate::names;
@@ -130,12 +130,38 @@ pub enum Command {
         name: String,
         /// SHA-256 of its token.
         token_hash: [u8; 32],
+        /// The password's hash that the sign-in was checked against. When it is not the account's any more, the password
+        /// was changed meanwhile, and the sign-in does not happen. None where no password was asked for.
+        checked_hash: Option<String>,
     },
     /// Sign a device of the actor out.
     RemoveDevice {
         /// The device.
         device: DeviceId,
+        /// Why.
+        reason: RemovedReason,
     },
+    /// Give the actor's account another password.
+    SetPassword {
+        /// argon2id, PHC string.
+        password_hash: String,
+        /// The hash that the old password was checked against; when it is not the account's any more, nothing happens.
+        /// None where nobody asked for the old one.
+        checked_hash: Option<String>,
+        /// Which devices stay signed in.
+        keep: KeepDevices,
+    },
+}
+
+/// Which devices a change of the password leaves signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepDevices {
+    /// All.
+    All,
+    /// This one alone.
+    Only(DeviceId),
+    /// None.
+    None,
 }
 
 /// The rows a batch of commands needs: what the store loads before deciding. Sets, so shared rows load once.
@@ -161,6 +187,8 @@ pub struct Needs {
     pub counts: BTreeSet<(RoomId, Seq)>,
     /// Devices.
     pub devices: BTreeSet<DeviceId>,
+    /// All devices of these users.
+    pub devices_of: BTreeSet<UserId>,
     /// How many devices these users have.
     pub device_counts: BTreeSet<UserId>,
     /// How many rooms these users are in.
@@ -189,7 +217,8 @@ impl Command {
             Command::CreateUser { user, .. } => LogId::User(*user),
             Command::MoveMarker { .. }
             | Command::AddDevice { .. }
-            | Command::RemoveDevice { .. } => LogId::User(actor),
+            | Command::RemoveDevice { .. }
+            | Command::SetPassword { .. } => LogId::User(actor),
         }
     }
 
@@ -276,8 +305,11 @@ impl Command {
                 needs.devices.insert(*device);
                 needs.device_counts.insert(actor);
             }
-            Command::RemoveDevice { device } => {
+            Command::RemoveDevice { device, .. } => {
                 needs.devices.insert(*device);
+            }
+            Command::SetPassword { .. } => {
+                needs.devices_of.insert(actor);
             }
         }
     }
@@ -385,10 +417,12 @@ impl Command {
                 part(b"add_device");
                 part(&device.bytes());
             }
-            Command::RemoveDevice { device } => {
+            Command::RemoveDevice { device, .. } => {
                 part(b"remove_device");
                 part(&device.bytes());
             }
+            // Two hashes of one password differ by their salt: the hash is no part of what was said.
+            Command::SetPassword { .. } => part(b"set_password"),
         }
         let digest = hash.finalize();
         let mut first = [0u8; 8];

@@ -123,6 +123,11 @@ pub fn execute(
             row.password_hash.clone_from(password_hash);
             row.kind = *kind;
         }
+        if let Command::SetPassword { password_hash, .. } = command
+            && let Some(row) = state.users.get_mut(&actor)
+        {
+            row.password_hash.clone_from(password_hash);
+        }
         if let Command::AddDevice {
             device, token_hash, ..
         } = command
@@ -194,8 +199,18 @@ pub fn decide(state: &State, actor: UserId, command: &Command) -> Result<Vec<Kno
             only_first,
             ..
         } => account::create(state, *user, username, display_name, *only_first),
-        Command::AddDevice { device, name, .. } => account::add_device(state, actor, *device, name),
-        Command::RemoveDevice { device } => account::remove_device(state, actor, *device),
+        Command::AddDevice {
+            device,
+            name,
+            checked_hash,
+            ..
+        } => account::add_device(state, actor, *device, name, checked_hash.as_deref()),
+        Command::RemoveDevice { device, reason } => {
+            account::remove_device(state, actor, *device, *reason)
+        }
+        Command::SetPassword {
+            checked_hash, keep, ..
+        } => account::set_password(state, actor, checked_hash.as_deref(), *keep),
     }
 }
 

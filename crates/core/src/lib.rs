@@ -18,7 +18,7 @@ pub mod state;
 pub mod stored;
 
 pub use chain::{BodyHash, Chain, Salt};
-pub use command::{Command, Needs};
+pub use command::{Command, KeepDevices, Needs};
 pub use decide::{Ctx, Executed, decide, execute};
 pub use state::{Changes, Device, Done, Member, MessageRow, ReactionKey, Room, State, User};
 pub use stored::{Entry, StoredEvent};

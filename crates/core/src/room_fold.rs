@@ -186,6 +186,7 @@ impl RoomFold {
             Known::UserCreated { .. }
             | Known::DeviceAdded { .. }
             | Known::DeviceRemoved { .. }
+            | Known::PasswordChanged {}
             | Known::MarkerMoved { .. } => {}
         }
     }

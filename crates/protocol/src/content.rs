@@ -121,7 +121,12 @@ pub enum Known {
     DeviceRemoved {
         /// The device.
         device: DeviceId,
+        /// Why.
+        #[serde(default)]
+        reason: RemovedReason,
     },
+    /// User log: the account has another password. The devices that this signed out follow, each with its own event.
+    PasswordChanged {},
     /// User log: the user has read a room up to here. Never goes back.
     MarkerMoved {
         /// The room.
@@ -131,6 +136,20 @@ pub enum Known {
         /// The room's count of messages at that place.
         count: u64,
     },
+}
+
+/// Why a device was signed out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedReason {
+    /// Its user, or who runs the server, signed it out.
+    #[default]
+    SignedOut,
+    /// It was the oldest of too many, and gave way to a new one.
+    TooMany,
+    /// The password was changed.
+    PasswordChanged,
 }
 
 impl Known {
@@ -151,6 +170,7 @@ impl Known {
             Known::UserCreated { .. } => "user_created",
             Known::DeviceAdded { .. } => "device_added",
             Known::DeviceRemoved { .. } => "device_removed",
+            Known::PasswordChanged {} => "password_changed",
             Known::MarkerMoved { .. } => "marker_moved",
         }
     }

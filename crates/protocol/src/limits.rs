@@ -123,6 +123,27 @@ limits! {
     /// Ids of one `GET /users?id=`.
     pub const USERS_PER_QUERY_MAX: usize = 100;
 
+    /// Networks' worth of tries that strangers have at one name: above that they come by turns. `[LI5]`
+    pub const NAME_NETWORKS: u32 = 4;
+    /// Milliseconds that a stranger with the right password waits for a turn at a name, at most, however many others try
+    /// it. `[LI5]`
+    pub const SIGN_IN_WAIT_MS_MAX: u64 = 10 * 60 * 1_000;
+    /// Tries a minute of one known device, or of one name from a network that it signed in from: a person who mistypes
+    /// needs fewer, and what a thief of the device may guess stays small. `[LI5]`
+    pub const KNOWN_SIGN_INS_PER_MINUTE: u32 = 10;
+    /// How many times a network's budget those have together who are known from it. `[LI5]`
+    pub const KNOWN_NETWORK_TIMES: u32 = 4;
+    /// What a session costs that begins with everything. The unit is one command. `[LI3]`
+    pub const FRESH_SESSION_COST: u32 = 5;
+    /// What one costs that goes on from a cursor. `[LI3]`
+    pub const RESUMED_SESSION_COST: u32 = 2;
+    /// Rooms whose state costs a session one more, once it was read: so many are about the work of a command. `[LI3]`
+    pub const SESSION_ROOMS_PER_COST: u32 = 20;
+    /// Rooms that a session follows, moved or not, that cost it one more. `[LI3]`
+    pub const SESSION_FOLLOWED_PER_COST: u32 = 200;
+    /// Seconds of a user's long-run rate that may be spent at once: opening the app asks for many things. `[LI3]`
+    pub const USER_BURST_S: u32 = 4;
+
     /// Milliseconds a client has for its `hello`.
     pub const HELLO_TIMEOUT_MS: u64 = 10_000;
     /// Milliseconds between heartbeats; with one missed, a half-open connection is found in 40 s. `[HB1]`

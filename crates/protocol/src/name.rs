@@ -4,6 +4,7 @@
 
 mod emoji;
 mod marks;
+mod reserved;
 mod visible;
 
 use std::{fmt, str::FromStr};
@@ -232,6 +233,14 @@ text!(
     /// One emoji, as a reaction, in its one form: fully-qualified.
     Emoji, parse_emoji, byte_limit("One emoji; kept fully-qualified, as Unicode's emoji data calls it.", EMOJI_BYTES_MAX)
 );
+
+impl Username {
+    /// Whether nobody may have it: it means something else where names stand. `[LI2]`
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        reserved::is_reserved(self.as_str())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -46,6 +46,10 @@ codes! {
     Unauthenticated = "unauthenticated", 401, "Sign in first.";
     /// Username or password is wrong; never says which.
     WrongCredentials = "wrong_credentials", 401, "Username or password is wrong.";
+    /// The old password, asked for before it is changed, is wrong.
+    WrongPassword = "wrong_password", 403, "The old password is wrong.";
+    /// The new password is one that is guessed first.
+    WeakPassword = "weak_password", 400, "This password is among the first that are tried. Choose one that nobody would guess.";
     /// The caller sees it, but may not do this.
     Forbidden = "forbidden", 403, "You may not do this here. Ask an owner or admin of the room.";
     /// The request came from a page of another site.
@@ -58,6 +62,8 @@ codes! {
     UsernameTaken = "username_taken", 409, "That username is taken. Choose another.";
     /// Another public channel has the name; `room` says which.
     NameTaken = "name_taken", 409, "A public channel has this name. Open that one, or choose another name.";
+    /// The username is kept for the server, or means something else.
+    UsernameReserved = "username_reserved", 409, "That username is kept for the server. Choose another.";
     /// The `txn` was used for another command.
     TxnReused = "txn_reused", 409, "This txn was used for another command. Make a new one for each command.";
     /// A direct room has its two members, always.

@@ -75,6 +75,23 @@ pub struct SignedIn {
     pub device: DeviceInfo,
     /// The secret for `Authorization: Bearer`. Shown once.
     pub token: String,
+    /// The oldest devices, which were signed out to make room for this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signed_out: Vec<DeviceInfo>,
+}
+
+/// `PUT /api/v1/me/password`.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetPassword {
+    /// The password until now.
+    pub old_password: String,
+    /// The password from then on: at least 8 characters, and not one that is guessed first.
+    pub password: String,
+    /// Whether the other devices stay signed in; they are signed out when left out.
+    #[serde(default)]
+    pub keep_devices: bool,
 }
 
 /// `GET /api/v1/me`.
@@ -270,6 +287,14 @@ impl std::fmt::Debug for SignIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignIn")
             .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SetPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetPassword")
+            .field("keep_devices", &self.keep_devices)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod cookie;
+pub mod known;
 pub mod limits;
 pub mod origin;
 pub mod passwords;

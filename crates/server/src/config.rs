@@ -2,6 +2,7 @@
 //!
 //! Owns: every setting's default, and what values make sense. Never: prints a secret; they are masked.
 
+mod complaint;
 mod secret;
 mod settings;
 
@@ -10,6 +11,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+pub use complaint::of_command_line;
 pub use secret::Secret;
 pub use settings::{DatabaseSettings, DoctorSettings, Settings, check_variables, page};
 
@@ -72,8 +74,9 @@ impl Config {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("cannot read the settings in {}", path.display()))?;
-                toml::from_str(&text)
-                    .with_context(|| format!("the settings in {} do not fit", path.display()))?
+                complaint::read(&text).map_err(|said| {
+                    anyhow::anyhow!("the settings in {} do not fit: {said}", path.display())
+                })?
             }
             None => Settings::default(),
         };

@@ -38,6 +38,7 @@ mod remove_member;
 mod remove_reaction;
 mod rename_room;
 mod send_message;
+mod set_password;
 mod set_role;
 mod sign_in;
 mod sign_out;
@@ -55,14 +56,16 @@ use tidings_protocol::limits::BODY_BYTES_MAX;
 
 use crate::{node::Node, socket, stream};
 
+pub(crate) use sign_up::SERVER_NAME;
+
 /// The documented handlers, for [`openapi`](crate::openapi).
 pub(crate) mod documented {
     pub(crate) use super::{
         about::*, add_member::*, add_reaction::*, create_room::*, delete_message::*,
         edit_message::*, get_room::*, health::*, list_devices::*, list_events::*, list_members::*,
         list_messages::*, list_rooms::*, list_users::*, me::*, move_marker::*, remove_device::*,
-        remove_member::*, remove_reaction::*, rename_room::*, send_message::*, set_role::*,
-        sign_in::*, sign_out::*, sign_up::*,
+        remove_member::*, remove_reaction::*, rename_room::*, send_message::*, set_password::*,
+        set_role::*, sign_in::*, sign_out::*, sign_up::*,
     };
 }
 
@@ -115,6 +118,7 @@ fn signed_in() -> Router<Arc<Node>> {
     Router::new()
         // Oneself, and others.
         .route("/me", get(me::me))
+        .route("/me/password", put(set_password::set_password))
         .route("/devices", get(list_devices::list_devices))
         .route("/devices/current", delete(sign_out::sign_out))
         .route("/devices/{device}", delete(remove_device::remove_device))

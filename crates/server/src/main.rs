@@ -11,10 +11,11 @@ use tidings_engine::Inbox;
 use tidings_server::{
     backup,
     config::{
-        Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables, page,
+        Config, DatabaseSettings, DoctorSettings, LogFormat, Settings, check_variables,
+        of_command_line, page,
     },
     data_folder, log, mark,
-    node::Node,
+    node::{Node, raise_open_files},
     output, reactor,
 };
 use tokio::{
@@ -91,7 +92,17 @@ enum Command {
 fn main() -> ExitCode {
     // Whatever it makes is for its owner alone, unless it says otherwise: databases, backups, marks.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // The parser's own words quote what it could not read, and that may be a password.
+        Err(error) => match of_command_line(&error) {
+            None => error.exit(),
+            Some(said) => {
+                eprintln!("tidings: {said}");
+                return ExitCode::from(2);
+            }
+        },
+    };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -167,6 +178,7 @@ fn check_port_is_free(address: SocketAddr) -> anyhow::Result<()> {
 fn serve(config: Config) -> anyhow::Result<()> {
     let format = config.log;
     log::start(format);
+    raise_open_files();
     data_folder::prepare(&config)?;
     // Until the process ends.
     let _held = data_folder::hold(&config)?;

@@ -123,6 +123,7 @@ pub struct Metrics {
     committed: Counter,
     delivered: Counter,
     bugs: Counter,
+    strangers: Counter,
     requests: Family<OfRequest, Counter>,
     durations: Family<OfRoute, Histogram>,
 }
@@ -163,6 +164,12 @@ impl Default for Metrics {
             "Bugs that ended a request, a session, or all sessions of a core",
             bugs.clone(),
         );
+        let strangers = Counter::default();
+        registry.register(
+            "strangers_turned_away",
+            "Connections closed before their head was read, since too many of strangers were open",
+            strangers.clone(),
+        );
         let requests = Family::default();
         registry.register("http_requests", "HTTP requests answered", requests.clone());
         let durations: Family<OfRoute, Histogram> =
@@ -183,6 +190,7 @@ impl Default for Metrics {
             committed,
             delivered,
             bugs,
+            strangers,
             requests,
             durations,
         }
@@ -214,6 +222,11 @@ impl Metrics {
             metrics.registry.register_collector(Box::new(Hints(tally)));
         }
         metrics
+    }
+
+    /// A connection was closed before its head was read.
+    pub fn stranger_turned_away(&self) {
+        self.strangers.inc();
     }
 
     /// A connection of this kind opened; it closes when the guard is dropped.

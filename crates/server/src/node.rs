@@ -21,7 +21,10 @@ use tidings_store::{Store, StoreConfig, upkeep};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    auth::{limits::Limits, passwords::Passwords},
+    auth::{
+        limits::{Limits, seats::Seats},
+        passwords::Passwords,
+    },
     config::Config,
     mark::Marker,
     metrics::Metrics,
@@ -55,6 +58,8 @@ pub struct Node {
     pub passwords: Passwords,
     /// How often somebody may try; shared by all cores.
     pub limits: Limits,
+    /// Connections of those who are not known yet; shared by all cores.
+    pub seats: Arc<Seats>,
     /// Clock and ids.
     pub environment: Arc<dyn Environment>,
     leaving: AtomicBool,
@@ -75,7 +80,14 @@ impl Node {
         let by_others = store.commits_by_others().await?;
         let presence = Arc::new(PresenceBook::default());
         let hints = match &config.redis {
-            Some(url) => Some(Hints::new(url.reveal(), store.clone()).await?),
+            Some(url) => {
+                // What its parser says may quote a part of the address, and that may be the password.
+                anyhow::ensure!(
+                    hints::is_address(url.reveal()),
+                    "the address of Redis does not read as one; it is redis://:PASSWORD@HOST:PORT"
+                );
+                Some(Hints::new(url.reveal(), store.clone()).await?)
+            }
             None => None,
         };
         let hinter = hints.as_ref().map(Hints::hinter);
@@ -119,6 +131,7 @@ impl Node {
         Ok(Arc::new(Node {
             passwords: Passwords::new(config.password_threads),
             limits: Limits::new(&config),
+            seats: Seats::new(open_files()),
             config,
             store,
             door,
@@ -225,6 +238,23 @@ async fn end_when_rewound(feed: Arc<Feed>, config: StoreConfig, epoch: Epoch, fa
         tracing::error!(%error, "no new epoch could be drawn; run `tidings new-epoch` before the next start");
     }
     failed.notify_one();
+}
+
+/// How many files this process may open.
+fn open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Lets this process open as many files as it may: each connection is one, and what is set at first is often 1,024 for
+/// the sake of old programs.
+pub fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the number of open files stays as it is");
+    }
 }
 
 /// Where the settings say the data is.

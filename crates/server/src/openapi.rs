@@ -38,6 +38,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         documented::sign_out,
         documented::remove_device,
         documented::me,
+        documented::set_password,
         documented::list_users,
         documented::create_room,
         documented::list_rooms,

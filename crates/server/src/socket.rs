@@ -15,14 +15,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tidings_engine::Format;
 use tidings_protocol::{
-    Refusal, RefusalCode,
+    CloseCode, Refusal, RefusalCode,
     frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
 };
 use tidings_websocket::{Decoder, Role, handshake};
 use tokio::net::TcpStream;
 
 use crate::{
-    auth,
+    auth::{self, limits::seats::Stranger},
     metrics::{Connection, ConnectionOpen},
     node::Node,
     problem::Problem,
@@ -110,6 +110,7 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
     {
         out.insert("sec-websocket-extensions", extensions);
     }
+    let stranger = request.extensions_mut().remove::<Stranger>();
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::task::spawn_local(async move {
         match upgrade
@@ -121,7 +122,7 @@ pub async fn upgrade(State(node): State<Arc<Node>>, mut request: Request) -> Res
                 parts.read_buf,
                 format,
                 deflate.is_some(),
-                token,
+                Unknown { token, stranger },
             ),
             Ok(Err(_)) => tracing::error!("an upgraded connection is not a socket"),
             Err(error) => tracing::debug!(%error, "an upgrade did not come to pass"),
@@ -165,9 +166,17 @@ fn choose(headers: &HeaderMap) -> Option<(Option<&'static str>, bool)> {
     })
 }
 
-fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, token: Option<Box<str>>) {
+/// What a socket is until its `hello`.
+struct Unknown {
+    token: Option<Box<str>>,
+    stranger: Option<Stranger>,
+}
+
+fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, unknown: Unknown) {
     let stream = Rc::new(stream);
-    let wire = SocketWire::new(Rc::clone(&stream), format, token);
+    let end = unknown.stranger.as_ref().map(|stranger| stranger.0.end());
+    let mut wire = SocketWire::new(Rc::clone(&stream), format, unknown.token);
+    wire.stranger = unknown.stranger;
     let mut decoder = Decoder::new(Role::Server, inflate);
     reactor::with_core(|core| {
         let id = core.act(|hub| {
@@ -177,6 +186,15 @@ fn begin(stream: TcpStream, early: Bytes, format: Format, inflate: bool, token: 
             }
             id
         });
+        if let Some(end) = end {
+            // A task of its own, gone with the `hello`: the one that the connection keeps stays small.
+            let core = Rc::clone(core);
+            tokio::task::spawn_local(async move {
+                if end.ended().await {
+                    core.act(|hub| hub.close(id, CloseCode::RateLimited));
+                }
+            });
+        }
         if !early.is_empty() {
             core.contain_session(id, || {
                 core.read_early(id, &early, &mut decoder);

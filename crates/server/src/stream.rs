@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{Extensions, HeaderMap, HeaderValue, Uri, header};
 use http_body::Frame;
 use serde::Deserialize;
 use tidings_engine::{Hello, PeerId};
@@ -28,7 +28,7 @@ use tidings_protocol::{
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{
-    auth::{self, Principal},
+    auth::{self, Principal, limits::seats::Stranger},
     http::{admit, edge::Actor},
     metrics::{Connection, ConnectionOpen},
     misfit,
@@ -72,7 +72,12 @@ pub enum Live {
     ),
     security(("bearer" = []), ("cookie" = []))
 )]
-pub async fn events(State(node): State<Arc<Node>>, headers: HeaderMap, uri: Uri) -> Response {
+pub async fn events(
+    State(node): State<Arc<Node>>,
+    extensions: Extensions,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
     let query: EventsQuery = match misfit::query(uri.query().unwrap_or_default()) {
         Ok(query) => query,
         Err(refusal) => return problem(refusal),
@@ -84,6 +89,7 @@ pub async fn events(State(node): State<Arc<Node>>, headers: HeaderMap, uri: Uri)
         Ok(principal) => principal,
         Err(refusal) => return problem(refusal),
     };
+    Stranger::is_known(&extensions);
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())

@@ -6,15 +6,16 @@
 use std::{io::BufRead, sync::Arc};
 
 use anyhow::{Context, bail};
-use tidings_core::{Command, StoredEvent};
+use tidings_core::{Command, KeepDevices, StoredEvent, User};
 use tidings_engine::{Answer, Environment, SystemEnvironment, Work, appender};
-use tidings_protocol::{LogId, UserId, UserKind, Username};
+use tidings_protocol::{LogId, RefusalCode, UserId, UserKind, Username, content::RemovedReason};
 use tidings_store::Store;
 
 use crate::{
-    auth::passwords::{self, Passwords},
+    auth::passwords::{Lane, Password, Passwords},
     config::{Config, DatabaseSettings, Settings},
     data_folder,
+    http::SERVER_NAME,
     node::store_config,
     output,
 };
@@ -32,6 +33,14 @@ pub enum UserCommand {
         /// How they want to be called; the username when left out
         #[arg(long)]
         display_name: Option<String>,
+        /// Where the database is
+        #[command(flatten)]
+        settings: DatabaseSettings,
+    },
+    /// Give an account another password, the first line of standard input; all its devices are signed out
+    SetPassword {
+        /// The username
+        username: String,
         /// Where the database is
         #[command(flatten)]
         settings: DatabaseSettings,
@@ -73,6 +82,10 @@ pub fn run(
             let config = load(settings.into())?;
             runtime.block_on(add(&config, &username, display_name.as_deref()))
         }
+        UserCommand::SetPassword { username, settings } => {
+            let config = load(settings.into())?;
+            runtime.block_on(set_password(&config, &username))
+        }
         UserCommand::List { prefix, settings } => {
             let config = load(settings.into())?;
             runtime.block_on(list(&config, &prefix))
@@ -112,18 +125,17 @@ async fn submit(
 
 async fn add(config: &Config, username: &str, display_name: Option<&str>) -> anyhow::Result<()> {
     let username: Username = username.parse()?;
-    let mut password = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut password)
-        .context("cannot read the password from standard input")?;
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
-    passwords::check(&password).map_err(|refusal| anyhow::anyhow!(refusal.message))?;
+    if username.is_reserved() {
+        bail!(RefusalCode::UsernameReserved.message());
+    }
+    let about = [
+        username.as_str(),
+        display_name.unwrap_or_default(),
+        SERVER_NAME,
+    ];
+    let password = password_of_stdin(&about)?;
     let store = open(config).await?;
-    let hash = Passwords::new(1)
-        .hash(password)
-        .await
-        .map_err(|refusal| anyhow::anyhow!(refusal.message))?;
+    let hash = hash(password).await?;
     let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
     let command = Command::CreateUser {
         only_first: false,
@@ -135,6 +147,52 @@ async fn add(config: &Config, username: &str, display_name: Option<&str>) -> any
     };
     submit(&store, user, command).await?;
     output::line(user)
+}
+
+/// The first line of standard input, within the rule of passwords.
+fn password_of_stdin(about: &[&str]) -> anyhow::Result<Password> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("cannot read the password from standard input")?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    Password::chosen(line, about).map_err(|refusal| anyhow::anyhow!(refusal.message))
+}
+
+async fn hash(password: Password) -> anyhow::Result<String> {
+    let hash = Passwords::new(1).hash(password, Lane::Known).await;
+    hash.map_err(|refusal| anyhow::anyhow!(refusal.message))
+}
+
+async fn find(store: &Store, username: &str) -> anyhow::Result<User> {
+    let username: Username = username.parse()?;
+    let user = store.user_by_name(&username).await?;
+    user.with_context(|| format!("there is no {username}"))
+}
+
+async fn set_password(config: &Config, username: &str) -> anyhow::Result<()> {
+    let store = open(config).await?;
+    let user = find(&store, username).await?;
+    let about = [
+        user.username.as_str(),
+        user.display_name.as_str(),
+        SERVER_NAME,
+    ];
+    let password = password_of_stdin(&about)?;
+    let devices = store.devices(user.id).await?.len();
+    let command = Command::SetPassword {
+        password_hash: hash(password).await?,
+        checked_hash: None,
+        keep: KeepDevices::None,
+    };
+    submit(&store, user.id, command).await?;
+    tell_signed_out("the password is changed; ", devices)
+}
+
+fn tell_signed_out(before: &str, count: usize) -> anyhow::Result<()> {
+    let devices = if count == 1 { "device" } else { "devices" };
+    output::line(format_args!("{before}{count} {devices} signed out"))
 }
 
 async fn list(config: &Config, prefix: &str) -> anyhow::Result<()> {
@@ -153,16 +211,15 @@ async fn list(config: &Config, prefix: &str) -> anyhow::Result<()> {
 
 async fn sign_out(config: &Config, username: &str) -> anyhow::Result<()> {
     let store = open(config).await?;
-    let username: Username = username.parse()?;
-    let user = store
-        .user_by_name(&username)
-        .await?
-        .with_context(|| format!("there is no {username}"))?;
+    let user = find(&store, username).await?;
     let mut count = 0;
     for device in store.devices(user.id).await? {
-        let gone = submit(&store, user.id, Command::RemoveDevice { device: device.id }).await?;
+        let remove = Command::RemoveDevice {
+            device: device.id,
+            reason: RemovedReason::SignedOut,
+        };
+        let gone = submit(&store, user.id, remove).await?;
         count += usize::from(gone.is_some_and(|event| event.log == LogId::User(user.id)));
     }
-    let devices = if count == 1 { "device" } else { "devices" };
-    output::line(format_args!("{count} {devices} signed out"))
+    tell_signed_out("", count)
 }

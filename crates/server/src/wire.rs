@@ -14,7 +14,10 @@ use tidings_protocol::{
 use tidings_sync::{Early, Gate};
 use tokio::{net::TcpStream, sync::mpsc};
 
-use crate::reactor::{self, Incoming};
+use crate::{
+    auth::limits::seats::Stranger,
+    reactor::{self, Incoming},
+};
 
 /// How long the other side has to answer a close.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -102,6 +105,8 @@ pub struct SocketWire {
     pub token: Option<Box<str>>,
     /// What came between hello and its answer.
     pub(crate) early: Option<Box<Early<Incoming>>>,
+    /// Its seat among strangers, until its user is known.
+    pub stranger: Option<Stranger>,
     pending: Option<Box<Bytes>>,
     broken: bool,
     closing: bool,
@@ -118,6 +123,7 @@ impl SocketWire {
             gate: Gate::default(),
             token,
             early: None,
+            stranger: None,
             pending: None,
             broken: false,
             closing: false,

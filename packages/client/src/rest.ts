@@ -23,6 +23,7 @@ import type {
   Rooms,
   RoomSummary,
   Seq,
+  SetPassword,
   SignedIn,
   SignIn,
   SignUp,
@@ -115,6 +116,11 @@ export class Rest {
 
   me(): Promise<Me> {
     return this.answer('GET', '/me');
+  }
+
+  /** The other devices are signed out, unless `keep_devices` is true. Null when it is the password already. */
+  setPassword(body: SetPassword): Promise<Event | null> {
+    return this.change('PUT', '/me/password', body);
   }
 
   devices(): Promise<Devices> {

@@ -5,7 +5,9 @@ import type { Content } from './generated/types.ts';
 /** The kinds of user logs. */
 export type UserContent = Extract<
   Content,
-  { kind: 'user_created' | 'device_added' | 'device_removed' | 'marker_moved' }
+  {
+    kind: 'user_created' | 'password_changed' | 'device_added' | 'device_removed' | 'marker_moved';
+  }
 >;
 
 /** The kinds of room logs. */

@@ -5,11 +5,11 @@
 
 use tidings_protocol::{
     DeviceId, DisplayName, Refusal, RefusalCode, ServerRole, UserId, Username,
-    content::Known,
+    content::{Known, RemovedReason},
     limits::{DEVICE_NAME_BYTES_MAX, DEVICES_PER_USER_MAX},
 };
 
-use crate::state::State;
+use crate::{command::KeepDevices, state::State};
 
 pub(super) fn create(
     state: &State,
@@ -23,6 +23,9 @@ pub(super) fn create(
             RefusalCode::Forbidden,
             "This server makes no new accounts. Ask the one who runs it.",
         ));
+    }
+    if username.is_reserved() {
+        return Err(RefusalCode::UsernameReserved.into());
     }
     if state.usernames.contains_key(username) || state.users.contains_key(&user) {
         return Err(RefusalCode::UsernameTaken.into());
@@ -44,9 +47,14 @@ pub(super) fn add_device(
     actor: UserId,
     device: DeviceId,
     name: &str,
+    checked_hash: Option<&str>,
 ) -> Result<Vec<Known>, Refusal> {
-    if !state.users.contains_key(&actor) {
+    let Some(user) = state.users.get(&actor) else {
         return Err(RefusalCode::Unauthenticated.into());
+    };
+    // A sign-in with the old password that was under way while it was changed.
+    if checked_hash.is_some_and(|hash| hash != user.password_hash) {
+        return Err(RefusalCode::WrongCredentials.into());
     }
     if name.len() > DEVICE_NAME_BYTES_MAX {
         return Err(Refusal::with_message(
@@ -74,9 +82,44 @@ pub(super) fn remove_device(
     state: &State,
     actor: UserId,
     device: DeviceId,
+    reason: RemovedReason,
 ) -> Result<Vec<Known>, Refusal> {
     match state.devices.get(&device) {
-        Some(row) if row.user == actor => Ok(vec![Known::DeviceRemoved { device }]),
+        Some(row) if row.user == actor => Ok(vec![Known::DeviceRemoved { device, reason }]),
         _ => Err(RefusalCode::NotFound.into()),
     }
+}
+
+pub(super) fn set_password(
+    state: &State,
+    actor: UserId,
+    checked_hash: Option<&str>,
+    keep: KeepDevices,
+) -> Result<Vec<Known>, Refusal> {
+    let Some(user) = state.users.get(&actor) else {
+        return Err(RefusalCode::Unauthenticated.into());
+    };
+    if checked_hash.is_some_and(|hash| hash != user.password_hash) {
+        return Err(RefusalCode::WrongPassword.into());
+    }
+    let mut gone: Vec<DeviceId> = state
+        .devices
+        .values()
+        .filter(|device| device.user == actor)
+        .map(|device| device.id)
+        .filter(|device| match keep {
+            KeepDevices::All => false,
+            KeepDevices::Only(kept) => *device != kept,
+            KeepDevices::None => true,
+        })
+        .collect();
+    gone.sort_unstable();
+    let removed = gone.into_iter().map(|device| Known::DeviceRemoved {
+        device,
+        reason: RemovedReason::PasswordChanged,
+    });
+    Ok([Known::PasswordChanged {}]
+        .into_iter()
+        .chain(removed)
+        .collect())
 }

@@ -6,8 +6,9 @@ use tidings_protocol::{
 };
 
 use super::*;
+use crate::command::KeepDevices;
 use crate::{chain::Salt, derive::direct_room, state::State};
-use tidings_protocol::RoomId;
+use tidings_protocol::{DeviceId, RoomId, content::RemovedReason};
 
 struct World {
     state: State,
@@ -670,4 +671,77 @@ fn a_public_channel_has_its_name_alone() {
         Some(&general),
         "the page offers to open it"
     );
+}
+
+#[test]
+fn a_password_is_changed_against_the_one_it_was_checked_with() {
+    let mut world = World::new(2);
+    let add = |n: u128, hash: &str| Command::AddDevice {
+        device: DeviceId::from_bits(n),
+        name: String::new(),
+        token_hash: [0; 32],
+        checked_hash: Some(hash.to_owned()),
+    };
+    world.run(user(1), None, &add(1, "hash")).unwrap();
+    world.run(user(1), None, &add(2, "hash")).unwrap();
+    world.run(user(2), None, &add(3, "hash")).unwrap();
+    let set = |old: &str, new: &str, keep| Command::SetPassword {
+        password_hash: new.to_owned(),
+        checked_hash: Some(old.to_owned()),
+        keep,
+    };
+    let one = KeepDevices::Only(DeviceId::from_bits(1));
+    assert_eq!(
+        world
+            .run(user(1), None, &set("wrong", "new", one))
+            .map(drop),
+        Err(RefusalCode::WrongPassword)
+    );
+    let happened = world.run(user(1), None, &set("hash", "new", one)).unwrap();
+    let Executed::Happened(entries) = happened else {
+        panic!("{happened:?}");
+    };
+    let contents: Vec<_> = entries.iter().map(|entry| entry.content.clone()).collect();
+    assert_eq!(
+        contents,
+        [
+            Known::PasswordChanged {},
+            Known::DeviceRemoved {
+                device: DeviceId::from_bits(2),
+                reason: RemovedReason::PasswordChanged,
+            },
+        ]
+    );
+    assert_eq!(world.state.users[&user(1)].password_hash, "new");
+    let body = entries[0].event.body.clone().unwrap();
+    assert_eq!(&*body, r#"{"kind":"password_changed"}"#, "nothing secret");
+    // A sign-in whose password was checked before the change does not come after it.
+    assert_eq!(
+        world.run(user(1), None, &add(4, "hash")).map(drop),
+        Err(RefusalCode::WrongCredentials)
+    );
+    world.run(user(1), None, &add(4, "new")).unwrap();
+    assert!(
+        world.state.devices.contains_key(&DeviceId::from_bits(3)),
+        "somebody else's"
+    );
+}
+
+#[test]
+fn reserved_names_are_nobodys() {
+    // [LI2]
+    let mut world = World::new(0);
+    let create = |name: &str| Command::CreateUser {
+        only_first: false,
+        user: user(1),
+        username: name.parse().unwrap(),
+        display_name: name.parse().unwrap(),
+        kind: tidings_protocol::UserKind::Person,
+        password_hash: "hash".into(),
+    };
+    for name in ["me", "Admin", "system", "everyone", "here", "room"] {
+        let refused = world.run(user(1), None, &create(name)).map(drop);
+        assert_eq!(refused, Err(RefusalCode::UsernameReserved), "{name}");
+    }
+    world.run(user(1), None, &create("adam")).unwrap();
 }

@@ -155,7 +155,7 @@ impl<W: Wire> Hub<W> {
 
     fn close_removed_devices(&mut self, user: UserId, events: &[Arc<Logged>]) {
         for event in events {
-            if let Some(Known::DeviceRemoved { device }) = event.known() {
+            if let Some(Known::DeviceRemoved { device, .. }) = event.known() {
                 self.close_device(user, *device);
             }
         }

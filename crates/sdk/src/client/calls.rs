@@ -8,7 +8,7 @@ use tidings_protocol::{
     RoomSummary, Seq, TxnId, UserId, UserProfile,
     rest::{
         CreateRoom, Devices, EditMessage, Events, MarkerAnswer, Me, Members, Messages, MoveMarker,
-        RenameRoom, RoomAnswer, Rooms, SendMessage, SetRole, Users,
+        RenameRoom, RoomAnswer, Rooms, SendMessage, SetPassword, SetRole, Users,
     },
 };
 
@@ -37,6 +37,13 @@ impl Client {
     /// Who am I: `GET /me`.
     pub async fn me(&self) -> Result<Me, Error> {
         self.ask(Method::GET, self.address.of(&["me"])).await
+    }
+
+    /// Gives the account another password: `PUT /me/password`. The other devices are signed out, unless they are to be
+    /// kept. Null when it is the password already, as after an answer that was lost.
+    pub async fn set_password(&self, change: &SetPassword) -> Result<Option<Event>, Error> {
+        let url = self.address.of(&["me", "password"]);
+        self.tell(Method::PUT, url, change).await
     }
 
     /// Profiles by id: `GET /users?id=…`; at most 100.

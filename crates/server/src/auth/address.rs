@@ -5,7 +5,7 @@
 //! [`settle`] no such header is left that was not believed.
 
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -24,19 +24,6 @@ const FORWARDING: [&str; 5] = [
 /// The other end of the socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub SocketAddr);
-
-impl ClientAddress {
-    /// The address that counts for limits: an IPv6 client is its /64, since it can choose the rest at will.
-    #[must_use]
-    pub fn network(self) -> IpAddr {
-        match self.0.ip().to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
-                address.to_bits() & !u128::from(u64::MAX),
-            )),
-        }
-    }
-}
 
 /// Marks a request that came through a proxy, whoever that is.
 #[derive(Debug, Clone, Copy)]
@@ -147,15 +134,6 @@ pub fn is_from_here(extensions: &Extensions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_ipv6_client_counts_as_its_network() {
-        let of = |text: &str| ClientAddress(SocketAddr::new(text.parse().unwrap(), 1)).network();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-    }
 
     /// What a request from this peer with these headers turns out to be: the client, and the headers that are left.
     fn settled(peer: &str, pairs: &[(&'static str, &str)]) -> (Extensions, HeaderMap) {

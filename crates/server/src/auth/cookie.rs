@@ -7,22 +7,62 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::{auth::token::Token, config::Config};
 
-/// The cookie's name.
+/// The name of the token's cookie, before what the address adds to it; see [`name`].
 pub const NAME: &str = "tidings_token";
+/// The same of the cookie that says that a device has signed in before; see [`known`](super::known).
+const DEVICE_NAME: &str = "tidings_device";
+/// Where the device's cookie is sent: signing in alone asks for it.
+const DEVICE_PATH: &str = "/api/v1/devices";
 /// The header that asks for the cookie when signing in.
 pub const WANTED: &str = "x-tidings-cookie";
 /// Seconds until browsers forget it: 400 days, the most they keep.
 const MAX_AGE_S: u64 = 400 * 24 * 60 * 60;
 
-/// The token among the request's cookies. Two of the same name are ambiguous, and count as none: a page of a
-/// neighbouring host could have planted one.
+/// A cookie's name at the address by which the client came. Browsers keep cookies by host alone, so a port that is not
+/// the scheme's own stands in the name: two servers on one host do not sign each other's users out. Over TLS a prefix
+/// makes browsers refuse one that another host of the same domain, or somebody on the way, has planted (RFC 6265bis).
+fn name(base: &str, path: &str, headers: &HeaderMap) -> String {
+    let is_tls = is_tls(headers);
+    let prefix = match (is_tls, path) {
+        (false, _) => "",
+        (true, "/") => "__Host-",
+        (true, _) => "__Secure-",
+    };
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let port = host
+        .and_then(|host| host.rsplit_once(':'))
+        .and_then(|(_, port)| port.parse::<u16>().ok())
+        .filter(|port| *port != if is_tls { 443 } else { 80 });
+    match port {
+        Some(port) => format!("{prefix}{base}_{port}"),
+        None => format!("{prefix}{base}"),
+    }
+}
+
+/// The token among the request's cookies.
 #[must_use]
 pub fn token(headers: &HeaderMap) -> Option<&str> {
+    // Below a path of its host the stronger prefix is not to be had.
+    let below = || find(&name(NAME, "/below/", headers), headers);
+    find(&name(NAME, "/", headers), headers).or_else(below)
+}
+
+/// What says that this device has signed in before.
+#[must_use]
+pub fn device(headers: &HeaderMap) -> Option<&str> {
+    find(&name(DEVICE_NAME, DEVICE_PATH, headers), headers)
+}
+
+/// One cookie among others. Two of the same name are ambiguous, and count as none: a page of a neighbouring host could
+/// have planted one.
+fn find<'a>(name: &str, headers: &'a HeaderMap) -> Option<&'a str> {
     let mut found = None;
     for value in headers.get_all(header::COOKIE) {
         for pair in value.to_str().ok()?.split(';') {
-            if let Some((name, value)) = pair.trim().split_once('=')
-                && name == NAME
+            if let Some((key, value)) = pair.trim().split_once('=')
+                && key == name
                 && found.replace(value.trim_matches('"')).is_some()
             {
                 return None;
@@ -49,23 +89,39 @@ pub(crate) fn is_tls(headers: &HeaderMap) -> bool {
 /// `Set-Cookie` with a token.
 #[must_use]
 pub fn set(config: &Config, token: &Token, headers: &HeaderMap) -> HeaderValue {
-    text(config, &token.reveal(), MAX_AGE_S, headers)
+    let path = format!("{}/", config.base_path);
+    text(NAME, &path, "Lax", &token.reveal(), MAX_AGE_S, headers)
 }
 
 /// `Set-Cookie` that forgets it.
 #[must_use]
 pub fn forget(config: &Config, headers: &HeaderMap) -> HeaderValue {
-    text(config, "", 0, headers)
+    let path = format!("{}/", config.base_path);
+    text(NAME, &path, "Lax", "", 0, headers)
 }
 
-fn text(config: &Config, value: &str, max_age_s: u64, headers: &HeaderMap) -> HeaderValue {
+/// `Set-Cookie` with what says that this device has signed in. It stays when the device signs out.
+#[must_use]
+pub fn set_device(config: &Config, proof: &str, headers: &HeaderMap) -> HeaderValue {
+    let path = format!("{}{DEVICE_PATH}", config.base_path);
+    text(DEVICE_NAME, &path, "Strict", proof, MAX_AGE_S, headers)
+}
+
+fn text(
+    base: &str,
+    path: &str,
+    same_site: &str,
+    value: &str,
+    max_age_s: u64,
+    headers: &HeaderMap,
+) -> HeaderValue {
     let secure = if is_tls(headers) { "; Secure" } else { "" };
-    let path = &config.base_path;
+    let name = name(base, path, headers);
     let text = format!(
-        "{NAME}={value}; HttpOnly; SameSite=Lax; Path={path}/; Max-Age={max_age_s}{secure}"
+        "{name}={value}; HttpOnly; SameSite={same_site}; Path={path}; Max-Age={max_age_s}{secure}"
     );
     let mut header =
-        HeaderValue::from_str(&text).expect("a token is base64url, which a header may hold");
+        HeaderValue::from_str(&text).expect("what is kept is base64url, which a header may hold");
     header.set_sensitive(true);
     header
 }
@@ -113,7 +169,7 @@ mod tests {
             forget(&config, &tls)
                 .to_str()
                 .unwrap()
-                .contains("tidings_token=; ")
+                .starts_with("__Host-tidings_token=; ")
         );
         assert!(
             forget(&config, &tls)
@@ -126,6 +182,49 @@ mod tests {
             ..config
         };
         let set = set(&below, &fresh, &tls);
-        assert!(set.to_str().unwrap().contains("; Path=/chat/; "));
+        let set = set.to_str().unwrap();
+        assert!(set.starts_with("__Secure-tidings_token=") && set.contains("; Path=/chat/; "));
+        let mut back = tls.clone();
+        back.insert(
+            header::COOKIE,
+            set.split(';').next().unwrap().parse().unwrap(),
+        );
+        assert_eq!(token(&back), Some(fresh.reveal().as_str()));
+        let device = set_device(&below, "x", &tls);
+        let device = device.to_str().unwrap();
+        assert!(device.starts_with(
+            "__Secure-tidings_device=x; HttpOnly; SameSite=Strict; Path=/chat/api/v1/devices"
+        ));
+    }
+
+    #[test]
+    fn servers_on_two_ports_of_one_host_have_two_cookies() {
+        // [RE1]
+        let at = |host: &str, tls: bool, cookies: &[&str]| {
+            let mut map = self::cookies(cookies);
+            map.insert(header::HOST, host.parse().unwrap());
+            if tls {
+                map.insert("x-forwarded-proto", "https".parse().unwrap());
+            }
+            map
+        };
+        let named = |host: &str, tls: bool| name(NAME, "/", &at(host, tls, &[]));
+        for (host, tls, expected) in [
+            ("chat.example.org", false, "tidings_token"),
+            ("chat.example.org:80", false, "tidings_token"),
+            ("127.0.0.1:8080", false, "tidings_token_8080"),
+            ("[::1]:8081", false, "tidings_token_8081"),
+            ("[::1]", false, "tidings_token"),
+            ("chat.example.org", true, "__Host-tidings_token"),
+            ("chat.example.org:443", true, "__Host-tidings_token"),
+            ("chat.example.org:8443", true, "__Host-tidings_token_8443"),
+        ] {
+            assert_eq!(named(host, tls), expected, "{host}");
+        }
+        let both = ["tidings_token_8080=one; tidings_token_8081=two; tidings_token=three"];
+        assert_eq!(token(&at("h:8080", false, &both)), Some("one"));
+        assert_eq!(token(&at("h:8081", false, &both)), Some("two"));
+        assert_eq!(token(&at("h", false, &both)), Some("three"));
+        assert_eq!(token(&at("h:8082", false, &both)), None);
     }
 }

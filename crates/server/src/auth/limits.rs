@@ -1,158 +1,114 @@
-//! How often somebody may try: sign-ins by address and by name, requests and commands by user.
+//! How often somebody may try: sign-ins by network and by name, requests, commands and sessions by user.
 //!
-//! Owns: the budgets, one for each user whichever door they come through.
+//! Owns: the budgets, one for each user whichever door they come through, and the one clock that they go by.
 //! Never: grows without a bound `[P5]`, or tells a limited caller whether the name exists.
+//!
+//! One shape for all: [`budgets`] is the arithmetic, [`steps`] the networks of an address, [`sign_ins`] puts them in
+//! order; [`seats`] counts connections of strangers by the same steps. How to set them stands in `docs/guides/limits.md`.
 
-use std::{
-    hash::{BuildHasher, Hash, RandomState},
-    num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+mod acquaintances;
+mod budgets;
+pub mod seats;
+mod sign_ins;
+#[cfg(test)]
+mod simulation;
+mod steps;
+mod turns;
 
-use governor::{
-    Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-    state::keyed::HashMapStateStore,
-};
+use std::time::Duration;
+
 use tidings_core::Command;
-use tidings_protocol::{Refusal, RefusalCode, UserId};
+use tidings_protocol::{
+    Refusal, RefusalCode, UserId,
+    limits::{
+        FRESH_SESSION_COST, KNOWN_SIGN_INS_PER_MINUTE, RESUMED_SESSION_COST,
+        SESSION_FOLLOWED_PER_COST, SESSION_ROOMS_PER_COST, USER_BURST_S,
+    },
+};
+use tokio::time::Instant;
+
+pub use budgets::Budget;
+use budgets::{Budgets, Rate};
+pub use sign_ins::Try;
+use sign_ins::{SignIns, Wait};
 
 use crate::{auth::ClientAddress, config::Config, node::Node};
 
-/// Keys of one limiter, at most: keys are hashed into this many. Two that meet share a budget; which ones do, nobody
-/// outside can compute.
-const BUCKETS: u64 = 1 << 20;
-/// Checks after which unused keys are forgotten.
-const PRUNE_EVERY: u32 = 1 << 14;
-/// Networks that may try one name at full rate before it is refused to all.
-const NETWORKS_PER_NAME: u32 = 10;
 /// Milliseconds until one with too many sessions may try again.
 const SESSION_WAIT_MS: u64 = 10_000;
-/// What a session costs that begins with everything: every room is read. The unit is one command.
-const FRESH_SESSION_COST: u32 = 5;
-/// What one costs that goes on from a cursor: what moved is read.
-const RESUMED_SESSION_COST: u32 = 2;
-/// Seconds of the long-run rate that a user may spend at once: opening the app asks for many things.
-const BURST_S: u32 = 4;
-
-type Limiter = RateLimiter<u32, HashMapStateStore<u32>, DefaultClock, StateInformationMiddleware>;
-
-/// What is left of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// What may be spent at once.
-    pub limit: u32,
-    /// What is left now.
-    pub remaining: u32,
-    /// Seconds until an empty budget is full again.
-    pub window_s: u64,
-}
-
-impl Budget {
-    /// Seconds until it is full again, if nothing is spent.
-    #[must_use]
-    pub fn reset_s(&self) -> u64 {
-        let spent = u64::from(self.limit - self.remaining.min(self.limit));
-        (spent * self.window_s).div_ceil(u64::from(self.limit.max(1)))
-    }
-}
-
-/// A limiter with a bounded number of keys.
-struct Keyed {
-    limiter: Limiter,
-    hasher: RandomState,
-    checks: AtomicU32,
-    burst: u32,
-    window_s: u64,
-}
-
-impl Keyed {
-    fn new(quota: Quota) -> Keyed {
-        Keyed {
-            limiter: RateLimiter::hashmap(quota).with_middleware(),
-            hasher: RandomState::new(),
-            checks: AtomicU32::new(0),
-            burst: quota.burst_size().get(),
-            window_s: quota.burst_size_replenished_in().as_secs().max(1),
-        }
-    }
-
-    fn check(&self, key: impl Hash) -> Result<Budget, Refusal> {
-        self.check_many(key, 1)
-    }
-
-    /// The same for something that costs more; never more than may be spent at once.
-    fn check_many(&self, key: impl Hash, cost: u32) -> Result<Budget, Refusal> {
-        if self.checks.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
-            self.limiter.retain_recent();
-        }
-        let bucket = u32::try_from(self.hasher.hash_one(key) % BUCKETS)
-            .expect("there are fewer buckets than a u32 counts");
-        let cost = at_least_one(cost.min(self.burst));
-        let result = self
-            .limiter
-            .check_key_n(&bucket, cost)
-            .expect("the cost is at most the burst");
-        match result {
-            Ok(state) => Ok(Budget {
-                limit: self.burst,
-                remaining: state.remaining_burst_capacity(),
-                window_s: self.window_s,
-            }),
-            Err(until) => {
-                let wait = until.wait_time_from(DefaultClock::default().now());
-                Err(refusal(wait))
-            }
-        }
-    }
-}
-
-fn refusal(wait: Duration) -> Refusal {
-    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-    Refusal::new(RefusalCode::RateLimited).retry_after_ms(millis)
-}
-
-fn at_least_one(number: u32) -> NonZeroU32 {
-    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
-}
 
 /// The budgets of one node.
 pub struct Limits {
-    addresses: Keyed,
-    /// More than an address may: one stranger cannot lock the owner of a name out.
-    names: Keyed,
-    users: Keyed,
+    started: Instant,
+    sign_ins: SignIns,
+    /// Old passwords that a user asks about before a change.
+    passwords: Budgets,
+    user_rate: Rate,
+    users: Budgets,
 }
 
 impl Limits {
     /// The budgets of these settings.
     #[must_use]
     pub fn new(config: &Config) -> Limits {
-        let tries = Quota::per_minute(at_least_one(config.sign_ins_per_minute));
-        let rate = at_least_one(config.commands_per_second);
-        let burst = at_least_one(config.commands_per_second.saturating_mul(BURST_S));
+        let burst = config.commands_per_second.saturating_mul(USER_BURST_S);
         Limits {
-            addresses: Keyed::new(tries),
-            names: Keyed::new(Quota::per_minute(at_least_one(
-                config.sign_ins_per_minute.saturating_mul(NETWORKS_PER_NAME),
-            ))),
-            users: Keyed::new(Quota::per_second(rate).allow_burst(burst)),
+            started: Instant::now(),
+            sign_ins: SignIns::new(config.sign_ins_per_minute),
+            passwords: Budgets::default(),
+            user_rate: Rate::new(burst, Duration::from_secs(u64::from(USER_BURST_S))),
+            users: Budgets::default(),
         }
     }
 
-    /// Counts one try to sign in or up, for its address and for the name it tries, whether or not anybody has it.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Counts one try to sign in, whether or not anybody has the name. `device` is what the device's cookie says, when
+    /// it is sound and of this name. `[LI5]`
     ///
     /// # Errors
     /// `rate_limited`, with the time to wait.
-    pub fn sign_in(&self, address: Option<ClientAddress>, name: &str) -> Result<(), Refusal> {
-        let network = address.map(ClientAddress::network);
-        self.addresses.check(network)?;
-        // As the name would be folded, so that another spelling is no other budget.
-        let name = name.trim().to_ascii_lowercase();
-        self.names.check(name)?;
-        Ok(())
+    pub fn sign_in(
+        &self,
+        address: Option<ClientAddress>,
+        name: &str,
+        device: Option<u128>,
+    ) -> Result<Try, Refusal> {
+        let ip = address.map(|address| address.0.ip());
+        let tried = self.sign_ins.sign_in(self.now(), name, ip, device);
+        tried.map_err(wait_to_sign_in)
+    }
+
+    /// Counts one try to sign up. `[LI5]`
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    pub fn sign_up(&self, address: Option<ClientAddress>) -> Result<Try, Refusal> {
+        let ip = address.map(|address| address.0.ip());
+        let tried = self.sign_ins.sign_up(self.now(), ip);
+        tried.map_err(wait_to_sign_in)
+    }
+
+    /// The password of this try was right.
+    pub fn was_right(&self, tried: &Try) {
+        self.sign_ins.was_right(self.now(), tried);
+    }
+
+    /// This try has made an account of this name.
+    pub fn signed_up(&self, name: &str, tried: &Try) {
+        self.sign_ins.signed_up(self.now(), name, tried);
+    }
+
+    /// Counts one question of a user whether an old password is right.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time to wait.
+    pub fn old_password(&self, user: UserId) -> Result<(), Refusal> {
+        let rate = Rate::new(KNOWN_SIGN_INS_PER_MINUTE, Duration::from_secs(60));
+        let spent = self.passwords.spend(self.now(), user, rate, 1);
+        spent.map(drop).map_err(refusal)
     }
 
     /// Counts the beginning of a session of a user, over whichever wire.
@@ -165,17 +121,26 @@ impl Limits {
         } else {
             RESUMED_SESSION_COST
         };
-        self.users.check_many(user, cost)
+        self.spend_many(user, cost)
     }
 
     /// The budget of a user who has spent it all.
     #[must_use]
     pub fn nothing_left(&self) -> Budget {
         Budget {
-            limit: self.users.burst,
+            limit: self.user_rate.burst,
             remaining: 0,
-            window_s: self.users.window_s,
+            window_s: self.user_rate.window.as_secs(),
         }
+    }
+
+    /// Counts the rooms that a beginning session was given whole, and those that it follows, once they were read: nobody
+    /// knows their number before. It may leave the user owing, which is paid before anything else is. `[LI3]`
+    pub fn rooms_were_read(&self, user: UserId, whole: usize, followed: usize) {
+        let count = |rooms| u32::try_from(rooms).unwrap_or(u32::MAX);
+        let cost =
+            count(whole) / SESSION_ROOMS_PER_COST + count(followed) / SESSION_FOLLOWED_PER_COST;
+        self.users.owe(self.now(), user, self.user_rate, cost);
     }
 
     /// Counts one request or command of a user: the same budget for REST and the socket.
@@ -183,8 +148,41 @@ impl Limits {
     /// # Errors
     /// `rate_limited`, with the time to wait.
     pub fn spend(&self, user: UserId) -> Result<Budget, Refusal> {
-        self.users.check(user)
+        self.spend_many(user, 1)
     }
+
+    fn spend_many(&self, user: UserId, cost: u32) -> Result<Budget, Refusal> {
+        let spent = self.users.spend(self.now(), user, self.user_rate, cost);
+        spent.map_err(refusal)
+    }
+}
+
+fn refusal(wait: Duration) -> Refusal {
+    Refusal::new(RefusalCode::RateLimited).retry_after_ms(millis(wait))
+}
+
+fn wait_to_sign_in(wait: Wait) -> Refusal {
+    let seconds = millis(wait.time()).div_ceil(1_000);
+    let time = match seconds {
+        0..=90 => format!("{seconds} s"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    };
+    let sentence = match wait {
+        Wait::Address(_) => {
+            format!("Too many tries came from your address. Try again in {time}.")
+        }
+        Wait::Turn(_) => format!(
+            "Too many others try to sign in. Your turn is in {time}; a device or network that has signed in before \
+             need not wait."
+        ),
+    };
+    Refusal::with_message(RefusalCode::RateLimited, sentence).retry_after_ms(millis(wait.time()))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1_000))
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 /// Counts something that a user did over the socket.
@@ -207,7 +205,7 @@ pub fn command_beyond(
 ) -> Result<(), Refusal> {
     match command.cost().saturating_sub(paid) {
         0 => Ok(()),
-        cost => node.limits.users.check_many(user, cost).map(drop),
+        cost => node.limits.spend_many(user, cost).map(drop),
     }
 }
 
@@ -246,43 +244,6 @@ mod tests {
         Limits::new(&Config::load(None, settings).unwrap())
     }
 
-    fn from(text: &str) -> Option<ClientAddress> {
-        Some(ClientAddress(text.parse().unwrap()))
-    }
-
-    #[test]
-    fn one_address_trying_many_names_is_stopped() {
-        let limits = limits(3, 1);
-        for name in ["a", "b", "c"] {
-            limits.sign_in(from("192.0.2.1:1"), name).unwrap();
-        }
-        let refusal = limits.sign_in(from("192.0.2.1:2"), "d").unwrap_err();
-        assert_eq!(refusal.code, RefusalCode::RateLimited);
-        assert!(refusal.retry_after_ms.unwrap() > 0);
-        limits.sign_in(from("192.0.2.2:1"), "d").unwrap();
-    }
-
-    #[test]
-    fn many_addresses_trying_one_name_are_stopped_in_any_spelling() {
-        let limits = limits(3, 1);
-        let spellings = ["ada", "Ada", " ADA "].into_iter().cycle();
-        for (number, name) in (0..3 * NETWORKS_PER_NAME).zip(spellings) {
-            let address = format!("192.0.2.{number}:1");
-            limits.sign_in(from(&address), name).unwrap();
-        }
-        assert!(limits.sign_in(from("192.0.2.99:1"), "ada").is_err());
-        limits.sign_in(from("192.0.2.99:1"), "bob").unwrap();
-    }
-
-    #[test]
-    fn one_who_guesses_does_not_lock_the_owner_out() {
-        let limits = limits(3, 1);
-        for _ in 0..100 {
-            let _ = limits.sign_in(from("192.0.2.1:1"), "ada");
-        }
-        limits.sign_in(from("192.0.2.2:1"), "ada").unwrap();
-    }
-
     #[test]
     fn a_budget_tells_what_is_left() {
         let limits = limits(1, 5);
@@ -294,8 +255,9 @@ mod tests {
         limits.spend(UserId::from_bits(2)).unwrap();
     }
 
-    #[test]
-    fn a_session_costs_more_than_a_command_and_a_fresh_one_most() {
+    #[tokio::test(start_paused = true)]
+    async fn a_session_costs_more_than_a_command_and_a_fresh_one_most() {
+        // [LI3]
         let limits = limits(1, 5);
         let sessions = |number, fresh| {
             let user = UserId::from_bits(number);
@@ -309,12 +271,43 @@ mod tests {
         assert!(poor.begin(UserId::from_bits(3), true).is_err());
     }
 
-    #[test]
-    fn keys_are_bounded_and_forgotten() {
-        let limits = limits(1, 1_000);
-        for number in 0..u128::from(3 * PRUNE_EVERY) {
-            let _ = limits.spend(UserId::from_bits(number));
+    #[tokio::test(start_paused = true)]
+    async fn a_session_with_many_rooms_costs_as_much_more() {
+        // [LI3]
+        let limits = limits(1, 50);
+        let mut begun = Vec::new();
+        for (number, rooms) in [(1, 10), (2, 300), (3, 3_000), (4, 5_000)] {
+            let user = UserId::from_bits(number);
+            let start = tokio::time::Instant::now();
+            let mut count = 0;
+            while start.elapsed() < Duration::from_secs(60) {
+                match limits.begin(user, true) {
+                    Ok(_) => {
+                        limits.rooms_were_read(user, rooms, rooms);
+                        count += 1;
+                    }
+                    Err(refusal) => {
+                        let wait = refusal.retry_after_ms.unwrap();
+                        assert!(wait <= 4_200, "nobody owes more than a window: {wait}");
+                        tokio::time::advance(Duration::from_millis(wait)).await;
+                    }
+                }
+            }
+            begun.push(count);
         }
-        assert!(limits.users.limiter.len() < 3 * PRUNE_EVERY as usize);
+        // In a minute: ten a second as before for a few rooms, one in three seconds for thousands.
+        assert!((600..=700).contains(&begun[0]), "{begun:?}");
+        assert!((150..=180).contains(&begun[1]), "{begun:?}");
+        assert!((18..=23).contains(&begun[2]), "{begun:?}");
+        assert!((13..=18).contains(&begun[3]), "{begun:?}");
+    }
+
+    #[test]
+    fn who_waits_is_told_how_long_and_why() {
+        let network = wait_to_sign_in(Wait::Address(Duration::from_millis(1_500)));
+        assert_eq!(network.retry_after_ms, Some(1_500));
+        assert!(network.message.contains("in 2 s"), "{}", network.message);
+        let turn = wait_to_sign_in(Wait::Turn(Duration::from_secs(130)));
+        assert!(turn.message.contains("in 3 minutes"), "{}", turn.message);
     }
 }

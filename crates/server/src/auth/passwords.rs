@@ -1,48 +1,53 @@
 //! Passwords: hashed with argon2id on threads of their own, so that hashing never holds up a message.
 //!
-//! Owns: the cost, the rules of length, and a queue that says "not now" when it is full. `[P5]`
+//! Owns: the cost, and threads that hash what waits in the [`Queue`], those known before first. `[P5]`
 //! Never: keeps a password, or answers faster for a name that nobody has.
+//!
+//! What a password is stands in `rule`.
 
-use std::{
-    sync::{Arc, mpsc},
-    thread,
-};
+mod frequent;
+mod queue;
+mod rule;
+
+use std::{sync::Arc, thread};
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
-use parking_lot::Mutex;
-use tidings_protocol::{
-    Refusal, RefusalCode,
-    limits::{PASSWORD_BYTES_MAX, PASSWORD_LEN_MIN},
-};
+use parking_lot::{Condvar, Mutex};
+use tidings_protocol::{Refusal, RefusalCode};
 use tokio::sync::oneshot;
+
+pub use queue::{Lane, WAITING_PER_THREAD};
+pub(crate) use queue::{Queue, RETRY_MS};
+pub use rule::Password;
 
 /// Memory of one hash in KiB, passes and lanes: the least that the OWASP password storage cheat sheet advises for
 /// argon2id. A thread needs this much memory, for some tens of milliseconds.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
-/// Hashes that wait for one thread: about a second of its work.
-const WAITING_PER_THREAD: usize = 32;
-/// Milliseconds after which somebody who met a full queue comes back.
-const RETRY_MS: u64 = 1_000;
 
 enum Work {
     Hash {
-        password: String,
+        password: Password,
         reply: oneshot::Sender<Option<String>>,
     },
     Verify {
-        password: String,
+        password: Password,
         hash: Option<String>,
         reply: oneshot::Sender<bool>,
     },
 }
 
+/// What the threads of the pool share.
+struct Shared {
+    queue: Mutex<Queue<Work>>,
+    more: Condvar,
+}
+
 /// The pool. Its threads end when it is dropped.
-#[derive(Debug)]
 pub struct Passwords {
-    queue: mpsc::SyncSender<Work>,
+    shared: Arc<Shared>,
 }
 
 impl Passwords {
@@ -52,30 +57,37 @@ impl Passwords {
     /// When the system gives no thread or no randomness.
     #[must_use]
     pub fn new(threads: usize) -> Passwords {
-        let (queue, work) = mpsc::sync_channel(threads * WAITING_PER_THREAD);
-        let work = Arc::new(Mutex::new(work));
+        let passwords = Passwords::without_threads(threads);
         // Made once: verifying against it costs what verifying against anybody's costs.
         let dummy: Arc<str> = hash("nobody has this password")
             .expect("argon2id hashes any short text")
             .into();
         for number in 0..threads {
-            let (work, dummy) = (Arc::clone(&work), Arc::clone(&dummy));
+            let (shared, dummy) = (Arc::clone(&passwords.shared), Arc::clone(&dummy));
             thread::Builder::new()
                 .name(format!("password-{number}"))
-                .spawn(move || run(&work, &dummy))
+                .spawn(move || run(&shared, &dummy))
                 .expect("a node needs its threads to start");
         }
-        Passwords { queue }
+        passwords
+    }
+
+    fn without_threads(threads: usize) -> Passwords {
+        Passwords {
+            shared: Arc::new(Shared {
+                queue: Mutex::new(Queue::new(threads)),
+                more: Condvar::new(),
+            }),
+        }
     }
 
     /// The hash to store, as a PHC string.
     ///
     /// # Errors
-    /// `bad_request` when the password breaks its rule; `unavailable` when too many wait.
-    pub async fn hash(&self, password: String) -> Result<String, Refusal> {
-        check(&password)?;
+    /// `unavailable` when too many wait.
+    pub async fn hash(&self, password: Password, lane: Lane) -> Result<String, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.put(Work::Hash { password, reply })?;
+        self.put(lane, Work::Hash { password, reply })?;
         answer
             .await
             .ok()
@@ -88,58 +100,78 @@ impl Passwords {
     ///
     /// # Errors
     /// `unavailable` when too many wait.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Refusal> {
-        let hash = hash.filter(|hash| !hash.is_empty() && password.len() <= PASSWORD_BYTES_MAX);
+    pub async fn verify(
+        &self,
+        password: Password,
+        hash: Option<String>,
+        lane: Lane,
+    ) -> Result<bool, Refusal> {
+        let hash = hash.filter(|hash| !hash.is_empty() && password.text().is_some());
         let (reply, answer) = oneshot::channel();
-        self.put(Work::Verify {
+        let work = Work::Verify {
             password,
             hash,
             reply,
-        })?;
+        };
+        self.put(lane, work)?;
         answer.await.map_err(|_| RefusalCode::Internal.into())
     }
 
-    fn put(&self, work: Work) -> Result<(), Refusal> {
-        self.queue
-            .try_send(work)
-            .map_err(|_| Refusal::new(RefusalCode::Unavailable).retry_after_ms(RETRY_MS))
+    fn put(&self, lane: Lane, work: Work) -> Result<(), Refusal> {
+        self.shared
+            .queue
+            .lock()
+            .put(lane, work)
+            .map_err(|_| Refusal::new(RefusalCode::Unavailable).retry_after_ms(RETRY_MS))?;
+        self.shared.more.notify_one();
+        Ok(())
     }
 }
 
-/// Checks the rule of passwords: length alone (NIST SP 800-63B).
-///
-/// # Errors
-/// `bad_request`, saying the rule.
-pub fn check(password: &str) -> Result<(), Refusal> {
-    if password.chars().count() < PASSWORD_LEN_MIN {
-        let sentence = format!("A password has at least {PASSWORD_LEN_MIN} characters.");
-        return Err(Refusal::with_message(RefusalCode::BadRequest, sentence));
+impl Drop for Passwords {
+    fn drop(&mut self) {
+        self.shared.queue.lock().close();
+        self.shared.more.notify_all();
     }
-    if password.len() > PASSWORD_BYTES_MAX {
-        let sentence = format!("A password has at most {PASSWORD_BYTES_MAX} bytes.");
-        return Err(Refusal::with_message(RefusalCode::BadRequest, sentence));
-    }
-    Ok(())
 }
 
-fn run(work: &Mutex<mpsc::Receiver<Work>>, dummy: &str) {
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passwords").finish_non_exhaustive()
+    }
+}
+
+/// What waits next; none when the pool has ended.
+fn next(shared: &Shared) -> Option<Work> {
+    let mut queue = shared.queue.lock();
     loop {
-        let next = work.lock().recv();
-        match next {
+        if let Some(work) = queue.take() {
+            return Some(work);
+        }
+        if queue.is_closed() {
+            return None;
+        }
+        shared.more.wait(&mut queue);
+    }
+}
+
+fn run(shared: &Shared, dummy: &str) {
+    while let Some(work) = next(shared) {
+        match work {
             // Whoever asked may have gone: then nobody pays.
-            Ok(Work::Hash { password, reply }) if !reply.is_closed() => {
-                let _ = reply.send(hash(&password));
+            Work::Hash { password, reply } if !reply.is_closed() => {
+                let _ = reply.send(password.text().and_then(hash));
             }
-            Ok(Work::Verify {
+            Work::Verify {
                 password,
                 hash,
                 reply,
-            }) if !reply.is_closed() => {
-                let fits = fits(&password, hash.as_deref().unwrap_or(dummy));
+            } if !reply.is_closed() => {
+                let text = password.text().unwrap_or_default();
+                let fits = fits(text, hash.as_deref().unwrap_or(dummy));
                 let _ = reply.send(fits && hash.is_some());
             }
-            Ok(_) => {}
-            Err(mpsc::RecvError) => return,
+            _ => {}
         }
     }
 }
@@ -185,45 +217,48 @@ mod tests {
             .unwrap()
     }
 
+    fn chosen(text: &str) -> Password {
+        Password::chosen(text, &[]).unwrap()
+    }
+
     #[test]
     fn a_password_fits_its_own_hash_alone() {
         runtime().block_on(async {
             let passwords = Passwords::new(1);
-            let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
+            let hash = passwords.hash(chosen("correct hörse"), Lane::Known).await;
+            let hash = hash.unwrap();
             assert!(
                 hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
                 "{hash}"
             );
             let verify = |password: &str, hash: Option<&str>| {
-                passwords.verify(password.to_owned(), hash.map(str::to_owned))
+                let password = Password::given(password);
+                passwords.verify(password, hash.map(str::to_owned), Lane::Stranger(1))
             };
-            assert!(verify("correct horse", Some(&hash)).await.unwrap());
+            assert!(verify("correct hörse", Some(&hash)).await.unwrap());
+            // [LI2] The same text in another form.
+            assert!(verify("correct ho\u{308}rse", Some(&hash)).await.unwrap());
             assert!(!verify("correct horsf", Some(&hash)).await.unwrap());
             assert!(!verify("nobody has this password", None).await.unwrap());
             assert!(!verify("", Some("")).await.unwrap());
-            assert!(!verify("correct horse", Some("damaged")).await.unwrap());
+            assert!(!verify("correct hörse", Some("damaged")).await.unwrap());
+            assert!(!verify(&"x".repeat(5_000), Some(&hash)).await.unwrap());
         });
-    }
-
-    #[test]
-    fn lengths_keep_their_rule() {
-        for bad in ["", "1234567", "äöüßäöü", &"x".repeat(513)] {
-            assert_eq!(check(bad).unwrap_err().code, RefusalCode::BadRequest);
-        }
-        for good in ["12345678", "äöüßäöüß", &"x".repeat(512)] {
-            check(good).unwrap();
-        }
     }
 
     #[test]
     fn a_full_queue_says_not_now() {
         // [P5]
-        let (queue, _kept) = mpsc::sync_channel(1);
-        let passwords = Passwords { queue };
+        let passwords = Passwords::without_threads(1);
+        let verify = || {
+            let password = Password::given("correct horse");
+            passwords.verify(password, None, Lane::Known)
+        };
         runtime().block_on(async {
-            let first = passwords.verify("x".to_owned(), None).now_or_never();
-            assert!(first.is_none(), "nobody works here");
-            let refusal = passwords.verify("x".to_owned(), None).await.unwrap_err();
+            for _ in 0..WAITING_PER_THREAD {
+                assert!(verify().now_or_never().is_none(), "nobody works here");
+            }
+            let refusal = verify().await.unwrap_err();
             assert_eq!(refusal.code, RefusalCode::Unavailable);
             assert!(refusal.retry_after_ms.is_some());
         });

@@ -7,7 +7,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::{LogFormat, Secret};
+use super::{LogFormat, Secret, complaint::OWN};
 
 /// One source of settings; what it leaves out comes from an earlier one.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
@@ -125,17 +125,17 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     match (host, port.parse::<u16>()) {
         ("localhost", Ok(port)) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
         (_, Ok(port)) => Err(format!(
-            "`{host}` is no IP address; listen on 127.0.0.1:{port} for this machine alone, 0.0.0.0:{port} or \
+            "{OWN}that is no IP address; listen on 127.0.0.1:{port} for this machine alone, 0.0.0.0:{port} or \
              [::]:{port} for all networks, or on the address of one"
         )),
         (_, Err(_))
             if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && host != text =>
         {
-            Err(format!("`{port}` is no port; they go from 0 to 65535"))
+            Err(format!("{OWN}that is no port; they go from 0 to 65535"))
         }
-        (_, Err(_)) => {
-            Err("a port is missing; it is ADDRESS:PORT, such as 127.0.0.1:8080".to_owned())
-        }
+        (_, Err(_)) => Err(format!(
+            "{OWN}a port is missing; it is ADDRESS:PORT, such as 127.0.0.1:8080"
+        )),
     }
 }
 
@@ -149,7 +149,7 @@ fn network(text: &str) -> Result<ipnet::IpNet, String> {
     let alone = text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
     alone
         .or_else(|_| text.parse())
-        .map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
+        .map_err(|_| format!("{OWN}one is neither an address nor a network such as 10.0.0.0/8"))
 }
 
 fn networks_in_file<'de, D: Deserializer<'de>>(
@@ -208,6 +208,41 @@ pub fn check_variables(names: impl IntoIterator<Item = OsString>) -> anyhow::Res
 
 fn arguments() -> clap::Command {
     <Settings as clap::Args>::augment_args(clap::Command::new("settings"))
+}
+
+/// What a key of the file is for; none when it is no key.
+pub(super) fn meaning_of(key: &str) -> Option<String> {
+    let arguments = arguments();
+    let arg = arguments.get_arguments().find(|arg| arg.get_id() == key)?;
+    Some(meaning(arg).0)
+}
+
+/// The variable of a flag or key.
+pub(super) fn variable_of(key: &str) -> Option<String> {
+    let arguments = arguments();
+    let arg = arguments.get_arguments().find(|arg| {
+        let flag = arg.get_long().unwrap_or_default().replace('-', "_");
+        flag == key || arg.get_id() == key
+    })?;
+    Some(arg.get_env()?.to_string_lossy().into_owned())
+}
+
+/// The keys of the file.
+#[cfg(test)]
+pub(super) fn keys() -> Vec<String> {
+    let arguments = arguments();
+    let ids = arguments
+        .get_arguments()
+        .map(|arg| arg.get_id().to_string());
+    ids.collect()
+}
+
+/// The flags.
+#[cfg(test)]
+pub(super) fn flags() -> Vec<String> {
+    let arguments = arguments();
+    let flags = arguments.get_arguments().filter_map(clap::Arg::get_long);
+    flags.map(str::to_owned).collect()
 }
 
 /// The help without its default, and the default.
@@ -315,7 +350,7 @@ mod tests {
         assert_eq!(listen("[::1]:9").unwrap().port(), 9);
         let name = listen("chat.example.org:8080").unwrap_err();
         assert!(
-            name.contains("chat.example.org") && name.contains("0.0.0.0:8080"),
+            name.contains("no IP address") && name.contains("0.0.0.0:8080"),
             "{name}"
         );
         for text in ["8080", "localhost", "127.0.0.1", "127.0.0.1:http"] {
@@ -345,7 +380,7 @@ mod tests {
             .collect();
         assert_eq!(shown, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
         let wrong = toml::from_str::<Settings>("trusted_proxies = [\"proxy\"]").unwrap_err();
-        assert!(wrong.to_string().contains("`proxy` is neither"), "{wrong}");
+        assert!(wrong.to_string().contains("is neither"), "{wrong}");
     }
 
     #[test]

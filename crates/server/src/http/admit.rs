@@ -14,7 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidings_protocol::RefusalCode;
 
 use crate::{
-    auth::{self, limits::Budget},
+    auth::{
+        self,
+        limits::{Budget, seats::Stranger},
+    },
     http::edge::Actor,
     node::Node,
     problem::Problem,
@@ -40,6 +43,7 @@ pub(super) async fn admit(
     {
         return Problem::from(RefusalCode::ForeignOrigin).into_response();
     }
+    Stranger::is_known(request.extensions());
     let user = principal.user;
     let mut response = match node.limits.spend(user) {
         Ok(budget) => {

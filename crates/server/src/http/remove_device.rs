@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use tidings_core::Command;
-use tidings_protocol::{DeviceId, Event, TxnId};
+use tidings_protocol::{DeviceId, Event, TxnId, content::RemovedReason};
 
 use super::{
     command::{changed, submit},
@@ -32,6 +32,8 @@ pub(crate) async fn remove_device(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let event = submit(&node, &principal, txn, Command::RemoveDevice { device }).await?;
+    let reason = RemovedReason::SignedOut;
+    let command = Command::RemoveDevice { device, reason };
+    let event = submit(&node, &principal, txn, command).await?;
     changed(&principal, event)
 }

@@ -10,9 +10,10 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, header, request::Parts};
-use tidings_core::Command;
+use tidings_core::{Command, User};
 use tidings_protocol::{
     DeviceId, DeviceInfo, RefusalCode, Timestamp, UserId, Username,
+    content::RemovedReason,
     limits::DEVICES_PER_USER_MAX,
     rest::{SignIn, SignedIn},
 };
@@ -23,7 +24,7 @@ use super::{
     extract::{JsonBody, NoTxn},
 };
 use crate::{
-    auth::{self, ClientAddress, cookie, token::Token},
+    auth::{self, ClientAddress, cookie, known, passwords::Password, token::Token},
     node::Node,
     problem::Problem,
 };
@@ -44,7 +45,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Sign in
 ///
-/// Makes a device of the user. The oldest gives way when there are too many. With `X-Tidings-Cookie: 1` the token comes
+/// Makes a device of the user. The oldest gives way when there are too many, and is named in `signed_out`. With `X-Tidings-Cookie: 1` the token comes
 /// as the cookie `tidings_token` and `token` is empty.
 #[utoipa::path(
     post,
@@ -64,19 +65,43 @@ pub(crate) async fn sign_in(
 ) -> Result<Response, Problem> {
     let cookie = wants_cookie(&node, &headers)?;
     let device_name = device_name(body.device_name)?;
-    node.limits.sign_in(caller.0, &body.username)?;
-    // A name that breaks its rule belongs to nobody, and is answered like one that nobody has.
-    let user = match body.username.parse::<Username>() {
-        Ok(username) => node.store.user_by_name(&username).await?,
-        Err(_) => None,
+    // What a device keeps is of an account, so that is looked for first; anybody else pays before anything is read.
+    let kept = cookie::device(&headers);
+    let mut user = match kept {
+        Some(_) => named(&node, &body.username).await?,
+        None => None,
     };
+    let device = kept.zip(user.as_ref());
+    let device = device.and_then(|(kept, user)| known::check(kept, user));
+    let tried = node.limits.sign_in(caller.0, &body.username, device)?;
+    if kept.is_none() {
+        user = named(&node, &body.username).await?;
+    }
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    let fits = node.passwords.verify(body.password, hash).await?;
+    let password = Password::given(&body.password);
+    let fits = node
+        .passwords
+        .verify(password, hash.clone(), tried.lane)
+        .await?;
     match user {
         Some(user) if fits => {
-            add_device(&node, user.id, device_name, cookie.then_some(&headers)).await
+            node.limits.was_right(&tried);
+            let new = NewDevice {
+                user: user.id,
+                name: device_name,
+                checked_hash: hash,
+            };
+            add_device(&node, new, cookie.then_some(&headers)).await
         }
         _ => Err(RefusalCode::WrongCredentials.into()),
+    }
+}
+
+/// Whose name this is. One that breaks its rule belongs to nobody, and is answered like one that nobody has.
+async fn named(node: &Node, username: &str) -> Result<Option<User>, Problem> {
+    match username.parse::<Username>() {
+        Ok(username) => Ok(node.store.user_by_name(&username).await?),
+        Err(_) => Ok(None),
     }
 }
 
@@ -97,25 +122,37 @@ pub(super) fn device_name(name: Option<String>) -> Result<String, Problem> {
         .map_err(|error| Problem(error.into()))
 }
 
+/// A device that is to be added.
+pub(super) struct NewDevice {
+    /// Whose.
+    pub(super) user: UserId,
+    /// What it calls itself.
+    pub(super) name: String,
+    /// The hash that the password was checked against.
+    pub(super) checked_hash: Option<String>,
+}
+
 /// Adds a device and answers with its token: in the body, or as the cookie when these headers asked for it.
 pub(super) async fn add_device(
     node: &Node,
-    user: UserId,
-    name: String,
+    new: NewDevice,
     cookie_for: Option<&HeaderMap>,
 ) -> Result<Response, Problem> {
     let token = Token::fresh()?;
     let device = DeviceId::from_bits(uuid::Uuid::now_v7().as_u128());
-    let created_at = add(node, user, device, &name, &token).await?;
-    let account = node.store.user(user).await?.ok_or(RefusalCode::Internal)?;
+    let mut signed_out = Vec::new();
+    let created_at = add(node, &new, device, &token, &mut signed_out).await?;
+    let account = node.store.user(new.user).await?;
+    let account = account.ok_or(RefusalCode::Internal)?;
     let answer = SignedIn {
         user: account.profile(),
         device: DeviceInfo {
             id: device,
-            name,
+            name: new.name,
             created_at,
             current: true,
         },
+        signed_out,
         token: if cookie_for.is_some() {
             String::new()
         } else {
@@ -129,25 +166,41 @@ pub(super) async fn add_device(
             header::SET_COOKIE,
             cookie::set(&node.config, &token, headers),
         );
+        keep_known(node, &mut response, &account, headers)?;
     }
     Ok(response)
 }
 
+/// Gives the device what it shows when it signs in again.
+pub(super) fn keep_known(
+    node: &Node,
+    response: &mut Response,
+    account: &User,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if let Some(proof) = known::issue(account)? {
+        let cookie = cookie::set_device(&node.config, &proof, headers);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(())
+}
+
 async fn add(
     node: &Node,
-    user: UserId,
+    new: &NewDevice,
     device: DeviceId,
-    name: &str,
     token: &Token,
+    signed_out: &mut Vec<DeviceInfo>,
 ) -> Result<Timestamp, Problem> {
     let command = Command::AddDevice {
         device,
-        name: name.to_owned(),
+        name: new.name.clone(),
         token_hash: token.hash(),
+        checked_hash: new.checked_hash.clone(),
     };
     for _ in 0..ROOM_TRIES {
-        make_room(node, user).await?;
-        match submit_as(node, user, None, command.clone()).await {
+        make_room(node, new.user, signed_out).await?;
+        match submit_as(node, new.user, None, command.clone()).await {
             Ok(Some(event)) => return Ok(event.event().at),
             // The id is fresh, so there is always something to change.
             Ok(None) => return Err(RefusalCode::Internal.into()),
@@ -159,15 +212,27 @@ async fn add(
     Err(RefusalCode::LimitReached.into())
 }
 
-/// Signs the oldest devices out until one more fits.
-async fn make_room(node: &Node, user: UserId) -> Result<(), Problem> {
+/// Signs the oldest devices out until one more fits, and notes them for the answer.
+async fn make_room(
+    node: &Node,
+    user: UserId,
+    signed_out: &mut Vec<DeviceInfo>,
+) -> Result<(), Problem> {
     let mut devices = node.store.devices(user).await?;
     devices.sort_by_key(|device| (device.created_at, device.id));
     let too_many = (devices.len() + 1).saturating_sub(DEVICES_PER_USER_MAX);
     for device in devices.into_iter().take(too_many) {
-        let remove = Command::RemoveDevice { device: device.id };
+        let remove = Command::RemoveDevice {
+            device: device.id,
+            reason: RemovedReason::TooMany,
+        };
         match submit_as(node, user, None, remove).await {
-            Ok(_) => {}
+            Ok(_) => signed_out.push(DeviceInfo {
+                id: device.id,
+                name: device.name,
+                created_at: device.created_at,
+                current: false,
+            }),
             // Somebody was faster.
             Err(Problem(refusal)) if refusal.code == RefusalCode::NotFound => {}
             Err(problem) => return Err(problem),

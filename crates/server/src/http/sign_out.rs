@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, header};
 use tidings_core::Command;
-use tidings_protocol::{Event, TxnId};
+use tidings_protocol::{Event, TxnId, content::RemovedReason};
 
 use super::{
     command::{changed, submit},
@@ -38,6 +38,7 @@ pub(crate) async fn sign_out(
 ) -> Result<Response, Problem> {
     let command = Command::RemoveDevice {
         device: principal.device,
+        reason: RemovedReason::SignedOut,
     };
     let event = submit(&node, &principal, txn, command).await?;
     let mut response = changed(&principal, event)?;

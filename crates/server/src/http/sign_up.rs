@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use tidings_core::Command;
 use tidings_protocol::{
     DisplayName, Refusal, RefusalCode, UserId, UserKind,
@@ -15,9 +15,12 @@ use tidings_protocol::{
 use super::{
     command::{locate, submit_as},
     extract::{JsonBody, NoTxn},
-    sign_in::{self, Caller},
+    sign_in::{self, Caller, NewDevice},
 };
-use crate::{auth::passwords, node::Node, problem::Problem};
+use crate::{auth::passwords::Password, node::Node, problem::Problem};
+
+/// The program's own name: what somebody calls a password for it.
+pub(crate) const SERVER_NAME: &str = "tidings";
 
 /// Sign up
 ///
@@ -41,8 +44,16 @@ pub(crate) async fn sign_up(
 ) -> Result<Response, Problem> {
     let cookie = sign_in::wants_cookie(&node, &headers)?;
     let device_name = sign_in::device_name(body.device_name)?;
-    passwords::check(&body.password)?;
-    node.limits.sign_in(caller.0, body.username.as_str())?;
+    let about = about(
+        body.username.as_str(),
+        body.display_name.as_ref().map(DisplayName::as_str),
+        &headers,
+    );
+    let password = Password::chosen(&body.password, &about)?;
+    if body.username.is_reserved() {
+        return Err(RefusalCode::UsernameReserved.into());
+    }
+    let tried = node.limits.sign_up(caller.0)?;
     // This only spares the hash; the door decides, so that two who come at once do not both become the first.
     if !node.config.sign_up && !is_first(&node).await? {
         let sentence = "This server makes no new accounts. Ask the one who runs it.";
@@ -55,7 +66,7 @@ pub(crate) async fn sign_up(
     if node.store.user_by_name(&body.username).await?.is_some() {
         return Err(RefusalCode::UsernameTaken.into());
     }
-    let password_hash = node.passwords.hash(body.password).await?;
+    let password_hash = node.passwords.hash(password, tried.lane).await?;
     let display_name = match body.display_name {
         Some(name) => name,
         None => default_name(body.username.as_str())?,
@@ -64,16 +75,35 @@ pub(crate) async fn sign_up(
     let create = Command::CreateUser {
         only_first: !node.config.sign_up,
         user,
-        username: body.username,
+        username: body.username.clone(),
         display_name,
         kind: UserKind::Person,
-        password_hash,
+        password_hash: password_hash.clone(),
     };
     submit_as(&node, user, None, create).await?;
+    node.limits.signed_up(body.username.as_str(), &tried);
+    let new = NewDevice {
+        user,
+        name: device_name,
+        checked_hash: Some(password_hash),
+    };
     let cookie_for = cookie.then_some(&headers);
-    let mut response = sign_in::add_device(&node, user, device_name, cookie_for).await?;
+    let mut response = sign_in::add_device(&node, new, cookie_for).await?;
     locate(&node, &format!("/users?id={user}"), &mut response);
     Ok(response)
+}
+
+/// What people know of an account, so that its password is not made of it.
+pub(super) fn about<'a>(
+    username: &'a str,
+    display_name: Option<&'a str>,
+    headers: &'a HeaderMap,
+) -> Vec<&'a str> {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let given = display_name.into_iter().chain(host);
+    [username, SERVER_NAME].into_iter().chain(given).collect()
 }
 
 async fn is_first(node: &Node) -> Result<bool, Problem> {

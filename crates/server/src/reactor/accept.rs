@@ -2,7 +2,7 @@
 //!
 //! Owns: the accept loop of one core. Never: reads a request body or a frame itself.
 
-use std::{convert::Infallible, net::SocketAddr, rc::Rc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,9 +16,13 @@ use tower::ServiceExt;
 
 use super::{Core, steady::Steady};
 use crate::{
-    auth::ClientAddress,
+    auth::{
+        ClientAddress,
+        limits::seats::{End, Seat, Stranger},
+    },
     http,
     metrics::{Connection, ConnectionOpen},
+    node::Node,
 };
 
 /// Bytes the kernel may hold for one connection that does not read (the kernel doubles it). With the one partial write
@@ -37,7 +41,7 @@ pub(super) async fn accept(
     listener: TcpListener,
     mut drain: watch::Receiver<bool>,
 ) {
-    let router = http::router(std::sync::Arc::clone(&core.node));
+    let router = http::router(Arc::clone(&core.node));
     // Each connection holds a sender; when the last is dropped, all have ended.
     let (alive, mut ended) = mpsc::channel::<Infallible>(1);
     loop {
@@ -47,6 +51,11 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
+                // Before its head is read, and at the cost of the file for this moment alone.
+                let Some(seat) = seat(&core.node, address) else {
+                    core.node.metrics.stranger_turned_away();
+                    continue;
+                };
                 prepare(&stream);
                 let open = core.node.metrics.connection(Connection::Http);
                 serve(
@@ -55,7 +64,7 @@ pub(super) async fn accept(
                     alive.clone(),
                     router.clone(),
                     stream,
-                    address,
+                    (address, seat),
                 );
             }
             Err(error) => {
@@ -78,6 +87,27 @@ pub(super) async fn accept(
     }
 }
 
+/// A stranger's seat for a connection; none is needed for a proxy of the settings, whose connections are many people's.
+/// The outer none: there is no seat.
+fn seat(node: &Node, address: SocketAddr) -> Option<Option<Arc<Seat>>> {
+    let ip = address.ip().to_canonical();
+    let trusted = &node.config.trusted_proxies;
+    if trusted.iter().any(|network| network.contains(&ip)) {
+        return Some(None);
+    }
+    node.seats.take(ip).map(|seat| Some(Arc::new(seat)))
+}
+
+/// Waits until a stranger's connection has to give way to another.
+async fn gives_way(end: Option<Arc<End>>) {
+    if let Some(end) = end
+        && end.ended().await
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
 fn prepare(stream: &TcpStream) {
     // Small frames must not wait for each other.
     let _ = stream.set_nodelay(true);
@@ -93,19 +123,23 @@ fn serve(
     alive: mpsc::Sender<Infallible>,
     router: axum::Router,
     stream: TcpStream,
-    address: SocketAddr,
+    (address, seat): (SocketAddr, Option<Arc<Seat>>),
 ) {
+    let end = seat.as_ref().map(|seat| seat.end());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let router = router.clone();
+        let (router, seat) = (router.clone(), seat.clone());
         async move {
             let mut request = request.map(axum::body::Body::new);
             request.extensions_mut().insert(ClientAddress(address));
-            Ok::<_, Infallible>(
-                router
-                    .oneshot(request)
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
+            if let Some(seat) = &seat {
+                seat.is_answered();
+                request.extensions_mut().insert(Stranger(Arc::clone(seat)));
+            }
+            let response = router.oneshot(request).await;
+            if let Some(seat) = &seat {
+                seat.waits();
+            }
+            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -120,6 +154,7 @@ fn serve(
         let mut connection = std::pin::pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
+            () = gives_way(end) => return,
             _ = drain.wait_for(|drain| *drain) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

@@ -78,6 +78,11 @@ async fn once(core: &Rc<Core>, effect: &Effect) -> Result<(), StoreError> {
         }
         Effect::Resume { peer, user, since } => {
             let resume = store.resume(*user, since.as_ref()).await?;
+            if let Some(resume) = &resume {
+                core.node
+                    .limits
+                    .rooms_were_read(*user, resume.rooms.len(), resume.following.len());
+            }
             let begun = core.act(|hub| {
                 if let (Some(AnyWire::Stream(wire)), Some(resume)) = (hub.wire(*peer), &resume) {
                     let now = tidings_protocol::Cursor {

@@ -222,6 +222,11 @@ impl Core {
             };
             match principal {
                 Ok(principal) => {
+                    if let Some(AnyWire::Socket(wire)) = core.hub.borrow_mut().wire(id)
+                        && let Some(stranger) = wire.stranger.take()
+                    {
+                        stranger.0.is_known();
+                    }
                     core.greet(id, principal.user, principal.device, hello)
                         .await
                 }

@@ -1,8 +1,14 @@
 //! Signing up, in and out; devices; people.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tidings_protocol::limits::DEVICES_PER_USER_MAX;
+use tidings_core::Command;
+use tidings_protocol::{
+    LogId, RefusalCode, Seq, ServerRole, UserId, UserKind,
+    limits::{DEVICES_PER_USER_MAX, KNOWN_SIGN_INS_PER_MINUTE},
+};
 use tidings_server::config::Settings;
+use tidings_testkit::postgres::TestPostgres;
 
 use crate::server::{Answer, Server, Someone, nothing};
 
@@ -78,7 +84,14 @@ async fn a_sign_up_that_breaks_a_rule_is_refused() {
         ("username", json!("аda"), 400, "bad_request"),
         ("username", json!(7), 400, "bad_request"),
         ("password", json!("1234567"), 400, "bad_request"),
-        ("password", json!("x".repeat(513)), 400, "bad_request"),
+        ("password", json!("xyz ".repeat(129)), 400, "bad_request"),
+        ("password", json!("correct\nhorse"), 400, "bad_request"),
+        ("password", json!("password1"), 400, "weak_password"),
+        ("password", json!("12345678"), 400, "weak_password"),
+        ("password", json!("bob-bob-bob"), 400, "weak_password"),
+        ("password", json!("example.org1"), 400, "weak_password"),
+        ("username", json!("Admin"), 409, "username_reserved"),
+        ("username", json!("me"), 409, "username_reserved"),
         ("display_name", json!("a\nb"), 400, "bad_request"),
         ("device_name", json!("a\u{7}b"), 400, "bad_request"),
         ("device_name", json!("x".repeat(121)), 413, "too_large"),
@@ -103,12 +116,12 @@ async fn a_sign_up_that_breaks_a_rule_is_refused() {
     form.header("content-type", "text/plain")
         .send()
         .await
-        .refuses(400, "bad_request");
+        .refuses(415, "unsupported_media_type");
     server
         .call("POST", "/api/v1/users")
         .send()
         .await
-        .refuses(400, "bad_request");
+        .refuses(415, "unsupported_media_type");
     // Nothing of all that made an account.
     sign_in(&server, "bob", "correct horse")
         .await
@@ -187,6 +200,14 @@ async fn the_cookie_holds_the_token_where_no_script_reads_it() {
     let answer = wanted().send().await;
     assert_eq!(answer.expect(201)["token"], "");
     let set = answer.headers["set-cookie"].to_str().unwrap();
+    // What the device keeps to be known by, sent where it signs in alone. [LI5]
+    let kept = answer.headers.get_all("set-cookie").iter().nth(1).unwrap();
+    let kept = kept.to_str().unwrap();
+    assert!(
+        kept.starts_with("tidings_device=")
+            && kept.contains("; HttpOnly; SameSite=Strict; Path=/api/v1/devices; Max-Age="),
+        "{kept}"
+    );
     assert!(
         set.contains("; HttpOnly; SameSite=Lax; Path=/; Max-Age=") && !set.contains("Secure"),
         "{set}"
@@ -283,7 +304,7 @@ async fn devices_are_listed_and_signed_out_one_by_one() {
     let event = server.ask("DELETE", &path, &ada).await.expect(200);
     assert_eq!(
         event["content"],
-        json!({ "kind": "device_removed", "device": other.device })
+        json!({ "kind": "device_removed", "device": other.device, "reason": "signed_out" })
     );
     me(&server, &other.token)
         .await
@@ -321,6 +342,130 @@ async fn the_oldest_device_gives_way() {
     let devices = devices["devices"].as_array().unwrap();
     assert_eq!(devices.len(), DEVICES_PER_USER_MAX);
     assert_eq!(devices[0]["id"], new["device"]["id"]);
+    // It is told: to who signs in, and in the user's log.
+    assert_eq!(new["signed_out"].as_array().unwrap().len(), 1);
+    assert_eq!(new["signed_out"][0]["id"], first["device"]["id"]);
+    assert!(first.get("signed_out").is_none());
+    let log = server.node.store.log_after(LogId::User(user), Seq(0), 100);
+    let bodies: Vec<String> = log
+        .await
+        .unwrap()
+        .iter()
+        .filter_map(|event| event.body.as_deref().map(str::to_owned))
+        .collect();
+    let gone = bodies.iter().filter(|body| body.contains("device_removed"));
+    let gone: Vec<_> = gone.collect();
+    assert_eq!(gone.len(), 1);
+    assert!(gone[0].contains(r#""reason":"too_many""#), "{gone:?}");
+}
+
+async fn set_password(server: &Server, token: &str, body: &Value) -> Answer {
+    server
+        .call("PUT", "/api/v1/me/password")
+        .header("authorization", &format!("Bearer {token}"))
+        .json(body)
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_password_is_changed_and_signs_the_other_devices_out() {
+    let server = Server::start().await;
+    let ada = sign_up(&server, "ada").await;
+    let token = ada["token"].as_str().unwrap();
+    let other = sign_in(&server, "ada", "correct horse").await.expect(201);
+    let other = other["token"].as_str().unwrap();
+    let change = json!({ "old_password": "correct horse", "password": "noisy otter 42" });
+
+    let wrong = json!({ "old_password": "wrong horse", "password": "noisy otter 42" });
+    set_password(&server, token, &wrong)
+        .await
+        .refuses(403, "wrong_password");
+    let weak = json!({ "old_password": "correct horse", "password": "ada12345" });
+    set_password(&server, token, &weak)
+        .await
+        .refuses(400, "weak_password");
+    let misspelt =
+        json!({ "old_password": "correct horse", "password": "noisy otter 42", "keep": true });
+    set_password(&server, token, &misspelt)
+        .await
+        .refuses(400, "bad_request");
+    set_password(&server, "x", &change)
+        .await
+        .refuses(401, "unauthenticated");
+    me(&server, other).await.expect(200);
+
+    // [EV7]
+    let event = set_password(&server, token, &change).await.expect(200);
+    assert_eq!(event["content"], json!({ "kind": "password_changed" }));
+    me(&server, token).await.expect(200);
+    me(&server, other).await.refuses(401, "unauthenticated");
+    sign_in(&server, "ada", "correct horse")
+        .await
+        .refuses(401, "wrong_credentials");
+    // [RE4] The answer was lost, and the request comes again.
+    assert_eq!(
+        set_password(&server, token, &change).await.status.as_u16(),
+        204
+    );
+    let keyed = server
+        .call("PUT", "/api/v1/me/password")
+        .header("authorization", &format!("Bearer {token}"))
+        .header("idempotency-key", "t-1")
+        .json(&change);
+    keyed.send().await.refuses(400, "bad_request");
+
+    let other = sign_in(&server, "ada", "noisy otter 42").await.expect(201);
+    let keep = json!({
+        "old_password": "noisy otter 42", "password": "quiet otter 43", "keep_devices": true,
+    });
+    set_password(&server, token, &keep).await.expect(200);
+    me(&server, other["token"].as_str().unwrap())
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn an_old_password_is_asked_about_as_often_as_a_person_mistypes() {
+    // [LI5]
+    let server = Server::start().await;
+    let ada = sign_up(&server, "ada").await;
+    let token = ada["token"].as_str().unwrap();
+    let wrong = json!({ "old_password": "wrong horse", "password": "noisy otter 42" });
+    let mut last = None;
+    for _ in 0..=KNOWN_SIGN_INS_PER_MINUTE {
+        last = Some(set_password(&server, token, &wrong).await);
+    }
+    last.unwrap().refuses(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_password_is_one_text_however_it_is_typed() {
+    // [LI2]
+    let server = Server::start().await;
+    for (name, composed, decomposed) in [
+        ("ada", "Straße-Grün", "Straße-Gru\u{308}n"),
+        (
+            "bob",
+            "한글비밀번호예요",
+            "\u{1112}\u{1161}\u{11ab}글비밀번호예요",
+        ),
+        ("eve", "three\u{a0}open doors", "three open doors"),
+    ] {
+        let body = json!({ "username": name, "password": composed });
+        let up = server.call("POST", "/api/v1/users").json(&body).send();
+        up.await.expect(201);
+        sign_in(&server, name, decomposed).await.expect(201);
+        sign_in(&server, name, composed).await.expect(201);
+        // Nothing is folded or trimmed.
+        let shouted = format!("{composed}X").to_lowercase();
+        sign_in(&server, name, &shouted)
+            .await
+            .refuses(401, "wrong_credentials");
+        sign_in(&server, name, &format!("{composed} "))
+            .await
+            .refuses(401, "wrong_credentials");
+    }
 }
 
 #[tokio::test]
@@ -398,4 +543,46 @@ async fn people_are_found_by_id_and_by_the_beginning_of_their_name() {
         !found.contains("password") && !found.contains("token"),
         "{found}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_made_at_once_on_a_fresh_postgres_are_all_made() {
+    // [RM7] Which shard is faster is a race; that nobody hears of it is not.
+    for _ in 0..3 {
+        let url = TestPostgres::shared().fresh_database();
+        let settings = Settings {
+            database: Some(url.into()),
+            ..Settings::default()
+        };
+        let server = Server::with(settings).await;
+        let create = |name: String| {
+            let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
+            let create = Command::CreateUser {
+                only_first: false,
+                user,
+                username: name.parse().unwrap(),
+                display_name: name.parse().unwrap(),
+                kind: UserKind::Person,
+                password_hash: String::new(),
+            };
+            server.node.submit(user, None, create)
+        };
+        let names = (0..8).map(|n| format!("person{n}"));
+        for made in join_all(names.map(create)).await {
+            assert!(made.is_ok(), "{made:?}");
+        }
+        let users = server
+            .node
+            .store
+            .search_users("person", None, 20)
+            .await
+            .unwrap();
+        let owners = users.iter().filter(|user| user.role == ServerRole::Owner);
+        assert_eq!((users.len(), owners.count()), (8, 1));
+        // One name: one has it, and the others hear that it is taken.
+        let made = join_all((0..8).map(|_| create("same".to_owned()))).await;
+        let codes = made.iter().filter_map(|made| made.as_ref().err());
+        let codes: Vec<_> = codes.map(|refusal| refusal.code).collect();
+        assert_eq!(codes, [RefusalCode::UsernameTaken; 7]);
+    }
 }

@@ -262,6 +262,25 @@ async fn accounts_are_added_listed_and_signed_out() {
         user(&["sign-out", "ada"], "").await.well(),
         "0 devices signed out\n"
     );
+    let changed = user(&["set-password", "Ada"], "noisy otter 42\n").await;
+    assert_eq!(
+        changed.well(),
+        "the password is changed; 0 devices signed out\n"
+    );
+    changed.keeps(&["otter"]);
+    let weak = user(&["set-password", "ada"], "password1\n").await;
+    assert!(weak.fails(1).contains("most common"), "{weak:?}");
+    weak.keeps(&["password1"]);
+    let own = user(&["set-password", "ada"], "ada l 1234\n").await;
+    assert!(own.fails(1).contains("name of the account"), "{own:?}");
+    let reserved = user(&["add", "Every.One"], "noisy otter 42\n").await;
+    assert!(
+        reserved.fails(1).contains("kept for the server"),
+        "{reserved:?}"
+    );
+    user(&["set-password", "nobody"], "noisy otter 42\n")
+        .await
+        .fails(1);
     let nobody = user(&["sign-out", "nobody"], "").await;
     assert!(nobody.fails(1).contains("there is no nobody"), "{nobody:?}");
 }
@@ -276,6 +295,23 @@ async fn what_is_done_to_accounts_beside_a_server_reaches_its_live_sessions() {
     assert_eq!(gone.well(), "1 device signed out\n");
     assert_eq!(socket.closed().await, 4201);
     stream_ends(&mut stream).await;
+    // Another password signs all devices out, too.
+    let ada = world.device(&ada).await;
+    let mut socket = world.listed(&ada).await;
+    let data = world.data();
+    let args = [
+        "user",
+        "set-password",
+        &ada.name,
+        "--data",
+        data.to_str().unwrap(),
+    ];
+    let changed = run_with(&args, &[], "noisy otter 42\n").await;
+    assert!(
+        changed.well().ends_with("1 device signed out\n"),
+        "{changed:?}"
+    );
+    assert_eq!(socket.closed().await, 4201);
     // And the other way round: an account made beside it is there at once.
     let place = ["--data", world.data().to_str().unwrap()].map(str::to_owned);
     let args = ["user", "add", "bob", &place[0], &place[1]];
@@ -345,6 +381,73 @@ async fn settings_are_shown_with_secrets_masked() {
     .unwrap();
     let wrong = run(&["settings", "--config", file]).await;
     assert!(wrong.fails(1).contains("listn"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn no_mistake_in_a_setting_shows_what_stands_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tidings.toml");
+    let secret = "hush-CANARY/1:@#";
+    for (text, place) in [
+        (
+            format!("cores = 3\ndatabase = postgres://me:{secret}@h/d\n"),
+            "line 2, column ",
+        ),
+        (format!("redis = \"redis://:{secret}\n"), "line 1, column "),
+        (
+            format!("metrics_token = [\"{secret}\"]\n"),
+            "line 1, column 17",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let wrong = run(&["settings", "--config", file.to_str().unwrap()]).await;
+        assert!(wrong.fails(1).contains(place), "{wrong:?}");
+        wrong.keeps(&["CANARY"]);
+    }
+    for variable in [
+        "TIDINGS_LISTEN",
+        "TIDINGS_CORES",
+        "TIDINGS_PASSWORD_THREADS",
+        "TIDINGS_TRUSTED_PROXIES",
+        "TIDINGS_SIGN_UP",
+        "TIDINGS_SIGN_INS_PER_MINUTE",
+        "TIDINGS_COMMANDS_PER_SECOND",
+        "TIDINGS_SESSIONS_PER_USER",
+        "TIDINGS_LOG",
+        "TIDINGS_DRAIN_JITTER_MS",
+    ] {
+        let wrong = run_with(&["settings"], &[(variable, secret)], "").await;
+        assert!(wrong.fails(2).contains(variable), "{wrong:?}");
+        wrong.keeps(&["CANARY"]);
+    }
+    // Addresses that do not read as such, in each command that uses them.
+    let data = folder.path().join("data");
+    let place = ["--data", data.to_str().unwrap()];
+    for url in [
+        format!("postgres://me:{secret}@h:5x/d"),
+        format!("postgres://me:pw@h/d?{secret}=1"),
+        format!("host=h pasword={secret}"),
+        format!("password={secret} x"),
+        secret.to_owned(),
+    ] {
+        for command in [
+            &["serve", "--listen=127.0.0.1:0"][..],
+            &["doctor"],
+            &["migrate"],
+        ] {
+            let variables = [("TIDINGS_DATABASE", url.as_str())];
+            let wrong = run_with(&[command, &place].concat(), &variables, "").await;
+            wrong.fails(1);
+            wrong.keeps(&["CANARY"]);
+        }
+    }
+    for url in [format!("redis://:{secret}@h:5x"), secret.to_owned()] {
+        let variables = [("TIDINGS_REDIS", url.as_str())];
+        let serve = ["serve", "--listen=127.0.0.1:0", "--data", place[1]];
+        let wrong = run_with(&serve, &variables, "").await;
+        wrong.fails(1);
+        wrong.keeps(&["CANARY"]);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Budgets: what happens to those who ask too often.
 
 use serde_json::json;
+use tidings_protocol::limits::SIGN_IN_WAIT_MS_MAX;
 use tidings_server::config::Settings;
 
 use crate::server::{Answer, Server};
@@ -67,7 +68,7 @@ async fn sign_ins_are_limited_by_address_and_by_name_alike_for_names_nobody_has(
         .await
         .refuses(401, "wrong_credentials");
     // What an address says of itself does not count.
-    let body = json!({ "username": "new", "password": "correct horse" });
+    let body = json!({ "username": "newton", "password": "correct horse" });
     let call = server
         .call("POST", "/api/v1/users")
         .json(&body)
@@ -78,4 +79,51 @@ async fn sign_ins_are_limited_by_address_and_by_name_alike_for_names_nobody_has(
         .json(&body)
         .from("[2001:db8::1]:3");
     call.send().await.expect(201);
+}
+
+#[tokio::test]
+async fn the_owner_signs_in_while_strangers_try_the_name() {
+    // [LI5]
+    let settings = Settings {
+        sign_ins_per_minute: Some(2),
+        ..Settings::default()
+    };
+    let server = Server::with(settings).await;
+    let call = |path: &str, password: &str, from: &str| {
+        let body = json!({ "username": "ada", "password": password });
+        let call = server.call("POST", path).json(&body).from(from);
+        call.header("x-tidings-cookie", "1")
+    };
+    let up = call("/api/v1/users", "correct horse", "198.51.100.7:1");
+    let up = up.send().await;
+    up.expect(201);
+    let kept = up.headers.get_all("set-cookie").iter().nth(1).unwrap();
+    let kept = kept.to_str().unwrap().split(';').next().unwrap();
+    // Many strangers, each within the budget of its network.
+    for n in 0..40 {
+        let from = format!("{}.2.3.4:1", 20 + n);
+        let _ = call("/api/v1/devices", "wrong horse", &from).send().await;
+    }
+    let away = || call("/api/v1/devices", "correct horse", "203.0.113.9:1");
+    let turn = away().send().await;
+    waits(&turn);
+    assert!(turn.json()["retry_after_ms"].as_u64().unwrap() <= SIGN_IN_WAIT_MS_MAX);
+    assert!(turn.text.contains("Your turn is in"), "{}", turn.text);
+    // From the network where the account signed in before, and with what a device keeps.
+    let home = call("/api/v1/devices", "correct horse", "198.51.100.7:2");
+    home.send().await.expect(201);
+    away().header("cookie", kept).send().await.expect(201);
+    // It is of no use for another name, and a changed one for none.
+    let other = json!({ "username": "bob", "password": "correct horse" });
+    for from in ["203.0.113.9:1", "203.0.113.9:1", "203.0.113.9:1"] {
+        let call = server
+            .call("POST", "/api/v1/devices")
+            .json(&other)
+            .from(from);
+        let answer = call.header("cookie", kept).send().await;
+        assert!(matches!(answer.status.as_u16(), 401 | 429));
+    }
+    let forged = format!("{}x", &kept[..kept.len() - 1]);
+    let elsewhere = call("/api/v1/devices", "correct horse", "203.0.114.9:1");
+    waits(&elsewhere.header("cookie", &forged).send().await);
 }

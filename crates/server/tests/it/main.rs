@@ -26,6 +26,7 @@ mod resume;
 mod rights;
 mod rooms;
 mod sdk;
+mod seats;
 mod server;
 mod slow;
 mod socket;

@@ -238,6 +238,7 @@ impl Server {
             device,
             name: "test".to_owned(),
             token_hash: token.hash(),
+            checked_hash: None,
         };
         self.node.submit(user, None, add).await.expect("a device");
         Someone {

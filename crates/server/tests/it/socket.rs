@@ -218,7 +218,7 @@ async fn the_handshake_takes_tokens_but_no_foreign_page() {
     let world = World::new().await;
     let ada = world.user("ada").await;
     let bearer = format!("Bearer {}", ada.token);
-    let cookie = format!("tidings_token={}", ada.token);
+    let cookie = format!("tidings_token_{}={}", world.address().port(), ada.token);
     let own = format!("http://{}", world.address());
     let foreign = [
         vec![("cookie", cookie.as_str())],

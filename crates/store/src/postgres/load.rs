@@ -130,6 +130,16 @@ fn loads<'a>(session: &'a Session, needs: &'a Needs) -> (Vec<Rows<'a>>, Vec<Plac
         })
     );
     load!(
+        !needs.devices_of.is_empty(),
+        LOAD_DEVICES_OF,
+        [ids(needs.devices_of.iter().map(|u| u.bytes()))],
+        |rows, state| each(rows, |row| {
+            let row = decode::device(row)?;
+            state.devices.insert(row.id, row);
+            Ok(())
+        })
+    );
+    load!(
         !needs.usernames.is_empty(),
         LOAD_USERNAMES,
         [texts(needs.usernames.iter().map(Username::as_str))],

@@ -38,10 +38,14 @@ pub(crate) struct Session {
 
 /// Reads the address.
 pub(super) fn config(url: &str) -> Result<Config, StoreError> {
-    let mut config: Config = url.parse().map_err(|e| {
-        StoreError::Refused(format!(
-            "The address of the PostgreSQL database does not read as one: {e}."
-        ))
+    // What the parser says may quote a part of it, and that may be the password.
+    let mut config: Config = url.parse().map_err(|_| {
+        StoreError::Refused(
+            "The address of the PostgreSQL database does not read as one; it is \
+             postgres://USER:PASSWORD@HOST:PORT/DATABASE. In the password, `@ : / ? # %` and spaces are written as %40 \
+             %3A %2F %3F %23 %25 and %20."
+                .to_owned(),
+        )
     })?;
     config.connect_timeout(CONNECT_TIMEOUT);
     config.keepalives_idle(Duration::from_secs(15));

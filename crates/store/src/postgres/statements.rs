@@ -46,6 +46,7 @@ statements! {
         JOIN messages t ON t.id = k.id AND t.room = k.room");
     LOAD_USERS = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ANY($1)");
     LOAD_DEVICES = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.id = ANY($1)");
+    LOAD_DEVICES_OF = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.\"user\" = ANY($1)");
     LOAD_USERNAMES = "SELECT u.id, u.username FROM users u WHERE u.username = ANY($1)";
     LOAD_PUBLIC_NAMES = "SELECT r.id, r.public_name FROM rooms r WHERE r.public_name = ANY($1) AND r.public_name IS NOT NULL";
     LOAD_MARKERS = "SELECT k.usr, k.room, x.seq, x.count FROM unnest($1::uuid[], $2::uuid[]) AS k (usr, room) \

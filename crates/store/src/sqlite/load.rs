@@ -48,6 +48,12 @@ pub(super) fn state(connection: &Connection, needs: &Needs) -> Result<State> {
             state.devices.insert(*device, row);
         }
     }
+    for user in &needs.devices_of {
+        let params = [user.bytes().into()];
+        for row in columns::rows(connection, text::LOAD_DEVICES_OF, &params, decode::device)? {
+            state.devices.insert(row.id, row);
+        }
+    }
     for name in &needs.usernames {
         let params = [Param::Text(name.as_str().to_owned())];
         if let Some(id) = one(connection, text::LOAD_USERNAME, &params, decode::user_id)? {

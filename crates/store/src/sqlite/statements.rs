@@ -32,6 +32,7 @@ statements! {
     LOAD_MESSAGE = concat!("SELECT ", message_columns!(), " FROM messages t WHERE t.id = ?2 AND t.room = ?1");
     LOAD_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.id = ?1");
     LOAD_DEVICE = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.id = ?1");
+    LOAD_DEVICES_OF = concat!("SELECT ", device_columns!(), " FROM devices d WHERE d.\"user\" = ?1");
     LOAD_USERNAME = "SELECT u.id FROM users u WHERE u.username = ?1";
     LOAD_PUBLIC_NAME = "SELECT r.id FROM rooms r WHERE r.public_name = ?1";
     LOAD_MARKER = "SELECT k.seq, k.count FROM markers k WHERE k.\"user\" = ?1 AND k.room = ?2";

@@ -8,12 +8,13 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use tidings_core::{
-    Command, Executed, Needs, State,
+    Command, Executed, KeepDevices, Needs, State,
     derive::direct_room,
     room_fold::{Folded, FoldedMessage, RoomFold},
 };
 use tidings_protocol::{
     DeviceId, EventId, LogId, Role, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
+    content::RemovedReason,
 };
 use tidings_store::{Commit, Page, Store};
 
@@ -133,6 +134,16 @@ impl Made {
                 device: DeviceId::from_bits(id()),
                 name: "a device".to_owned(),
                 token_hash: std::array::from_fn(|_| rand_byte()),
+                checked_hash: None,
+            },
+            20 => Command::SetPassword {
+                password_hash: format!("hash {}", step.a),
+                checked_hash: None,
+                keep: match self.devices.get(step.a % self.devices.len().max(1)) {
+                    Some((_, device)) if step.b.is_multiple_of(2) => KeepDevices::Only(*device),
+                    _ if step.b.is_multiple_of(3) => KeepDevices::All,
+                    _ => KeepDevices::None,
+                },
             },
             19 => Command::SetRole {
                 room,
@@ -141,7 +152,8 @@ impl Made {
             },
             18 if !self.devices.is_empty() => {
                 let (owner, device) = self.devices[step.a % self.devices.len()];
-                return (owner, Command::RemoveDevice { device });
+                let reason = RemovedReason::SignedOut;
+                return (owner, Command::RemoveDevice { device, reason });
             }
             _ => message_of(room, step.b),
         };

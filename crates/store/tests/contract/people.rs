@@ -1,7 +1,9 @@
 //! Accounts, devices, lists of rooms and members.
 
-use tidings_core::Command;
-use tidings_protocol::{DeviceId, Role, RoomId, ServerRole, UserId, UserProfile};
+use tidings_core::{Command, KeepDevices};
+use tidings_protocol::{
+    DeviceId, Role, RoomId, ServerRole, UserId, UserProfile, content::RemovedReason,
+};
 
 use crate::{Database, world::*};
 
@@ -77,6 +79,7 @@ pub(crate) async fn devices_sign_in_and_out(db: Database) {
             device,
             name: format!("phone {n}"),
             token_hash: [n; 32],
+            checked_hash: None,
         };
         happened(run(&store, ada, command).await);
         devices.push(device);
@@ -89,10 +92,31 @@ pub(crate) async fn devices_sign_in_and_out(db: Database) {
     let listed: Vec<_> = listed.iter().map(|d| d.id).collect();
     devices.reverse();
     assert_eq!(listed, devices, "newest first");
-    let remove = Command::RemoveDevice { device: device.id };
+    let remove = Command::RemoveDevice {
+        device: device.id,
+        reason: RemovedReason::SignedOut,
+    };
     happened(run(&store, ada, remove).await);
     assert_eq!(store.device_by_token([2; 32]).await.unwrap(), None);
     assert_eq!(store.devices(ada).await.unwrap().len(), 2);
+    let set = |keep| Command::SetPassword {
+        password_hash: "another".to_owned(),
+        checked_hash: None,
+        keep,
+    };
+    let ids = async || -> Vec<DeviceId> {
+        let devices = store.devices(ada).await.unwrap();
+        devices.iter().map(|device| device.id).collect()
+    };
+    happened(run(&store, ada, set(KeepDevices::All)).await);
+    assert_eq!(ids().await.len(), 2);
+    let kept = ids().await[0];
+    happened(run(&store, ada, set(KeepDevices::Only(kept))).await);
+    assert_eq!(ids().await, [kept]);
+    happened(run(&store, ada, set(KeepDevices::None)).await);
+    assert_eq!(ids().await, []);
+    let row = store.user(ada).await.unwrap().unwrap();
+    assert_eq!(row.password_hash, "another");
 }
 
 pub(crate) async fn rooms_and_members_are_listed_in_pages(db: Database) {

@@ -67,6 +67,7 @@ async fn told(db: &Database) -> Told {
         device: tidings_protocol::DeviceId::from_bits(id()),
         name: "laptop".to_owned(),
         token_hash: [7; 32],
+        checked_hash: None,
     };
     happened(run(&store, ada, device).await);
     let rename = Command::RenameRoom {

@@ -123,6 +123,38 @@ export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 200;
 /** Ids of one `GET /users?id=`. */
 export const USERS_PER_QUERY_MAX = 100;
+/**
+ * Networks' worth of tries that strangers have at one name: above that they come by turns. `[LI5]`
+ */
+export const NAME_NETWORKS = 4;
+/**
+ * Milliseconds that a stranger with the right password waits for a turn at a name, at most, however
+ * many others try it. `[LI5]`
+ */
+export const SIGN_IN_WAIT_MS_MAX = 600000;
+/**
+ * Tries a minute of one known device, or of one name from a network that it signed in from: a
+ * person who mistypes needs fewer, and what a thief of the device may guess stays small. `[LI5]`
+ */
+export const KNOWN_SIGN_INS_PER_MINUTE = 10;
+/** How many times a network's budget those have together who are known from it. `[LI5]` */
+export const KNOWN_NETWORK_TIMES = 4;
+/** What a session costs that begins with everything. The unit is one command. `[LI3]` */
+export const FRESH_SESSION_COST = 5;
+/** What one costs that goes on from a cursor. `[LI3]` */
+export const RESUMED_SESSION_COST = 2;
+/**
+ * Rooms whose state costs a session one more, once it was read: so many are about the work of a
+ * command. `[LI3]`
+ */
+export const SESSION_ROOMS_PER_COST = 20;
+/** Rooms that a session follows, moved or not, that cost it one more. `[LI3]` */
+export const SESSION_FOLLOWED_PER_COST = 200;
+/**
+ * Seconds of a user's long-run rate that may be spent at once: opening the app asks for many
+ * things. `[LI3]`
+ */
+export const USER_BURST_S = 4;
 /** Milliseconds a client has for its `hello`. */
 export const HELLO_TIMEOUT_MS = 10000;
 /**

@@ -306,7 +306,12 @@ export type Content =
   | {
     /** The device. */
     device: DeviceId;
+    /** Why. */
+    reason?: RemovedReason;
     kind: 'device_removed';
+  }
+  | {
+    kind: 'password_changed';
   }
   | {
     /** The room. */
@@ -613,12 +618,15 @@ export type RefusalCode =
   | 'bad_request'
   | 'unauthenticated'
   | 'wrong_credentials'
+  | 'wrong_password'
+  | 'weak_password'
   | 'forbidden'
   | 'foreign_origin'
   | 'not_found'
   | 'method_not_allowed'
   | 'username_taken'
   | 'name_taken'
+  | 'username_reserved'
   | 'txn_reused'
   | 'direct_room'
   | 'last_owner'
@@ -630,6 +638,9 @@ export type RefusalCode =
   | 'rate_limited'
   | 'internal'
   | 'unavailable';
+
+/** Why a device was signed out. */
+export type RemovedReason = 'signed_out' | 'too_many' | 'password_changed';
 
 /** `PATCH /api/v1/rooms/{room}`. */
 export interface RenameRoom {
@@ -849,6 +860,16 @@ export interface ServerUnchangedFrame {
   type: 'unchanged';
 }
 
+/** `PUT /api/v1/me/password`. */
+export interface SetPassword {
+  /** The password until now. */
+  old_password: string;
+  /** The password from then on: at least 8 characters, and not one that is guessed first. */
+  password: string;
+  /** Whether the other devices stay signed in; they are signed out when left out. */
+  keep_devices?: boolean;
+}
+
 /** `PATCH /api/v1/rooms/{room}/members/{user}`. */
 export interface SetRole {
   /** The role from then on. */
@@ -888,6 +909,8 @@ export interface SignedIn {
   device: DeviceInfo;
   /** The secret for `Authorization: Bearer`. Shown once. */
   token: string;
+  /** The oldest devices, which were signed out to make room for this one. */
+  signed_out?: DeviceInfo[];
 }
 
 export type Timestamp = string;

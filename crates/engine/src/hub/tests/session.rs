@@ -396,6 +396,7 @@ fn a_removed_device_is_ended_and_no_other() {
         .greet(kept.id, LIN, DeviceId::from_bits(99), Hello::default());
     node.work();
     let removed = Known::DeviceRemoved {
+        reason: Default::default(),
         device: device(LIN),
     };
     node.commit(LIN, LIN, removed);

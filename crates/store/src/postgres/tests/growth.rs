@@ -210,6 +210,7 @@ fn written() -> Vec<Case> {
         ),
         // At most as many as one may have.
         case("LOAD_DEVICE_COUNTS", 50, vec![vec![ids(1)]]),
+        case("LOAD_DEVICES_OF", 50, vec![vec![ids(1)]]),
         case("LOAD_ROOM_COUNTS", 5_000, vec![vec![ids(1)]]),
         case("LOAD_ANY_USER", 0, vec![vec![]]),
         case(

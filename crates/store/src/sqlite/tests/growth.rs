@@ -152,6 +152,7 @@ fn written() -> Vec<Case> {
         ),
         // At most as many as one may have.
         case("LOAD_DEVICE_COUNT", 50, vec![vec![user(1)]]),
+        case("LOAD_DEVICES_OF", 50, vec![vec![user(1)]]),
         case("LOAD_ROOM_COUNT", 5_000, vec![vec![user(1)]]),
         case("LOAD_ANY_USER", 0, vec![vec![]]),
         case(
