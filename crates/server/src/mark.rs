@@ -2,7 +2,7 @@
 //!
 //! Owns: the file, when it is written, and what a start says when the database does not fit it.
 //! Never: slows a commit (it is written after the fact, a second apart), or decides for the operator: what is missing was
-//! acknowledged, and may still be somewhere. See `docs/decisions/0008-logs-are-chained-and-marked.md`.
+//! acknowledged, and may still be somewhere. See `docs/decisions/0009-logs-are-chained-and-marked.md`.
 
 use std::{
     fs::File,

@@ -278,7 +278,15 @@ pub(crate) fn reads() -> Vec<Case> {
         ),
         case("PROFILES", vec![vec![Ids((500..=599).collect())]]),
         // Four more questions about each whom it passes.
-        looking("SEARCH_USERS", 8 * 20, searches()),
+        // As many words as it looks at.
+        looking("SEARCH_USERS", 4_096, searches()),
+        looking(
+            "WORDS_BEGINNING",
+            4_096,
+            ["n", "user77777"]
+                .map(|from| vec![Text(from.to_owned()), Text(format!("{from}\u{10ffff}"))])
+                .into(),
+        ),
         case(
             "FIRST_WORD",
             vec![vec![
@@ -321,6 +329,7 @@ fn searches() -> Vec<Vec<Value>> {
         ("name", "name", 0, ""),
         ("name", "name", USERS / 2, ""),
         ("77777", "77777", 0, "name"),
+        ("name", "name", USERS / 2, "nobody"),
         ("u", "user5", 5, "n"),
     ];
     let ask = |(from, at, after, other): (&str, &str, i64, &str)| {

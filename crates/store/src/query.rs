@@ -191,15 +191,18 @@ queries! {
     /// Profiles by their ids.
     PROFILES = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id = ANY($1) ORDER BY u.id");
     /// Profiles of those found by words that begin so: from, upto, after (word, user), three more beginnings as from and
-    /// upto, limit. Each once, by the first of their words that begins with the first beginning.
-    /// (CROSS JOIN fixes the order of the join on SQLite.)
-    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM user_words w CROSS JOIN users u \
-        WHERE w.word >= $3 AND w.word < $2 AND (w.word > $3 OR w.\"user\" > $4) AND u.id = w.\"user\" \
-        AND NOT EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $1 AND x.word < w.word) \
-        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $5 AND x.word < $6) \
-        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $7 AND x.word < $8) \
-        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = w.\"user\" AND x.word >= $9 AND x.word < $10) \
-        ORDER BY w.word, w.\"user\" LIMIT $11");
+    /// upto, limit. Each once, by the first of their words that begins with the first beginning. Of those words 4,096 are
+    /// looked at, at most. (CROSS JOIN fixes the order of the join on SQLite.)
+    SEARCH_USERS = concat!("SELECT ", profile_columns!(), " FROM (SELECT w.word, w.\"user\" FROM user_words w \
+        WHERE (w.word, w.\"user\") > ($3, $4) AND w.word < $2 ORDER BY w.word, w.\"user\" LIMIT 4096) AS by_word \
+        CROSS JOIN users u WHERE u.id = by_word.\"user\" \
+        AND NOT EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = u.id AND x.word >= $1 AND x.word < by_word.word) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = u.id AND x.word >= $5 AND x.word < $6) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = u.id AND x.word >= $7 AND x.word < $8) \
+        AND EXISTS (SELECT 1 FROM user_words x WHERE x.\"user\" = u.id AND x.word >= $9 AND x.word < $10) \
+        ORDER BY by_word.word, by_word.\"user\" LIMIT $11");
+    /// How many words begin so, up to as many as a search looks at: from, upto.
+    WORDS_BEGINNING = "SELECT count(*) FROM (SELECT 1 FROM user_words w WHERE w.word >= $1 AND w.word < $2 LIMIT 4096) AS by_beginning";
     /// The first word of a person between two: user, from, upto.
     FIRST_WORD = "SELECT w.word FROM user_words w WHERE w.\"user\" = $1 AND w.word >= $2 AND w.word < $3 \
         ORDER BY w.word LIMIT 1";

@@ -48,15 +48,12 @@ pub(crate) async fn search<S: Snapshot>(
         // Dots and signs alone: no word begins so.
         return Ok(Vec::new());
     }
+    let asked = rarest_first(s, asked).await?;
     let mut beginnings = asked
         .iter()
         .map(String::as_str)
         .chain(std::iter::repeat(""));
-    let mut next = || {
-        let from = beginnings.next().unwrap_or_default();
-        // Everything that begins with `from` sorts below `from` and the last character there is.
-        (from.to_owned(), format!("{from}\u{10ffff}"))
-    };
+    let mut next = || between(beginnings.next().unwrap_or_default());
     let (from, upto) = next();
     let mut place = (from.clone(), [0; 16]);
     if let Some(user) = after {
@@ -85,6 +82,33 @@ pub(crate) async fn search<S: Snapshot>(
     }
     params.push(limit.into());
     s.rows(&query::SEARCH_USERS, params, decode::profile).await
+}
+
+/// Of several beginnings the one that the fewest words have comes first: its words are looked at. No more of them are than
+/// the query says, so of two beginnings that thousands share, some who have both may not be found.
+async fn rarest_first<S: Snapshot>(s: &S, asked: Vec<String>) -> Result<Vec<String>, StoreError> {
+    if asked.len() < 2 {
+        return Ok(asked);
+    }
+    let mut counted = Vec::new();
+    for beginning in asked {
+        let (from, upto) = between(&beginning);
+        let params = vec![Param::Text(from), Param::Text(upto)];
+        let count = row(s, &query::WORDS_BEGINNING, params, |row| row.int(0)).await?;
+        counted.push((count.unwrap_or_default(), beginning));
+    }
+    // Stable: of equals the longest stays first.
+    counted.sort_by_key(|(count, _)| *count);
+    Ok(counted
+        .into_iter()
+        .map(|(_, beginning)| beginning)
+        .collect())
+}
+
+/// Where the words that begin so stand: everything that begins with `from` sorts below `from` and the last character there
+/// is.
+fn between(from: &str) -> (String, String) {
+    (from.to_owned(), format!("{from}\u{10ffff}"))
 }
 
 pub(crate) async fn device_by_token<S: Snapshot>(
