@@ -20,8 +20,10 @@ const known = asyncapi['x-tidings'];
 /** The same in both, whatever the order of its keys. */
 function same(a, b) {
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return a === b;
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => same(a[key], b[key]));
+  // AsyncAPI names the field of a discriminator alone.
+  const keysOf = (value) => Object.keys(value).filter((key) => key !== 'discriminator');
+  const keys = keysOf(a);
+  return keys.length === keysOf(b).length && keys.every((key) => same(a[key], b[key]));
 }
 
 function comment(text, indent = '') {
@@ -44,7 +46,7 @@ function meaning(schema, where) {
   const left = Object.entries(schema).filter(
     ([key]) => !ANNOTATIONS.includes(key) && !key.startsWith('x-'),
   );
-  const allowed = ['$ref', 'type', 'properties', 'required', 'items', 'enum', 'oneOf', 'allOf', 'pattern', 'additionalProperties', 'propertyNames'];
+  const allowed = ['$ref', 'type', 'properties', 'required', 'items', 'enum', 'oneOf', 'anyOf', 'allOf', 'discriminator', 'pattern', 'additionalProperties', 'propertyNames'];
   for (const [key] of left) {
     if (!allowed.includes(key)) throw new Error(`${where}: codegen does not know "${key}"`);
   }
@@ -53,14 +55,15 @@ function meaning(schema, where) {
 
 /** A type that says nothing of null, and whether the schema allows it. */
 function nullable(schema, where) {
-  const { type, oneOf } = meaning(schema, where);
+  const { type, anyOf } = meaning(schema, where);
   if (Array.isArray(type) && type.includes('null')) {
     const rest = type.filter((word) => word !== 'null');
     return { schema: { ...schema, type: rest.length === 1 ? rest[0] : rest }, orNull: true };
   }
-  const bare = oneOf?.filter((one) => one.type !== 'null');
-  if (bare && bare.length < oneOf.length) {
-    return { schema: bare.length === 1 ? bare[0] : { ...schema, oneOf: bare }, orNull: true };
+  const bare = anyOf?.filter((one) => one.type !== 'null');
+  if (bare?.length === 1 && bare.length < anyOf.length) {
+    const about = schema.description && { description: schema.description };
+    return { schema: { ...bare[0], ...about }, orNull: true };
   }
   return { schema, orNull: false };
 }
@@ -151,7 +154,8 @@ function types() {
     ['ServerFrame', sides.server],
   ]);
   for (const [name, schema] of Object.entries(openapi.components.schemas)) {
-    if (frames.has(name)) continue;
+    // Frames and their variants are those of the socket.
+    if ([...frames.keys()].some((frame) => name.startsWith(frame))) continue;
     const other = all.get(name);
     // Descriptions of the REST document may know more; the shape is the same.
     if (other && !same(other, schema)) throw new Error(`${name} differs between the documents`);

@@ -149,6 +149,8 @@ fn byte_limit(about: &str, max: usize) -> utoipa::openapi::ObjectBuilder {
         .schema_type(Type::String)
         .description(Some(format!("{about} At most {max} bytes of UTF-8.")))
         .min_length(Some(1))
+        // No character has less than a byte.
+        .max_length(Some(max))
         .extensions(Some(Extensions::builder().add("x-max-bytes", max).build()))
 }
 

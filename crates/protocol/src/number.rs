@@ -8,11 +8,32 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 /// The largest `Seq` or `Position`: 2^53 − 1, what a JavaScript number holds exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
+/// What the documents say of a number: no more than what is taken.
+#[cfg(feature = "openapi")]
+fn schema(max: u64, about: &[&str]) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+    use utoipa::openapi::{
+        ObjectBuilder,
+        schema::{KnownFormat, SchemaFormat, Type},
+    };
+    let format = if max > u64::from(u32::MAX) {
+        KnownFormat::Int64
+    } else {
+        KnownFormat::Int32
+    };
+    let about: Vec<&str> = about.iter().map(|line| line.trim()).collect();
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(format)))
+        .description(Some(about.join(" ")))
+        .minimum(Some(0_u64))
+        .maximum(Some(max.min(NUMBER_MAX)))
+        .into()
+}
+
 macro_rules! number {
-    ($(#[$doc:meta])* $name:ident, $inner:ty) => {
-        $(#[$doc])*
+    ($(#[doc = $about:literal])+ $name:ident, $inner:ty) => {
+        $(#[doc = $about])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(pub $inner);
 
@@ -49,6 +70,16 @@ macro_rules! number {
                 Ok($name(number))
             }
         }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let about: &[&str] = &[$($about),+];
+                schema(u64::from(<$inner>::MAX), about)
+            }
+        }
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
     };
 }
 

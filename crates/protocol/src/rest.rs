@@ -41,12 +41,14 @@ pub struct About {
 pub struct SignUp {
     /// The name to sign in with.
     pub username: Username,
-    /// At least 8 characters.
+    /// At least 8 characters, at most 512 bytes of UTF-8.
+    #[cfg_attr(feature = "openapi", schema(min_length = 8, max_length = 512))]
     pub password: String,
     /// How to be called; the username when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
-    /// What this device calls itself.
+    /// What this device calls itself: one visible line, at most 120 bytes of UTF-8.
+    #[cfg_attr(feature = "openapi", schema(max_length = 120))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<String>,
 }
@@ -60,7 +62,8 @@ pub struct SignIn {
     pub username: String,
     /// The password.
     pub password: String,
-    /// What this device calls itself.
+    /// What this device calls itself: one visible line, at most 120 bytes of UTF-8.
+    #[cfg_attr(feature = "openapi", schema(max_length = 120))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<String>,
 }

@@ -11,6 +11,8 @@ use tidings_protocol::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::openapi::shape;
+
 /// Frames that answer a command, one of them each. `[CM2]`
 const ANSWERS: [&str; 3] = ["event", "refused", "unchanged"];
 
@@ -31,6 +33,27 @@ pub fn asyncapi() -> Value {
             )
         })
         .collect();
+    // What a client says is asked of it; null there says the same as nothing.
+    let mut asked = Vec::new();
+    for name in &said {
+        shape::references(&schemas[name], &mut asked);
+    }
+    let asked = asked.iter().filter_map(|to| to.rsplit('/').next());
+    let asked = asked
+        .chain(said.iter().map(String::as_str))
+        .map(str::to_owned)
+        .collect();
+    shape::name_variants(&mut schemas);
+    shape::write_null_once(&mut schemas, &asked);
+    for schema in schemas.values_mut() {
+        // Here the field alone is named; the words are those of the variants.
+        if let Some(field) = schema
+            .get("discriminator")
+            .map(|one| one["propertyName"].clone())
+        {
+            schema["discriminator"] = field;
+        }
+    }
     json!({
         "asyncapi": "3.0.0",
         "info": {

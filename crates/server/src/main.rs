@@ -142,7 +142,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             output::line(serde_json::to_string_pretty(&load(*settings)?)?)
         }
         Command::Bench(args) => tidings_bench::run(args),
-        Command::Openapi => output::line(tidings_server::http::docs::openapi().to_pretty_json()?),
+        Command::Openapi => output::line(serde_json::to_string_pretty(
+            &tidings_server::http::docs::openapi(),
+        )?),
         Command::Asyncapi => output::line(serde_json::to_string_pretty(
             &tidings_server::http::docs::asyncapi(),
         )?),

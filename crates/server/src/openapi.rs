@@ -1,8 +1,15 @@
 //! The OpenAPI 3.1 document of the REST API, made from the handlers and the protocol's own types.
 //!
 //! Owns: which handlers it has (all of them; a test compares it with the router), and what holds for every one:
-//! how to sign in, and the form of every "no". Never: repeats by hand what a type says.
+//! how to sign in, and the form of every "no". [`shape`] names what makers of clients need named, [`examples`] gives
+//! every body its example. Never: repeats by hand what a type says.
 
+mod examples;
+pub(crate) mod shape;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -16,8 +23,17 @@ use crate::{http::documented, problem, stream};
 
 /// The document.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+pub fn openapi() -> Value {
+    let mut document = serde_json::to_value(Document::openapi())
+        .expect("the document is plain data, which always encodes");
+    shape::no_null_in_parameters(&mut document);
+    let asked = shape::asked(&mut document);
+    let schemas = document["components"]["schemas"].as_object_mut();
+    let schemas = schemas.expect("the document has schemas");
+    shape::name_variants(schemas);
+    shape::write_null_once(schemas, &asked);
+    examples::give(&mut document);
+    document
 }
 
 #[derive(OpenApi)]
@@ -127,64 +143,4 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut utoipa::openapi:
     ]
     .into_iter()
     .filter_map(Option::as_mut)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    fn document() -> serde_json::Value {
-        serde_json::to_value(openapi()).unwrap()
-    }
-
-    /// Every `$ref` below a value.
-    fn refs(value: &serde_json::Value, out: &mut BTreeSet<String>) {
-        match value {
-            serde_json::Value::Object(map) => {
-                if let Some(serde_json::Value::String(text)) = map.get("$ref") {
-                    out.insert(text.clone());
-                }
-                map.values().for_each(|value| refs(value, out));
-            }
-            serde_json::Value::Array(items) => items.iter().for_each(|value| refs(value, out)),
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn every_reference_leads_somewhere() {
-        let document = document();
-        let mut found = BTreeSet::new();
-        refs(&document, &mut found);
-        assert!(found.len() > 20, "{found:?}");
-        for reference in found {
-            let pointer = reference.strip_prefix('#').unwrap();
-            assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
-    }
-
-    #[test]
-    fn every_operation_says_how_it_refuses_and_who_may() {
-        let document = document();
-        assert_eq!(document["openapi"], "3.1.0");
-        for (path, item) in document["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap() {
-                let refusal =
-                    &operation["responses"]["default"]["content"]["application/problem+json"];
-                assert_eq!(
-                    refusal["schema"]["$ref"], "#/components/schemas/Problem",
-                    "{method} {path}"
-                );
-                assert!(operation["summary"].is_string(), "{method} {path}");
-                let open = path.starts_with("/api/") == operation["security"].is_null();
-                let signing =
-                    method == "post" && (path.ends_with("/users") || path.ends_with("/devices"));
-                assert!(
-                    open || signing || path == "/api/v1/events" || path == "/api/v1",
-                    "{method} {path}"
-                );
-            }
-        }
-    }
 }

@@ -59,16 +59,18 @@ pub enum Live {
     Poll,
 }
 
-/// The stream over SSE, or one answer of it with `?live=poll`.
+/// Hear what happens
+///
+/// As server-sent events until one side ends it, each with a cursor as its `id`; or with `live=poll` one answer, as soon
+/// as there is something. Frames are those of the socket.
 #[utoipa::path(
     get,
     path = "/api/v1/events",
     tag = "stream",
     params(EventsQuery, ("Last-Event-ID" = Option<String>, Header, description = "The cursor to go on from")),
     responses(
-        (status = 200, description = "`text/event-stream` of frames, or with `live=poll` one answer", body = tidings_protocol::rest::Poll),
-        (status = 401, description = "No valid token", body = crate::problem::ProblemBody),
-        (status = 429, description = "Too many sessions, or begun too fast", body = crate::problem::ProblemBody),
+        (status = 200, description = "A stream of frames, or with `live=poll` one answer",
+            content((tidings_protocol::rest::Poll = "application/json"), (String = "text/event-stream"))),
     ),
     security(("bearer" = []), ("cookie" = []))
 )]

@@ -23,12 +23,7 @@ use crate::{node::Node, problem::Problem};
 const CSP: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| {
-    openapi()
-        .to_json()
-        .expect("the document is plain data, which always encodes")
-        .into()
-});
+static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi().to_string().into());
 static PAGE: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Without this the page would show the document to a checker on the internet.

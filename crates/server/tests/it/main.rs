@@ -25,6 +25,7 @@ mod proxy_blocks;
 mod resume;
 mod rights;
 mod rooms;
+mod schema;
 mod sdk;
 mod seats;
 mod server;

@@ -141,6 +141,7 @@ impl Call<'_> {
 
     pub(crate) async fn send(self) -> Answer {
         let request = self.request.body(self.body).expect("a sound request");
+        let (method, address) = (request.method().clone(), request.uri().to_string());
         let response = self
             .server
             .router
@@ -150,11 +151,15 @@ impl Call<'_> {
             .expect("never fails");
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8(bytes.to_vec()).expect("text"),
+        };
+        if method != Method::HEAD {
+            crate::schema::judge(method.as_str(), &address, &answer);
         }
+        answer
     }
 }
 

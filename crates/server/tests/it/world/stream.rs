@@ -80,6 +80,9 @@ impl Stream {
         if id.is_some() {
             self.last_id.clone_from(&id);
         }
+        if let Some(frame) = &data {
+            crate::schema::judge_as("ServerFrame", frame);
+        }
         data.map(|frame| Piece { id, frame })
     }
 
@@ -169,6 +172,7 @@ impl World {
     pub(crate) async fn poll(&self, user: &User, since: Option<&str>) -> (Vec<Value>, String) {
         let path = poll_path(since);
         let mut answer = self.call("GET", &path, Some(user), None).await.expect(200);
+        crate::schema::judge_as("Poll", &answer);
         let cursor = answer["cursor"].as_str().unwrap().to_owned();
         match answer["frames"].take() {
             Value::Array(frames) => (frames, cursor),
