@@ -110,28 +110,34 @@ fn page(openapi: &Value, asyncapi: &Value) -> Result<String, String> {
         .get("Content")
         .and_then(|content| content["oneOf"].as_array());
     for kind in kinds.ok_or("Content has no kinds")? {
+        let kind = named(kind, &schemas);
         let name = kind["properties"]["kind"]["enum"][0]
             .as_str()
             .ok_or("a kind without a name")?;
         section(&mut out, name, kind["description"].as_str(), kind, "kind")?;
     }
     heading(&mut out, "Objects");
+    // These have chapters of their own, above.
+    let mut told = Vec::new();
+    for name in ["Content", "ServerFrame"] {
+        let forms = schemas
+            .get(name)
+            .and_then(|schema| schema["oneOf"].as_array());
+        told.extend(forms.into_iter().flatten().filter_map(name_of));
+        told.push(name);
+    }
     for (name, schema) in &schemas {
+        if told.contains(&name.as_str()) {
+            continue;
+        }
         if schema["properties"].is_object() {
             section(&mut out, name, schema["description"].as_str(), schema, "")?;
-        } else if let Some(forms) = schema["oneOf"].as_array()
-            // These have chapters of their own.
-            && !["Content", "ServerFrame"].contains(&name.as_str())
-        {
-            for form in forms {
-                section(&mut out, name, form["description"].as_str(), form, "")?;
-            }
         }
     }
     heading(&mut out, "Words and texts");
     out.push_str("| name | form | what |\n|---|---|---|\n");
     for (name, schema) in &schemas {
-        if ["properties", "oneOf", "allOf"]
+        if ["properties", "oneOf"]
             .iter()
             .all(|key| schema[*key].is_null())
         {
@@ -279,11 +285,22 @@ fn section(
     Ok(())
 }
 
+/// The name that a reference leads to.
+fn name_of(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.rsplit('/').next()
+}
+
+/// What a reference leads to.
+fn named<'a>(schema: &'a Value, schemas: &'a Map<String, Value>) -> &'a Value {
+    let found = name_of(schema).and_then(|name| schemas.get(name));
+    found.unwrap_or(schema)
+}
+
 /// The words for people, of the field or of the one form beside null.
 fn about_of(schema: &Value) -> String {
     let own = schema["description"].as_str();
     let nested = || {
-        schema["oneOf"]
+        schema["anyOf"]
             .as_array()?
             .iter()
             .find_map(|one| one["description"].as_str())
@@ -299,7 +316,7 @@ fn shape(schema: &Value) -> Result<String, String> {
             reference.rsplit('/').next().unwrap_or(reference)
         ));
     }
-    if let Some(forms) = schema["oneOf"].as_array() {
+    if let Some(forms) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
         let forms: Result<Vec<String>, String> = forms.iter().map(shape).collect();
         return Ok(forms?.join(" or "));
     }
@@ -359,7 +376,7 @@ mod tests {
                 "list of `UserId`",
             ),
             (
-                json!({ "oneOf": [{ "$ref": "#/x/Role" }, { "type": "null" }] }),
+                json!({ "anyOf": [{ "$ref": "#/x/Role" }, { "type": "null" }] }),
                 "`Role` or null",
             ),
             (json!({ "type": "string", "enum": ["a", "b"] }), "`a`, `b`"),
