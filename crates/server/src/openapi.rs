@@ -32,6 +32,7 @@ pub fn openapi() -> Value {
     let schemas = schemas.expect("the document has schemas");
     shape::name_variants(schemas);
     shape::write_null_once(schemas, &asked);
+    shape::drop_unnamed(&mut document);
     examples::give(&mut document);
     document
 }

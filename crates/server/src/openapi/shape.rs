@@ -106,6 +106,16 @@ pub(crate) fn no_null_in_parameters(document: &mut Value) {
     }
 }
 
+/// Takes out the schemas that nothing names any more: some makers of clients drop them, others warn.
+pub(crate) fn drop_unnamed(document: &mut Value) {
+    let mut named = Vec::new();
+    references(document, &mut named);
+    let schemas = &mut document["components"]["schemas"];
+    if let Some(schemas) = schemas.as_object_mut() {
+        schemas.retain(|name, _| named.contains(&format!("{SCHEMAS}{name}")));
+    }
+}
+
 fn rewrite_null(property: &mut Value, kept: bool) {
     let is_null = |one: &Value| one["type"] == "null";
     if let Some(words) = property["type"].as_array() {
