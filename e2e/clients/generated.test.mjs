@@ -104,7 +104,15 @@ if (process.env.TIDINGS_TEST_CLIENTS === 'all') {
     const folder = join(OUT, 'go');
     await mkdir(folder);
     const to = join(folder, 'client.go');
-    const args = ['run', GO_GENERATOR, '-generate', 'types,client', '-package', 'main', '-o', to, document];
+    // Without a prefix the word "presence" takes the name of the type.
+    const config = JSON.stringify({
+      package: 'main',
+      output: to,
+      generate: { models: true, client: true },
+      compatibility: { 'always-prefix-enum-values': true },
+    });
+    await writeFile(join(folder, 'config.json'), config);
+    const args = ['run', GO_GENERATOR, '-config', join(folder, 'config.json'), document];
     await does('go', args, { cwd: folder });
     const made = await readFile(to, 'utf8');
     for (const name of objects) assert.match(made, new RegExp(`^type ${name} `, 'm'), name);

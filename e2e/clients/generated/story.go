@@ -42,10 +42,10 @@ func main() {
 	}
 	api := must(NewClientWithResponses(url, WithRequestEditorFn(bearer)))
 	name := RoomName("harbour")
-	room := must(api.CreateRoomWithResponse(ctx, nil, CreateRoom{Kind: Group, Name: &name})).JSON201.Room
+	room := must(api.CreateRoomWithResponse(ctx, nil, CreateRoom{Kind: "group", Name: &name})).JSON201.Room
 	check("a role", room.Role != nil && room.Last == nil)
 
-	live := LivePoll
+	live := Live("poll")
 	first := must(api.EventsWithResponse(ctx, &EventsParams{Live: &live})).JSON200
 	ready, isReady := must(first.Frames[0].ValueByDiscriminator()).(ServerFrameReady)
 	check("ready comes first", isReady && ready.Rooms[0].Id == room.Id)
