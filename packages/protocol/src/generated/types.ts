@@ -2,18 +2,18 @@
 
 /** `GET /api/v1`: what answers here. */
 export interface About {
-  /** The name of the program: `tidings`. */
-  name: string;
-  /** Its version. */
-  version: string;
   /** Versions of the API that it offers, as they stand in addresses. */
   api: string[];
-  /** Subprotocols of its socket. */
-  subprotocols: string[];
-  /** Whether anybody may make an account. */
-  sign_up: boolean;
   /** Every limit, by its name in the reference in lower case. */
   limits: Record<string, number>;
+  /** The name of the program: `tidings`. */
+  name: string;
+  /** Whether anybody may make an account. */
+  sign_up: boolean;
+  /** Subprotocols of its socket. */
+  subprotocols: string[];
+  /** Its version. */
+  version: string;
 }
 
 /** Back to summaries. */
@@ -213,128 +213,176 @@ export interface ClientWatchFrame {
 
 /** The kinds of this version. Those of user logs say so; the others are of room logs. */
 export type Content =
-  | {
-    /** What kind of room. */
-    room_kind: RoomKind;
-    /** Who may find and join it. */
-    visibility: Visibility;
-    /** Its name; a direct room has none. */
-    name?: RoomName;
-    /** The two members of a direct room, in the order of their ids. */
-    between?: UserId[];
-    kind: 'room_created';
-  }
-  | {
-    /** The new name. */
-    name: RoomName;
-    kind: 'room_renamed';
-  }
-  | {
-    /** Who. */
-    user: UserId;
-    /** With which role. */
-    role: Role;
-    kind: 'member_joined';
-  }
-  | {
-    /** Who. */
-    user: UserId;
-    kind: 'member_left';
-  }
-  | {
-    /** Who. */
-    user: UserId;
-    /** The role from here on. */
-    role: Role;
-    kind: 'role_changed';
-  }
-  | {
-    /** The text as written. */
-    text: MessageText;
-    kind: 'message';
-  }
-  | {
-    /** The message. */
-    message: EventId;
-    /** Where it stands in this log. */
-    target: Seq;
-    /** The new text. */
-    text: MessageText;
-    kind: 'message_edited';
-  }
-  | {
-    /** The message. */
-    message: EventId;
-    /** Where it stands in this log. */
-    target: Seq;
-    kind: 'message_deleted';
-  }
-  | {
-    /** The message. */
-    message: EventId;
-    /** Where it stands in this log. */
-    target: Seq;
-    /** With what. */
-    emoji: Emoji;
-    kind: 'reaction_added';
-  }
-  | {
-    /** The message. */
-    message: EventId;
-    /** Where it stands in this log. */
-    target: Seq;
-    /** Which. */
-    emoji: Emoji;
-    kind: 'reaction_removed';
-  }
-  | {
-    /** The username. */
-    username: Username;
-    /** The display name. */
-    display_name: DisplayName;
-    /** The role on this server. */
-    role: ServerRole;
-    kind: 'user_created';
-  }
-  | {
-    /** The device. */
-    device: DeviceId;
-    /** Its name. */
-    name: string;
-    kind: 'device_added';
-  }
-  | {
-    /** The device. */
-    device: DeviceId;
-    /** Why. */
-    reason?: RemovedReason;
-    kind: 'device_removed';
-  }
-  | {
-    kind: 'password_changed';
-  }
-  | {
-    /** The room. */
-    room: RoomId;
-    /** Read up to and including this. */
-    seq: Seq;
-    /** The room's count of messages at that place. */
-    count: number;
-    kind: 'marker_moved';
-  };
+  | ContentRoomCreated
+  | ContentRoomRenamed
+  | ContentMemberJoined
+  | ContentMemberLeft
+  | ContentRoleChanged
+  | ContentMessage
+  | ContentMessageEdited
+  | ContentMessageDeleted
+  | ContentReactionAdded
+  | ContentReactionRemoved
+  | ContentUserCreated
+  | ContentDeviceAdded
+  | ContentDeviceRemoved
+  | ContentPasswordChanged
+  | ContentMarkerMoved;
+
+/** User log: a new sign-in. */
+export interface ContentDeviceAdded {
+  /** The device. */
+  device: DeviceId;
+  kind: 'device_added';
+  /** Its name. */
+  name: string;
+}
+
+/** User log: a device was signed out; its token is worth nothing from here on. */
+export interface ContentDeviceRemoved {
+  /** The device. */
+  device: DeviceId;
+  kind: 'device_removed';
+  /** Why. */
+  reason?: RemovedReason;
+}
+
+/** User log: the user has read a room up to here. Never goes back. */
+export interface ContentMarkerMoved {
+  /** The room's count of messages at that place. */
+  count: number;
+  kind: 'marker_moved';
+  /** The room. */
+  room: RoomId;
+  /** Read up to and including this. */
+  seq: Seq;
+}
+
+/** A user became a member (joined, or was added by the actor). */
+export interface ContentMemberJoined {
+  kind: 'member_joined';
+  /** With which role. */
+  role: Role;
+  /** Who. */
+  user: UserId;
+}
+
+/** A user is no longer a member (left, or was removed by the actor). */
+export interface ContentMemberLeft {
+  kind: 'member_left';
+  /** Who. */
+  user: UserId;
+}
+
+/** A message. Its id is the event's id. */
+export interface ContentMessage {
+  kind: 'message';
+  /** The text as written. */
+  text: MessageText;
+}
+
+/** A message was deleted; its text and its edits are erased everywhere. */
+export interface ContentMessageDeleted {
+  kind: 'message_deleted';
+  /** The message. */
+  message: EventId;
+  /** Where it stands in this log. */
+  target: Seq;
+}
+
+/** A message has another text. */
+export interface ContentMessageEdited {
+  kind: 'message_edited';
+  /** The message. */
+  message: EventId;
+  /** Where it stands in this log. */
+  target: Seq;
+  /** The new text. */
+  text: MessageText;
+}
+
+/**
+ * User log: the account has another password. The devices that this signed out follow, each with
+ * its own event.
+ */
+export interface ContentPasswordChanged {
+  kind: 'password_changed';
+}
+
+/** The actor reacted. */
+export interface ContentReactionAdded {
+  /** With what. */
+  emoji: Emoji;
+  kind: 'reaction_added';
+  /** The message. */
+  message: EventId;
+  /** Where it stands in this log. */
+  target: Seq;
+}
+
+/** The actor took a reaction back. */
+export interface ContentReactionRemoved {
+  /** Which. */
+  emoji: Emoji;
+  kind: 'reaction_removed';
+  /** The message. */
+  message: EventId;
+  /** Where it stands in this log. */
+  target: Seq;
+}
+
+/** A member has another role, given by the actor. */
+export interface ContentRoleChanged {
+  kind: 'role_changed';
+  /** The role from here on. */
+  role: Role;
+  /** Who. */
+  user: UserId;
+}
+
+/** The room began. Always `seq` 1. */
+export interface ContentRoomCreated {
+  /** The two members of a direct room, in the order of their ids. */
+  between?: UserId[];
+  kind: 'room_created';
+  /** Its name; a direct room has none. */
+  name?: RoomName;
+  /** What kind of room. */
+  room_kind: RoomKind;
+  /** Who may find and join it. */
+  visibility: Visibility;
+}
+
+/** The room has another name. */
+export interface ContentRoomRenamed {
+  kind: 'room_renamed';
+  /** The new name. */
+  name: RoomName;
+}
+
+/** User log: the account began. Always `seq` 1. */
+export interface ContentUserCreated {
+  /** The display name. */
+  display_name: DisplayName;
+  kind: 'user_created';
+  /** The role on this server. */
+  role: ServerRole;
+  /** The username. */
+  username: Username;
+}
 
 /** `POST /api/v1/rooms`. */
 export interface CreateRoom {
   /** What kind. */
   kind: RoomKind;
-  /** Its name. */
-  name?: RoomName;
-  /** Public or private; private when left out. */
-  visibility?: Visibility;
   /** Members besides the caller. */
   members?: UserId[];
+  /** Its name. */
+  name?: RoomName;
   /** The client's id for this command; `Idempotency-Key` does the same. */
   txn?: TxnId;
+  /** Public or private; private when left out. */
+  visibility?: Visibility;
 }
 
 /** Opaque: keep it, give it back as `since`. */
@@ -344,14 +392,14 @@ export type DeviceId = `device_${string}`;
 
 /** One sign-in of the caller. */
 export interface DeviceInfo {
-  /** The device's id. */
-  id: DeviceId;
-  /** What it calls itself. */
-  name: string;
   /** When it signed in. */
   created_at: Timestamp;
   /** Whether the request came from it. */
   current: boolean;
+  /** The device's id. */
+  id: DeviceId;
+  /** What it calls itself. */
+  name: string;
 }
 
 /** `GET /api/v1/devices`. */
@@ -365,10 +413,10 @@ export type DisplayName = string;
 
 /** `PATCH /api/v1/rooms/{room}/messages/{id}`. */
 export interface EditMessage {
-  /** The client's id for this command. */
-  txn?: TxnId;
   /** The new text. */
   text: MessageText;
+  /** The client's id for this command. */
+  txn?: TxnId;
 }
 
 /** One emoji; kept fully-qualified, as Unicode's emoji data calls it. At most 40 bytes of UTF-8. */
@@ -376,34 +424,34 @@ export type Emoji = string;
 
 /** What happened: numbered, permanent. */
 export interface Event {
-  /** The shard of the log. */
-  shard: ShardId;
-  /** The place in the shard. */
-  position: Position;
-  /** The log: a room's id, or a user's for what concerns that user alone. */
-  log: LogId;
-  /** The place in the log, from 1, without gaps. */
-  seq: Seq;
-  /** The event's id; for a message also the message's. */
-  id: EventId;
-  /** When it was committed, by the server's clock. The order is `seq`, never this. */
-  at: Timestamp;
   /** Who did it. */
   actor: UserId;
-  /**
-   * How many messages the log holds up to and including this event. Unread is a subtraction of two
-   * counts.
-   */
-  count: number;
-  /** The client's own id for the command; only on copies for the actor's own devices. */
-  txn?: TxnId;
   /**
    * It is told as the answer to a command, out of its place in the log: it moves no `seq` and no
    * cursor. `[CM9]`
    */
   answer?: boolean;
+  /** When it was committed, by the server's clock. The order is `seq`, never this. */
+  at: Timestamp;
   /** What it says; null once erased. */
   content: Content | null;
+  /**
+   * How many messages the log holds up to and including this event. Unread is a subtraction of two
+   * counts.
+   */
+  count: number;
+  /** The event's id; for a message also the message's. */
+  id: EventId;
+  /** The log: a room's id, or a user's for what concerns that user alone. */
+  log: LogId;
+  /** The place in the shard. */
+  position: Position;
+  /** The place in the log, from 1, without gaps. */
+  seq: Seq;
+  /** The shard of the log. */
+  shard: ShardId;
+  /** The client's own id for the command; only on copies for the actor's own devices. */
+  txn?: TxnId;
 }
 
 export type EventId = `evt_${string}`;
@@ -420,14 +468,14 @@ export interface Events {
 
 /** Where a request does not fit, and how. `[RE9]` */
 export interface FieldError {
-  /** The field in the body or frame, as a JSON pointer (RFC 6901). */
-  pointer?: string;
-  /** The parameter of the address. */
-  parameter?: string;
-  /** The header. */
-  header?: string;
   /** What is wrong, for a person. */
   detail: string;
+  /** The header. */
+  header?: string;
+  /** The parameter of the address. */
+  parameter?: string;
+  /** The field in the body or frame, as a JSON pointer (RFC 6901). */
+  pointer?: string;
 }
 
 /** What a session hears of the rooms that it did not open. */
@@ -435,14 +483,14 @@ export type Follow = 'listed' | 'all';
 
 /** The last line of a room, for the list. */
 export interface LastMessage {
+  /** By whom. */
+  actor: UserId;
+  /** When. */
+  at: Timestamp;
   /** The message. */
   id: EventId;
   /** Its place in the room. */
   seq: Seq;
-  /** When. */
-  at: Timestamp;
-  /** By whom. */
-  actor: UserId;
   /** The beginning of its current text, at most 140 characters; null when deleted. */
   text: string | null;
 }
@@ -454,10 +502,10 @@ export type LogId = `room_${string}` | `user_${string}`;
 
 /** How far a user has read a room. */
 export interface Marker {
-  /** Read up to and including this. */
-  seq: Seq;
   /** The room's count of messages at that place. Unread = the room's count − this. */
   count: number;
+  /** Read up to and including this. */
+  seq: Seq;
 }
 
 /** The answer to it. */
@@ -468,18 +516,18 @@ export interface MarkerAnswer {
 
 /** `GET /api/v1/me`. */
 export interface Me {
-  /** Who. */
-  user: UserProfile;
   /** With which device. */
   device: DeviceInfo;
+  /** Who. */
+  user: UserProfile;
 }
 
 /** A member of a room. */
 export interface MemberInfo {
-  /** Who. */
-  user: UserProfile;
   /** With which role. */
   role: Role;
+  /** Who. */
+  user: UserProfile;
 }
 
 /** `GET /api/v1/rooms/{room}/members`. */
@@ -492,28 +540,28 @@ export interface Members {
 
 /** A message in its current state, as history shows it. */
 export interface Message {
+  /** By whom. */
+  actor: UserId;
+  /** When it was sent. */
+  at: Timestamp;
+  /** How many messages the room held with this one. */
+  count: number;
+  /** The event that deleted it. */
+  deleted?: Seq;
+  /** The event of the last edit. */
+  edited?: Seq;
   /** The message: the id of the event that created it. */
   id: EventId;
+  /** Reactions, in the order of their emoji. */
+  reactions?: MessageReaction[];
   /** The room. */
   room: RoomId;
   /** Its place in the room. */
   seq: Seq;
-  /** When it was sent. */
-  at: Timestamp;
-  /** By whom. */
-  actor: UserId;
-  /** How many messages the room held with this one. */
-  count: number;
-  /** The client's own id; only for the actor's own devices. */
-  txn?: TxnId;
   /** The current text; null when deleted. */
   text: MessageText | null;
-  /** The event of the last edit. */
-  edited?: Seq;
-  /** The event that deleted it. */
-  deleted?: Seq;
-  /** Reactions, in the order of their emoji. */
-  reactions?: MessageReaction[];
+  /** The client's own id; only for the actor's own devices. */
+  txn?: TxnId;
 }
 
 /** One emoji on a message. */
@@ -529,14 +577,14 @@ export type MessageText = string;
 
 /** `GET /api/v1/rooms/{room}/messages`: oldest first. */
 export interface Messages {
-  /** The page, oldest first. */
-  messages: Message[];
   /** The log's head when the page was read: events after it may change what the page shows. */
   head: Seq;
-  /** Whether there are older ones than the first of this page. */
-  more_before: boolean;
+  /** The page, oldest first. */
+  messages: Message[];
   /** Whether there are newer ones than the last of this page. */
   more_after: boolean;
+  /** Whether there are older ones than the first of this page. */
+  more_before: boolean;
 }
 
 /** `PUT /api/v1/rooms/{room}/marker`. */
@@ -555,10 +603,10 @@ export interface OpenRoom {
 
 /** `GET /api/v1/events?live=poll`. */
 export interface Poll {
-  /** Frames as over the socket, in order. */
-  frames: ServerFrame[];
   /** Give it as `?since=` next time. */
   cursor: Cursor;
+  /** Frames as over the socket, in order. */
+  frames: ServerFrame[];
 }
 
 /** A place in one shard, in commit order, from 1, without gaps. */
@@ -569,26 +617,26 @@ export type Presence = 'offline' | 'away' | 'online';
 
 /** The body of every refusal (RFC 9457). */
 export interface Problem {
-  /** Names the kind of problem: `urn:tidings:refusal:` and the code. */
-  type: string;
-  /** The same sentence for every refusal with this code. */
-  title: string;
-  /** The HTTP status. */
-  status: number;
   /** The stable code. */
   code: RefusalCode | (string & {});
   /** What to do, for a person. */
   detail: string;
+  /** The fields, parameters or headers that do not fit. */
+  errors?: FieldError[];
   /** Finds the request in the server's log. */
   request_id?: string;
   /** Milliseconds to wait before trying again, when waiting helps. */
   retry_after_ms?: number;
-  /** The fields, parameters or headers that do not fit. */
-  errors?: FieldError[];
   /**
    * The room that stands in the way, where one does: with `name_taken` the one that has the name.
    */
   room?: RoomId;
+  /** The HTTP status. */
+  status: number;
+  /** The same sentence for every refusal with this code. */
+  title: string;
+  /** Names the kind of problem: `urn:tidings:refusal:` and the code. */
+  type: string;
 }
 
 /**
@@ -598,14 +646,14 @@ export interface Problem {
 export interface Refusal {
   /** The stable code. */
   code: RefusalCode | (string & {});
-  /** What to do, for a person. */
-  message: string;
-  /** Milliseconds to wait before trying again, when waiting helps. */
-  retry_after_ms?: number;
-  /** Finds the command in the server's log, when the trouble is ours. */
-  request_id?: string;
   /** The fields, parameters or headers that do not fit. */
   errors?: FieldError[];
+  /** What to do, for a person. */
+  message: string;
+  /** Finds the command in the server's log, when the trouble is ours. */
+  request_id?: string;
+  /** Milliseconds to wait before trying again, when waiting helps. */
+  retry_after_ms?: number;
   /**
    * The room that stands in the way, where one does: with `name_taken` the one that has the name.
    * (Boxed, since every error carries a refusal and hardly any a room.)
@@ -659,16 +707,16 @@ export interface RoomAnswer {
 
 /** What moved in a listed room: the same bytes for every member. `[SB2]` */
 export interface RoomHead {
-  /** The room. */
-  room: RoomId;
-  /** The last event of its log. */
-  head: Seq;
   /** How many messages its log holds. */
   count: number;
-  /** Its name, when it was given another. */
-  name?: RoomName;
+  /** The last event of its log. */
+  head: Seq;
   /** Its last line, when it changed since the last summary. */
   last?: LastMessage;
+  /** Its name, when it was given another. */
+  name?: RoomName;
+  /** The room. */
+  room: RoomId;
 }
 
 export type RoomId = `room_${string}`;
@@ -681,59 +729,61 @@ export type RoomName = string;
 
 /** A room as one member sees it. */
 export interface RoomSummary {
-  /** The room. */
-  id: RoomId;
-  /** Direct, group or channel. */
-  kind: RoomKind;
-  /** Public or private. */
-  visibility: Visibility;
-  /** Its name; a direct room has none. */
-  name: RoomName | null;
-  /** The other member of a direct room. */
-  peer?: UserId;
+  /** How many messages its log holds. */
+  count: number;
   /** Since when. */
   created_at: Timestamp;
   /** The last event of its log. */
   head: Seq;
-  /** How many messages its log holds. */
-  count: number;
-  /** How many members it has. */
-  members: number;
-  /** The reader's own role; null for a public channel they are not in. */
-  role: Role | null;
-  /** How far the reader has read; their own messages count as read. */
-  marker: Marker;
+  /** The room. */
+  id: RoomId;
+  /** Direct, group or channel. */
+  kind: RoomKind;
   /** Its last line. */
   last: LastMessage | null;
+  /** How far the reader has read; their own messages count as read. */
+  marker: Marker;
+  /** How many members it has. */
+  members: number;
+  /** Its name; a direct room has none. */
+  name: RoomName | null;
+  /** The other member of a direct room. */
+  peer?: UserId;
+  /** The reader's own role; null for a public channel they are not in. */
+  role: Role | null;
+  /** Public or private. */
+  visibility: Visibility;
 }
 
 /** `GET /api/v1/rooms`. */
 export interface Rooms {
-  /** Those of the caller, or with `?scope=public` the public channels. */
-  rooms: RoomSummary[];
   /** Give it as `?after=` for the next page; null at the end. */
   next?: RoomId;
+  /** Those of the caller, or with `?scope=public` the public channels. */
+  rooms: RoomSummary[];
 }
 
 /** Which rooms. */
 export type Scope = 'mine' | 'public';
 
 /** What a message to be sent holds. */
-export type SendContent =
-  | {
-    /** The text as written. */
-    text: MessageText;
-    kind: 'text';
-  };
+export type SendContent = SendContentText;
+
+/** Text. */
+export interface SendContentText {
+  kind: 'text';
+  /** The text as written. */
+  text: MessageText;
+}
 
 /** `POST /api/v1/rooms/{room}/messages`: `{txn, text}`, or `{txn, content}` as on the socket. */
 export interface SendMessage {
-  /** The client's id for this command; `Idempotency-Key` does the same. */
-  txn?: TxnId;
-  /** The text. */
-  text?: MessageText;
   /** The content, as on the socket. */
   content?: SendContent;
+  /** The text. */
+  text?: MessageText;
+  /** The client's id for this command; `Idempotency-Key` does the same. */
+  txn?: TxnId;
 }
 
 /** A place in one log, from 1, without gaps. */
@@ -862,12 +912,12 @@ export interface ServerUnchangedFrame {
 
 /** `PUT /api/v1/me/password`. */
 export interface SetPassword {
+  /** Whether the other devices stay signed in; they are signed out when left out. */
+  keep_devices?: boolean;
   /** The password until now. */
   old_password: string;
   /** The password from then on: at least 8 characters, and not one that is guessed first. */
   password: string;
-  /** Whether the other devices stay signed in; they are signed out when left out. */
-  keep_devices?: boolean;
 }
 
 /** `PATCH /api/v1/rooms/{room}/members/{user}`. */
@@ -881,36 +931,36 @@ export type ShardId = number;
 
 /** `POST /api/v1/devices`: sign in. */
 export interface SignIn {
-  /** The name. */
-  username: string;
+  /** What this device calls itself: one visible line, at most 120 bytes of UTF-8. */
+  device_name?: string;
   /** The password. */
   password: string;
-  /** What this device calls itself. */
-  device_name?: string;
+  /** The name. */
+  username: string;
 }
 
 /** `POST /api/v1/users`: sign up. */
 export interface SignUp {
-  /** The name to sign in with. */
-  username: Username;
-  /** At least 8 characters. */
-  password: string;
+  /** What this device calls itself: one visible line, at most 120 bytes of UTF-8. */
+  device_name?: string;
   /** How to be called; the username when left out. */
   display_name?: DisplayName;
-  /** What this device calls itself. */
-  device_name?: string;
+  /** At least 8 characters, at most 512 bytes of UTF-8. */
+  password: string;
+  /** The name to sign in with. */
+  username: Username;
 }
 
 /** The answer to both. */
 export interface SignedIn {
-  /** Who. */
-  user: UserProfile;
   /** The device. */
   device: DeviceInfo;
-  /** The secret for `Authorization: Bearer`. Shown once. */
-  token: string;
   /** The oldest devices, which were signed out to make room for this one. */
   signed_out?: DeviceInfo[];
+  /** The secret for `Authorization: Bearer`. Shown once. */
+  token: string;
+  /** Who. */
+  user: UserProfile;
 }
 
 export type Timestamp = string;
@@ -924,26 +974,26 @@ export type UserKind = 'person' | 'bot' | 'guest';
 
 /** One user's presence. */
 export interface UserPresence {
-  /** Who. */
-  user: UserId;
   /** How. */
   status: Presence;
+  /** Who. */
+  user: UserId;
 }
 
 /** A user as others see them. */
 export interface UserProfile {
-  /** The user's id. */
-  id: UserId;
-  /** The unique name. */
-  username: Username;
+  /** Since when. */
+  created_at: Timestamp;
   /** How they want to be called. */
   display_name: DisplayName;
+  /** The user's id. */
+  id: UserId;
   /** Person, bot or guest. */
   kind: UserKind;
   /** The role on this server. */
   role: ServerRole;
-  /** Since when. */
-  created_at: Timestamp;
+  /** The unique name. */
+  username: Username;
 }
 
 /** Given with spaces around it or in upper case, it is trimmed and folded. */
@@ -951,10 +1001,10 @@ export type Username = string;
 
 /** `GET /api/v1/users`. */
 export interface Users {
-  /** Those found. */
-  users: UserProfile[];
   /** With `?q=`: give it as `?after=` for the next page; null at the end. */
   next?: UserId;
+  /** Those found. */
+  users: UserProfile[];
 }
 
 /** Who may find and join a room. Only a channel can be public. */
@@ -962,34 +1012,34 @@ export type Visibility = 'public' | 'private';
 
 /** The state that `ready` and `reset` carry. */
 export interface Welcome {
+  /** From where to resume. */
+  cursor: Cursor;
+  /** Rooms left or lost since then. */
+  left?: RoomId[];
+  /** What the client must keep to. */
+  limits: WireLimits;
   /** Who the session is. */
   me: UserProfile;
   /** `ready` with `since`: the rooms that moved since then. Else all rooms. */
   rooms: RoomSummary[];
-  /** Rooms left or lost since then. */
-  left?: RoomId[];
-  /** Users named by these rooms (the other one of a direct room, authors of last lines). */
-  users?: UserProfile[];
   /** The last event of the own user log. */
   user_seq: Seq;
-  /** From where to resume. */
-  cursor: Cursor;
-  /** What the client must keep to. */
-  limits: WireLimits;
+  /** Users named by these rooms (the other one of a direct room, authors of last lines). */
+  users?: UserProfile[];
 }
 
 /** The limits a client needs. */
 export interface WireLimits {
-  /** Bytes of a message's text. */
-  message_text_bytes_max: number;
-  /** Bytes of one frame from the client. */
-  frame_bytes_max: number;
-  /** Rooms open at once. */
-  open_rooms_max: number;
   /** Commands waiting for their answer. */
   commands_in_flight_max: number;
+  /** Bytes of one frame from the client. */
+  frame_bytes_max: number;
   /** Milliseconds between heartbeats. */
   heartbeat_ms: number;
+  /** Bytes of a message's text. */
+  message_text_bytes_max: number;
+  /** Rooms open at once. */
+  open_rooms_max: number;
 }
 
 /** Every frame of the client. `[FR2]` */
