@@ -33,6 +33,18 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
             ],
         )
     });
+    report.step("one TLS provider", || {
+        let line =
+            "cargo tree --quiet --workspace --all-features --target all --edges all --invert ring";
+        let line: Vec<&str> = line.split(' ').collect();
+        match command::output(root, &line)? {
+            nothing if nothing.trim_ascii().is_empty() => Ok(()),
+            tree => Err(format!(
+                "ring is built; the one provider is aws-lc-rs:\n{}",
+                String::from_utf8_lossy(&tree)
+            )),
+        }
+    });
     report.step("codegen --check", || {
         codegen::run(root, codegen::Mode::Check)
     });

@@ -216,7 +216,9 @@ fn code_named(text: &str) -> Option<RefusalCode> {
 }
 
 fn code_of_status(status: StatusCode) -> RefusalCode {
-    let mut codes = RefusalCode::ALL.iter().copied();
+    // Of several codes with one status the plain one; more special ones are told by their names.
+    let plain = [RefusalCode::Unauthenticated, RefusalCode::Forbidden];
+    let mut codes = plain.into_iter().chain(RefusalCode::ALL.iter().copied());
     let same = codes.find(|code| code.status() == status.as_u16());
     same.unwrap_or(if status.is_server_error() {
         RefusalCode::Unavailable

@@ -161,9 +161,13 @@ struct Told {
 /// Serde's sentences (`serde::de::Error`) have a few fixed forms; what has none of them is a rule of ours, whose words
 /// are for people already.
 fn tell(said: &str, name: Option<String>, kind: &str) -> Told {
+    // What was sent may hold the sign that serde quotes it by.
     let quoted = |begin: &str| {
-        let (name, rest) = said.strip_prefix(begin)?.split_once('`')?;
-        Some((short(name), rest))
+        let rest = said.strip_prefix(begin)?;
+        let ends = ["`, expected ", "`, there are no "];
+        let end = ends.iter().find_map(|end| rest.rfind(end));
+        let (name, rest) = rest.split_at(end.or_else(|| rest.find('`'))?);
+        Some((short(name), &rest[1..]))
     };
     let here = name.as_deref().map_or_else(
         || "The object".to_owned(),

@@ -11,6 +11,7 @@ const STYLE = /^[\ufe0e\ufe0f]/u;
 const TAGS = /^[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{1,6}\u{e007f}/u;
 /** Places that Unicode keeps for emoji to come. */
 const RESERVED = /^(?=\p{Cn})[\u{1f000}-\u{1faff}\u{1fc00}-\u{1fffd}]$/u;
+const HAIR = /^[\u{1f9b0}-\u{1f9b3}]$/u;
 const JOINER = '\u200d';
 const BLACK_FLAG = '\u{1f3f4}';
 
@@ -21,7 +22,7 @@ export function qualified(text: string): string | null {
   let rest = text;
   let out = '';
   for (;;) {
-    const piece = element(rest);
+    const piece = element(rest, out !== '');
     if (!piece) return null;
     out += piece.kept;
     rest = rest.slice(piece.length);
@@ -33,10 +34,12 @@ export function qualified(text: string): string | null {
 }
 
 /** One piece between joiners, and how much of the text it is. */
-function element(text: string): { kept: string; length: number } | null {
+function element(text: string, joined: boolean): { kept: string; length: number } | null {
   const flag = FLAG.exec(text)?.[0];
   if (flag !== undefined) return { kept: flag, length: flag.length };
   const base = String.fromCodePoint(text.codePointAt(0) ?? 0);
+  // Hair is no emoji alone, and stands behind a person.
+  if (joined && HAIR.test(base)) return { kept: base, length: base.length };
   const reserved = RESERVED.test(base);
   if (!reserved && (!/\p{Emoji}/u.test(base) || /\p{Emoji_Component}/u.test(base))) return null;
   let length = base.length;

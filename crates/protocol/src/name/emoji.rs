@@ -18,7 +18,12 @@ pub(super) fn qualified(text: &str) -> Option<String> {
         return rest.0.is_empty().then_some(out);
     }
     loop {
-        rest.element(&mut out)?;
+        // Hair is no emoji alone, and stands behind a person.
+        let hair = rest.one(|c| is_hair(c) && out.ends_with(ZERO_WIDTH_JOINER));
+        match hair {
+            Some(hair) => out.push(hair),
+            None => rest.element(&mut out)?,
+        }
         if rest.0.is_empty() {
             return Some(out);
         }
@@ -52,6 +57,10 @@ fn traits(c: char) -> Option<Traits> {
 fn is_reserved(c: char) -> bool {
     matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{1fc00}'..='\u{1fffd}')
         && c.general_category() == GeneralCategory::Unassigned
+}
+
+fn is_hair(c: char) -> bool {
+    matches!(c, '\u{1f9b0}'..='\u{1f9b3}')
 }
 
 fn is_skin_tone(c: char) -> bool {

@@ -94,7 +94,11 @@ fn not_ready(why: &str) -> Problem {
     get,
     path = "/metrics",
     tag = "operations",
-    responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")),
+    responses((
+        status = 200,
+        description = "OpenMetrics 1.0; the text format of before for who asks for it",
+        content((String = "application/openmetrics-text"), (String = "text/plain"))
+    )),
     security(())
 )]
 pub(crate) async fn metrics(

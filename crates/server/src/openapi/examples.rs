@@ -55,6 +55,14 @@ fn of(name: &str) -> Option<Value> {
             json!({ "username": "ada", "password": "correct horse battery", "display_name": "Ada",
             "device_name": "Firefox on Linux" })
         }
+        "About" => {
+            json!({ "name": "tidings", "version": "0.1.0", "api": ["v1"],
+            "subprotocols": ["tidings.v1.json", "tidings.v1.msgpack"], "sign_up": true,
+            "limits": { "message_text_bytes_max": 16384 } })
+        }
+        "SetPassword" => {
+            json!({ "old_password": "correct horse battery", "password": "staple by the harbour" })
+        }
         "SignIn" => json!({ "username": "ada", "password": "correct horse battery",
             "device_name": "Firefox on Linux" }),
         "CreateRoom" => json!({ "kind": "channel", "name": "harbour", "visibility": "public" }),

@@ -97,7 +97,9 @@ fn unclear(document: &Value) -> Vec<String> {
         if schema.get("allOf").is_some() {
             wrong.push(format!("{at} is laid together by its reader"));
         }
-        if schema["type"] == "object" && !is_named {
+        // A map of names to values is known by what it holds.
+        let is_map = schema["additionalProperties"].is_object();
+        if schema["type"] == "object" && !is_named && !is_map {
             wrong.push(format!("{at} is an object without a name"));
         }
         if let Some(choices) = schema["oneOf"].as_array() {

@@ -25,9 +25,10 @@ use crate::{
     node::Node,
 };
 
-/// Bytes the kernel may hold for one connection that does not read (the kernel doubles it). With the one partial write
-/// that a socket's wire keeps, or the few pieces of a stream, one that is stalled stays below 256 KiB.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes the kernel may hold for one connection that does not read (the kernel doubles it, and counts what its own
+/// bookkeeping takes, which differs from one to the next). With the one partial write that a socket's wire keeps, or the
+/// few pieces of a stream, one that is stalled stays below 256 KiB.
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// How long the loop rests when the process is out of files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// All cores meet it, twenty times a second.

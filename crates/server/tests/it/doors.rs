@@ -242,7 +242,7 @@ async fn a_command_has_the_same_outcome_through_both_doors() {
         ),
         (
             json!({ "type": "rename", "room": "ROOM", "name": long }),
-            "bad_request",
+            "too_large",
         ),
         (
             json!({ "type": "join", "room": "ROOM", "user": "EVE" }),

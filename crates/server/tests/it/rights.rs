@@ -63,7 +63,7 @@ impl Scene {
     async fn new() -> Scene {
         let world = World::new().await;
         let [root, ada, lin, eve, max, bob] = world
-            .users(["root", "ada", "lin", "eve", "max", "bob"])
+            .users(["rosa", "ada", "lin", "eve", "max", "bob"])
             .await;
         let members = json!([lin.id, eve.id, max.id]);
         let mut places = Vec::new();
@@ -355,7 +355,7 @@ async fn rest(scene: &Scene) {
             );
         }
     }
-    for who in ["root", "eve", "max", "bob"] {
+    for who in ["rosa", "eve", "max", "bob"] {
         assert!(
             has(who, "canary-public-last-after"),
             "{who} reads the public channel"
@@ -455,7 +455,7 @@ async fn try_everything(scene: &Scene, socket: &mut Socket, who: &User, place: &
         message,
     } = place;
     let text = json!({ "kind": "text", "text": "taken over" });
-    let other = if who.name == "root" {
+    let other = if who.name == "rosa" {
         &scene.people.bob
     } else {
         &scene.people.root

@@ -133,7 +133,7 @@ async fn every_operation_takes_its_example() {
             }
             // A world for each: none is in another's way.
             let server = Server::start().await;
-            let (owner, ben) = (server.user("owner").await, server.user("ben").await);
+            let (owner, ben) = (server.user("olga").await, server.user("ben").await);
             let room = server.group(&owner, &[&ben]).await;
             let message = server.message(&owner, &room, "a message").await;
             let id = message["id"].as_str().unwrap();
@@ -161,8 +161,10 @@ async fn every_operation_takes_its_example() {
             };
             let answer = call.send().await;
             let from_here = path == "/metrics";
+            // Nobody here has the password of the example: it is read, and compared.
+            let compared = path.ends_with("/me/password") && answer.text.contains("wrong_password");
             assert!(
-                answer.status.is_success() || from_here,
+                answer.status.is_success() || from_here || compared,
                 "{method} {path}: {}",
                 answer.text
             );

@@ -319,7 +319,7 @@ async fn resume(updates: &mut Updates) -> Resume {
 async fn a_bot_that_follows_all_misses_nothing() {
     // [P4] [SB5] [SB7] [CU2] Rooms old and new, through a restart and an absence: each log whole, each event once.
     let mut world = World::new().await;
-    let (room, [ada, bot]) = world.with_room("designers", ["ada", "bot"]).await;
+    let (room, [ada, bot]) = world.with_room("designers", ["ada", "buddy"]).await;
     let relay = Relay::to(world.address()).await;
     let (connection, mut updates) = connect(&relay.url(), &bot, all()).await;
     let mut heard = Vec::new();

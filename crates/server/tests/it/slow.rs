@@ -168,11 +168,12 @@ async fn streams_that_are_not_read_cost_little_and_miss_nothing() {
     let (rss, kernel) = (world.rss_kib(), kernel_kib());
     shout(&mut writer, &room, 800).await;
     let (now, last) = least_kernel_kib(&mut writer, &room).await;
-    let grown = (world.rss_kib().saturating_sub(rss)) + now.saturating_sub(kernel);
-    let each = grown / stalled.len() as u64;
+    let own = world.rss_kib().saturating_sub(rss);
+    let theirs = now.saturating_sub(kernel);
+    let each = (own + theirs) / stalled.len() as u64;
     assert!(
         each <= STALLED_KIB_MAX,
-        "{each} KiB for each stalled stream"
+        "{each} KiB for each stalled stream: {own} of the program, {theirs} of the kernel"
     );
     for stream in stalled.iter_mut().take(10) {
         let frames = stream.until(|f| f["seq"] == last).await;

@@ -1,3 +1,5 @@
+//! What is a frame, what is refused with its `txn`, and what is no object: in both formats.
+
 use serde_json::{Value, json as value};
 
 use super::*;
