@@ -132,6 +132,12 @@ fn page(openapi: &Value, asyncapi: &Value) -> Result<String, String> {
         }
         if schema["properties"].is_object() {
             section(&mut out, name, schema["description"].as_str(), schema, "")?;
+        } else if let Some(forms) = schema["oneOf"].as_array() {
+            let forms: Vec<String> = forms
+                .iter()
+                .filter_map(|form| Some(format!("`{}`", name_of(form)?)))
+                .collect();
+            let _ = write!(out, "### `{name}`\n\nOne of {}.\n\n", forms.join(", "));
         }
     }
     heading(&mut out, "Words and texts");
@@ -316,7 +322,8 @@ fn shape(schema: &Value) -> Result<String, String> {
             reference.rsplit('/').next().unwrap_or(reference)
         ));
     }
-    if let Some(forms) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+    let forms = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+    if let Some(forms) = forms.filter(|forms| !forms.is_empty()) {
         let forms: Result<Vec<String>, String> = forms.iter().map(shape).collect();
         return Ok(forms?.join(" or "));
     }
