@@ -25,7 +25,10 @@ story(
     await ada.page.goto(`${address}?transport=sse`);
     await ada.live('sse');
     const cookies = await ada.page.context().cookies();
-    assert.deepEqual([...new Set(cookies.map(({ path }) => path))], ['/team/chat/']);
+    // What a device is known by goes to signing in alone; all of it stays below.
+    const paths = cookies.map(({ path }) => path);
+    assert.ok(paths.includes('/team/chat/'), paths);
+    assert.ok(paths.every((path) => path.startsWith('/team/chat/')), paths);
   },
   FLAGS,
 );
