@@ -1,6 +1,7 @@
 /** The server dies while both type, and comes back: everything arrives once, in one order. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assertSame } from '../person.mjs';
 import { DIST } from '../server.mjs';
@@ -25,8 +26,10 @@ async function filesWithoutServer(page) {
     ({ pathname }) => !pathname.startsWith('/api/'),
     (route) => {
       const { pathname } = new URL(route.request().url());
-      const file = /\.\w+$/.test(pathname) ? pathname : '/index.html';
-      return route.fulfill({ path: join(DIST, file) });
+      if (/\.\w+$/.test(pathname)) return route.fulfill({ path: join(DIST, pathname) });
+      // As the server writes it: its parts are found from every address.
+      const page = readFileSync(join(DIST, 'index.html'), 'utf8').replaceAll('"./', '"/');
+      return route.fulfill({ body: page, contentType: 'text/html' });
     },
   );
 }

@@ -68,7 +68,7 @@ pub(crate) fn of_frame(fault: &Fault<'_>) -> Refusal {
 pub(crate) fn of_json(error: &serde_json::Error, path: Option<&Path>) -> Refusal {
     if !error.is_data() {
         let said = error.to_string();
-        return bad(if said.contains("surrogate") {
+        return bad(if said.contains("surrogate") || said.contains("hex escape") {
             "A text holds half a character (a lone surrogate). Send whole ones."
         } else {
             NO_JSON
