@@ -68,11 +68,13 @@ pub(crate) fn of_frame(fault: &Fault<'_>) -> Refusal {
 pub(crate) fn of_json(error: &serde_json::Error, path: Option<&Path>) -> Refusal {
     if !error.is_data() {
         let said = error.to_string();
-        return bad(if said.contains("surrogate") || said.contains("hex escape") {
-            "A text holds half a character (a lone surrogate). Send whole ones."
-        } else {
-            NO_JSON
-        });
+        return bad(
+            if said.contains("surrogate") || said.contains("hex escape") {
+                "A text holds half a character (a lone surrogate). Send whole ones."
+            } else {
+                NO_JSON
+            },
+        );
     }
     let said = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
