@@ -50,6 +50,7 @@ function text(content: Content | null): string | null {
     case 'marker_moved':
       return content.room;
     case 'message_deleted':
+    case 'password_changed':
     case undefined:
       return null;
     default:
