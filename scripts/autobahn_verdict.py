@@ -1,4 +1,4 @@
-"""Reads the index of an Autobahn report and says whether the server conforms.
+"""Reads the indexes of Autobahn reports and says whether the server conforms.
 
 A case passes when its behaviour and its closing are OK, NON-STRICT or INFORMATIONAL. The cases of
 permessage-deflate (12 and 13) must be OK: the suite reports them as UNIMPLEMENTED, which is no
@@ -20,12 +20,17 @@ def wrong(case: str, result: dict) -> bool:
     return result["behavior"] not in PASSES or result["behaviorClose"] not in PASSES
 
 
+def reports(paths: list[str]):
+    """The agents and their cases of all reports; each has to be there."""
+    for path in map(pathlib.Path, paths):
+        if not path.is_file():
+            sys.exit(f"autobahn: no report at {path}")
+        yield from json.loads(path.read_text()).items()
+
+
 def main() -> None:
-    path = pathlib.Path(sys.argv[1])
-    if not path.is_file():
-        sys.exit(f"autobahn: no report at {path}")
     failures = []
-    for agent, cases in json.loads(path.read_text()).items():
+    for agent, cases in reports(sys.argv[1:]):
         counts = collections.Counter(result["behavior"] for result in cases.values())
         deflate = sum(case.startswith(DEFLATE) for case in cases)
         summary = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

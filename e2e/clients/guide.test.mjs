@@ -1,13 +1,14 @@
 /** The bots of docs/guides/write-a-bot.md, as they stand there, against the server. */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { account, call } from './account.mjs';
 import { Server } from '../server.mjs';
 import { until } from '../wait.mjs';
@@ -16,6 +17,8 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 /** Below the root, so that the package of the workspace is found from there. */
 const OUT = join(ROOT, 'node_modules/.tidings-guide');
 const LINES_MAX = 40;
+/** Waits without holding up the sockets, which a server closes when they are quiet. */
+const run = promisify(execFile);
 
 let server;
 let ada;
@@ -94,7 +97,7 @@ test('each bot is short', () => {
 });
 
 test('TypeScript', async () => {
-  execFileSync(process.execPath, [join(ROOT, 'packages/client/build.mjs')], { stdio: 'inherit' });
+  await run(process.execPath, [join(ROOT, 'packages/client/build.mjs')]);
   const file = join(OUT, 'bot.mjs');
   await writeFile(file, blocks.ts);
   await talk('echo-ts', [process.execPath, file], false);
@@ -109,8 +112,8 @@ test('Python', async () => {
 test('Rust', async () => {
   const example = await readFile(join(ROOT, 'crates/sdk/examples/guide_bot.rs'), 'utf8');
   assert.equal(example.slice(example.indexOf('use ')), blocks.rust, 'the guide shows the example');
-  const cargo = ['build', '--quiet', '-p', 'tidings-sdk', '--example', 'guide_bot'];
-  execFileSync('cargo', cargo, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
+  // Of the whole workspace, so that features are those of the build before, and nothing is built anew.
+  await run('cargo', ['build', '--quiet', '--workspace', '--example', 'guide_bot'], { cwd: ROOT });
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
   await talk('echo-rs', [join(target, 'debug/examples/guide_bot')], false);
 });

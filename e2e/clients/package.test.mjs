@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,10 +41,10 @@ before(async () => {
   server = await Server.start();
   folder = await mkdtemp(join(tmpdir(), 'tidings-package-'));
   const pack = ['pack', '--silent', '--pack-destination', folder];
-  execFileSync('npm', pack, { cwd: join(ROOT, 'packages/client'), stdio: ['ignore', 'ignore', 'inherit'] });
+  await run('npm', pack, { cwd: join(ROOT, 'packages/client') });
   await writeFile(join(folder, 'package.json'), '{ "private": true }');
   const install = ['install', '--offline', '--no-audit', '--no-fund', './tidings-client-0.1.0.tgz'];
-  execFileSync('npm', install, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  await run('npm', install, { cwd: folder });
   const readme = await readFile(join(folder, 'node_modules/@tidings/client/README.md'), 'utf8');
   example = /```ts\n([^]*?)```/.exec(readme)[1];
   await writeFile(join(folder, 'hello.mjs'), example);
