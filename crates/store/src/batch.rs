@@ -8,7 +8,7 @@ use std::{
     hash::Hash,
 };
 
-use tidings_core::{Device, Entry, State, names};
+use tidings_core::{Device, Entry, Needs, State, names};
 use tidings_protocol::{
     DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, content::Known,
 };
@@ -35,6 +35,19 @@ pub(crate) fn check(
         }
     }
     Ok(last)
+}
+
+/// Whether a batch is nothing but messages, and each command that may be a retry is one of them: then no row is written but
+/// those of the log, of messages, and of their rooms and authors.
+pub(crate) fn all_said(commit: &Commit, needs: &Needs) -> bool {
+    let mut txns = needs.txns.len();
+    for entry in &commit.entries {
+        if !matches!(entry.content, Known::Message { .. }) {
+            return false;
+        }
+        txns = txns.saturating_sub(usize::from(entry.event.txn.is_some()));
+    }
+    txns == 0 && !commit.entries.is_empty()
 }
 
 /// The changed rows of one kind.

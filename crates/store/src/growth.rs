@@ -62,10 +62,19 @@ pub(crate) fn device_key(number: i64) -> i64 {
     3_000_000_000 + number
 }
 
+/// The head of the shard that holds the large room.
+pub(crate) const fn head() -> i64 {
+    MESSAGES + small()
+}
+
+/// The events of all other rooms.
+const fn small() -> i64 {
+    (ROOMS - 1) * SMALL
+}
+
 /// The SQL that makes the rows. `ID[…]` stands for the id with a number, `SERIES[a, b]` for the numbers from a to b.
 pub(crate) fn rows() -> Vec<String> {
-    let small = (ROOMS - 1) * SMALL;
-    let end = MESSAGES + small;
+    let (small, end) = (small(), head());
     vec![
         format!("UPDATE shards SET head = {end} WHERE shard = 0"),
         format!(

@@ -5,6 +5,7 @@
 //! server's sync.
 
 mod columns;
+mod kept;
 mod load;
 mod migrate;
 mod pool;
@@ -26,6 +27,7 @@ use tidings_protocol::{Epoch, Position, ShardId};
 use tokio::time::timeout;
 
 use crate::{Commit, batch, error::StoreError, value::Columns};
+use kept::Kept;
 use pool::Pool;
 use session::Session;
 
@@ -40,6 +42,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(45);
 pub(crate) struct Postgres {
     appenders: Pool,
     readers: Pool,
+    kept: Kept,
     pub(crate) epoch: Epoch,
     pub(crate) shards: u16,
 }
@@ -52,6 +55,7 @@ impl Postgres {
         Ok(Postgres {
             appenders: Pool::new(config.clone(), statements::names(), APPENDERS_MAX),
             readers: Pool::new(config, session::reads(), READERS_MAX),
+            kept: Kept::new(made.shards),
             epoch: made.epoch,
             shards: made.shards,
         })
@@ -62,25 +66,77 @@ impl Postgres {
         &self,
         shard: ShardId,
         needs: Needs,
-        decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
+        mut decide: impl FnMut(Position, State) -> (Commit, R) + Send + 'static,
     ) -> Result<R, StoreError> {
-        // A connection whose append fails, or whose caller goes away, is not given back but closed: the server
-        // rolls back.
+        let mut decide = move |head, state| {
+            catch_unwind(AssertUnwindSafe(|| decide(head, state)))
+                .map_err(|panic| crate::error::panicked(&*panic))
+        };
         in_time(async {
+            if let Some(answer) = self.guessed(shard, &needs, &mut decide).await? {
+                return Ok(answer);
+            }
+            // A connection whose append fails, or whose caller goes away, is not given back but closed: the server
+            // rolls back.
             let lease = self.appenders.lease().await?;
+            let opened = self.appenders.opened();
             let (head, state) = load::locked(lease.session(), shard, &needs).await?;
-            let (commit, answer) = catch_unwind(AssertUnwindSafe(|| decide(head, state)))
-                .map_err(|panic| crate::error::panicked(&*panic))?;
+            let (commit, answer) = decide(head, state)?;
+            let mut last = head;
             if commit.entries.is_empty() {
                 lease.session().end()?;
             } else {
-                let last = batch::check(shard, head, &commit.entries)?;
+                last = batch::check(shard, head, &commit.entries)?;
                 write::commit(lease.session(), shard, &commit, last).await?;
             }
             lease.give_back();
+            self.kept.keep(shard, head, last, commit.state, opened);
             Ok(answer)
         })
         .await
+    }
+
+    /// Messages alone, decided against the rows that the last append left, and committed in one trip if the head is still
+    /// where it left it. None when that may not be, or was not so: then nothing happened.
+    async fn guessed<R>(
+        &self,
+        shard: ShardId,
+        needs: &Needs,
+        decide: &mut impl FnMut(Position, State) -> Result<(Commit, R), StoreError>,
+    ) -> Result<Option<R>, StoreError> {
+        let opened = self.appenders.opened();
+        let Some((head, state)) = self.kept.state(shard, needs, opened) else {
+            return Ok(None);
+        };
+        let (commit, answer) = decide(head, state)?;
+        if !batch::all_said(&commit, needs) {
+            return Ok(None);
+        }
+        let last = batch::check(shard, head, &commit.entries)?;
+        let lease = self.appenders.lease().await?;
+        // Unless it is known to be committed, nothing of it is to be built on.
+        let written = write::say(lease.session(), shard, &commit, head, last).await;
+        match written {
+            Ok(true) => {
+                lease.give_back();
+                self.kept.keep(shard, head, last, commit.state, opened);
+                Ok(Some(answer))
+            }
+            Ok(false) => {
+                lease.give_back();
+                self.kept.forget(shard);
+                Ok(None)
+            }
+            // A retry, or what alone would fail: the lock tells which.
+            Err(StoreError::Conflict | StoreError::Trouble(_)) => {
+                self.kept.forget(shard);
+                Ok(None)
+            }
+            Err(error) => {
+                self.kept.forget(shard);
+                Err(error)
+            }
+        }
     }
 
     /// What a copy of this database does not share: which database of which server it is, and since when that runs.

@@ -252,7 +252,8 @@ impl Store {
     }
 
     /// One transaction: lock the shard's head, load what is needed, decide, write entries, changed rows and head,
-    /// commit. Durable when it returns `Ok`. `decide` must not wait; a panic inside is rolled back.
+    /// commit. Durable when it returns `Ok`. `decide` must not wait, and may be asked twice, the second time about what
+    /// was written meanwhile; a panic inside is rolled back.
     ///
     /// # Errors
     /// `Conflict`: nothing was written, decide again one by one. `Unavailable`: the outcome may be unknown, a retry
@@ -261,7 +262,7 @@ impl Store {
         &self,
         shard: ShardId,
         needs: Needs,
-        decide: impl FnOnce(Position, State) -> (Commit, R) + Send + 'static,
+        decide: impl FnMut(Position, State) -> (Commit, R) + Send + 'static,
     ) -> Result<R> {
         if shard.0 >= self.shards() {
             return Err(StoreError::Trouble(format!("there is no shard {shard}")));

@@ -3,7 +3,10 @@
 //! Owns: how many there are at most, opening them when needed, forgetting those that ended.
 //! Never: takes back a connection after an error: what is not given back is closed.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -23,6 +26,7 @@ pub(super) struct Pool {
     statements: Vec<Named>,
     permits: Semaphore,
     idle: Mutex<Vec<Session>>,
+    opened: AtomicU64,
 }
 
 /// A connection in use. Dropped without [`give_back`](Lease::give_back) it is closed.
@@ -39,6 +43,7 @@ impl Pool {
             statements,
             permits: Semaphore::new(connections_max),
             idle: Mutex::new(Vec::new()),
+            opened: AtomicU64::new(0),
         }
     }
 
@@ -49,13 +54,21 @@ impl Pool {
             .map_err(|_| StoreError::Unavailable("the store is closing".to_owned()))?;
         let session = match self.idle() {
             Some(session) => session,
-            None => Session::open(&self.config, &self.statements).await?,
+            None => {
+                self.opened.fetch_add(1, Ordering::AcqRel);
+                Session::open(&self.config, &self.statements).await?
+            }
         };
         Ok(Lease {
             pool: self,
             session,
             _permit: permit,
         })
+    }
+
+    /// How many connections were opened so far.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// The connection used last, if it still stands.

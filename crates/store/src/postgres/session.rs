@@ -110,15 +110,14 @@ impl Session {
         self.client.query(statement, params).await.map_err(failed)
     }
 
-    /// Runs a statement that writes.
+    /// Runs a statement that writes; returns how many rows it changed.
     pub(super) async fn execute(
         &self,
         name: &'static str,
         params: &[&(dyn ToSql + Sync)],
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let statement = self.statement(name)?;
-        let done = self.client.execute(statement, params).await;
-        done.map(drop).map_err(failed)
+        self.client.execute(statement, params).await.map_err(failed)
     }
 
     pub(super) async fn begin(&self) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The writes of a batch and its commit, in one round trip.
+//! The writes of a batch and its commit, in one round trip; for messages alone, in one statement.
 //!
 //! Owns: a batch as lists of rows, the order of the statements.
 //! Never: sends COMMIT before every statement was encoded and sent: a half batch must not be committed.
@@ -61,7 +61,7 @@ async fn finish(mut write: Pin<Box<MaybeDone<Sent<'_>>>>) -> Result<()> {
 
 macro_rules! send {
     ($session:ident, $name:ident, $($param:expr),* $(,)?) => {
-        Box::pin(async move { $session.execute(name::$name, &[$(&$param),*]).await }) as Sent<'_>
+        Box::pin(async move { $session.execute(name::$name, &[$(&$param),*]).await.map(drop) }) as Sent<'_>
     };
 }
 
@@ -94,6 +94,54 @@ fn writes<'a>(
     erased(session, state, &mut writes);
     writes.push(send!(session, SET_HEAD, i64::from(shard.0), number(head.0)));
     Ok(writes)
+}
+
+/// Commits a batch of nothing but messages in one statement, if the shard's head is at `before`; false when it is not, and
+/// nothing was written.
+pub(super) async fn say(
+    session: &Session,
+    shard: ShardId,
+    commit: &Commit,
+    before: Position,
+    head: Position,
+) -> Result<bool> {
+    let (entries, state) = (&commit.entries, &commit.state);
+    let rooms = batch::rows(&state.changes.rooms, &state.rooms)?;
+    let members = batch::rows(&state.changes.members, &state.members)?;
+    let changed = session
+        .execute(
+            name::SAY,
+            &[
+                &i64::from(shard.0),
+                &number(before.0),
+                &number(head.0),
+                &column!(entries, e => number(e.event.position.0)),
+                &ids(entries.iter().map(|e| e.event.log.bytes())),
+                &column!(entries, e => number(e.event.seq.0)),
+                &ids(entries.iter().map(|e| e.event.id.bytes())),
+                &column!(entries, e => e.event.at.micros()),
+                &ids(entries.iter().map(|e| e.event.actor.bytes())),
+                &column!(entries, e => number(e.event.count)),
+                &column!(entries, e => e.event.txn.as_ref().map(TxnId::as_str)),
+                &column!(entries, e => e.fingerprint),
+                &column!(entries, e => &*e.event.kind),
+                &column!(entries, e => e.event.body.as_deref()),
+                &column!(entries, e => e.salt.0.as_slice()),
+                &column!(entries, e => e.chain.0.as_slice()),
+                &ids(rooms.iter().map(|r| r.id.bytes())),
+                &column!(rooms, r => number(r.head.0)),
+                &column!(rooms, r => number(r.head_position.0)),
+                &column!(rooms, r => number(r.count)),
+                &column!(rooms, r => opt(r.last_message)),
+                &column!(rooms, r => r.chain.0.as_slice()),
+                &ids(members.iter().map(|m| m.room.bytes())),
+                &ids(members.iter().map(|m| m.user.bytes())),
+                &column!(members, m => number(m.sent.seq.0)),
+                &column!(members, m => number(m.sent.count)),
+            ],
+        )
+        .await?;
+    Ok(changed > 0)
 }
 
 fn opt(seq: Option<Seq>) -> Option<i64> {

@@ -12,6 +12,7 @@ mod history;
 mod opening;
 mod people;
 mod postgres_alone;
+mod postgres_kept;
 mod races;
 mod resume;
 mod txns;
