@@ -100,14 +100,10 @@ export class Outbox {
    * and no more than `most` of all rooms. `[CM8]`
    */
   due(now: number, most = Infinity): OutboxCommand[] {
-    const busy = new Set<RoomId>();
     const due: OutboxCommand[] = [];
     const underWay = this.underWay();
     let left = (this.suspects.size ? Math.min(1, most) : most) - underWay;
-    for (const row of this.rows.values()) {
-      if (row.state === 'failed' || busy.has(row.room)) continue;
-      busy.add(row.room);
-      if (this.suspects.size && !this.suspects.has(row.txn)) continue;
+    for (const row of this.first()) {
       const attempt = this.attempts.get(row.txn);
       const late = attempt?.sentAt != null && now >= attempt.sentAt + ANSWER_MS;
       if (row.state === 'sent' && !late) continue;
@@ -124,11 +120,8 @@ export class Outbox {
   /** When `due` may have more, if only time is missing. */
   wakeAt(most = Infinity): number | null {
     let first: number | null = null;
-    const busy = new Set<RoomId>();
     const full = this.underWay() >= (this.suspects.size ? Math.min(1, most) : most);
-    for (const row of this.rows.values()) {
-      if (row.state === 'failed' || busy.has(row.room)) continue;
-      busy.add(row.room);
+    for (const row of this.first()) {
       // An answer makes room for it, not time.
       if (full && row.state === 'queued') continue;
       const attempt = this.attempts.get(row.txn);
@@ -136,6 +129,24 @@ export class Outbox {
       first = first === null ? at : Math.min(first, at);
     }
     return first;
+  }
+
+  /**
+   * Of each room the first that waits or is under way; while there are suspects, of their rooms
+   * alone: what stands before one in its room goes alone, too.
+   */
+  private *first(): Generator<OutboxRow> {
+    const suspected = new Set<RoomId>();
+    for (const txn of this.suspects) {
+      const row = this.rows.get(txn);
+      if (row) suspected.add(row.room);
+    }
+    const seen = new Set<RoomId>();
+    for (const row of this.rows.values()) {
+      if (row.state === 'failed' || seen.has(row.room)) continue;
+      seen.add(row.room);
+      if (!suspected.size || suspected.has(row.room)) yield row;
+    }
   }
 
   /** Since when an answer is awaited; null when none is. */

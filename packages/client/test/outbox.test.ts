@@ -70,6 +70,29 @@ describe('the outbox', () => {
     expect(txns(outbox.due(700))).toEqual(['1']);
   });
 
+  it('[CM10] finds the one at fault also behind others of its room, and sleeps meanwhile', () => {
+    const outbox = new Outbox();
+    outbox.add(row('1'), row('2'));
+    outbox.due(0);
+    outbox.refused('1', { code: 'forbidden', message: 'no' }, 0, 0.5);
+    outbox.due(1);
+    expect(outbox.faulted()).toMatchObject([{ txn: '2' }]);
+    outbox.disconnected();
+    // Both are wanted again, and something else waits: nothing stands still.
+    outbox.retry('1');
+    outbox.retry('2');
+    outbox.add({ ...row('3'), room: 'room_other' });
+    expect(txns(outbox.due(2))).toEqual(['1']);
+    outbox.done('1');
+    expect(txns(outbox.due(3))).toEqual(['2']);
+    outbox.refused('2', { code: 'unavailable', message: '', retry_after_ms: 700 }, 3, 0.5);
+    expect(outbox.due(4)).toEqual([]);
+    expect(outbox.wakeAt(), 'not before that one may go again').toBe(703);
+    expect(txns(outbox.due(703))).toEqual(['2']);
+    outbox.done('2');
+    expect(txns(outbox.due(704))).toEqual(['3']);
+  });
+
   it('[CM4] shows a refusal, lets others pass, and tries again on demand', () => {
     const outbox = new Outbox();
     outbox.add(row('1'), row('2'));
