@@ -51,7 +51,7 @@ impl Postgres {
     /// Connects, migrates under an advisory lock, and reads what was fixed when the database was made.
     pub(crate) async fn open(url: &str) -> Result<Postgres, StoreError> {
         let config = session::config(url)?;
-        let made = in_time(migrate::migrate(&config, crate::migrate::POSTGRES)).await?;
+        let made = migrate::migrate(&config, crate::migrate::POSTGRES).await?;
         Ok(Postgres {
             appenders: Pool::new(config.clone(), statements::names(), APPENDERS_MAX),
             readers: Pool::new(config, session::reads(), READERS_MAX),

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tidings_protocol::Epoch;
 use tokio_postgres::{Client, Config};
 
-use super::{columns::failed, session::Session};
+use super::{columns::failed, in_time, session::Session};
 use crate::{
     error::StoreError,
     hint_key,
@@ -25,11 +25,32 @@ pub(super) struct Made {
     pub(super) shards: u16,
 }
 
-/// Runs what is missing of `known`.
+/// How often a migration begins again that met somebody who waited for a table while holding another. Each time nothing
+/// was done yet.
+const LOCKS_MAX: u32 = 20;
+
+/// Runs what is missing of `known`. It takes as long as it takes: an index of a large table is minutes, and a second
+/// node waits for the first.
 pub(super) async fn migrate(config: &Config, known: &[Migration]) -> Result<Made, StoreError> {
-    let session = Session::open(config, &[]).await?;
+    let mut tries = 1;
+    loop {
+        match migrate_once(config, known).await {
+            Err(StoreError::Conflict) if tries < LOCKS_MAX => tries += 1,
+            Err(StoreError::Conflict) => {
+                return Err(StoreError::Unavailable(
+                    "the tables were not free for a migration; stop the other nodes for a moment"
+                        .to_owned(),
+                ));
+            }
+            made => return made,
+        }
+    }
+}
+
+async fn migrate_once(config: &Config, known: &[Migration]) -> Result<Made, StoreError> {
+    // Nobody holds what this waits for longer than the server's own limits, but for another migration.
+    let session = in_time(Session::open(config, &[])).await?;
     let client = session.client();
-    // Building an index on a large table takes longer than any batch.
     let patient = "SET statement_timeout = 0; SET lock_timeout = 0; BEGIN";
     client.batch_execute(patient).await.map_err(failed)?;
     lock(client).await?;
@@ -46,6 +67,18 @@ pub(super) async fn lock(client: &Client) -> Result<(), StoreError> {
         .await
         .map(drop)
         .map_err(failed)
+}
+
+/// Takes every table, before anything is changed: nodes of the version before may be at work. One by one, as statements
+/// come to them, a node that has one table and waits for the next would be waited for, and the migration be the one that
+/// gives way. The heads come first, as in every append.
+async fn lock_tables(client: &Client) -> Result<(), StoreError> {
+    let text = "SELECT string_agg(quote_ident(table_name), ', ' ORDER BY table_name <> 'shards', table_name) \
+                FROM information_schema.tables WHERE table_schema = current_schema()";
+    let row = client.query_one(text, &[]).await.map_err(failed)?;
+    let tables = row.text(0)?;
+    let text = format!("LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE");
+    client.batch_execute(&text).await.map_err(failed)
 }
 
 /// Reads what was fixed when the database was made.
@@ -101,7 +134,16 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
-    for migration in migrate::pending(known, &applied)? {
+    let pending = migrate::pending(known, &applied)?;
+    if let (Some(first), false) = (pending.first(), applied.is_empty()) {
+        tracing::info!(
+            first = first.name,
+            count = pending.len(),
+            "bringing the database to this version; with many messages that takes minutes"
+        );
+        lock_tables(client).await?;
+    }
+    for migration in pending {
         let context = |error| StoreError::trouble(migration.name, failed(error));
         client
             .batch_execute(migration.text)

@@ -4,7 +4,7 @@ mod growth;
 
 use tidings_testkit::postgres::TestPostgres;
 
-use super::{Session, migrate, session, statements};
+use super::{CALL_TIMEOUT, Postgres, Session, migrate, session, statements};
 use crate::{
     error::StoreError,
     migrate::{POSTGRES, fixture},
@@ -57,6 +57,34 @@ async fn an_upgrade_keeps_what_was_there_and_runs_once() {
     let older = migrate::migrate(&config, first).await;
     let error = older.err().unwrap().to_string();
     assert!(error.contains("newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn an_upgrade_waits_for_whoever_works_however_long_and_in_nobodys_way() {
+    let url = TestPostgres::shared().fresh_database();
+    let config = session::config(&url).unwrap();
+    migrate::migrate(&config, &POSTGRES[..2]).await.unwrap();
+    // A node of the version before, in the middle of an append.
+    let node = Session::open(&config, &[]).await.unwrap();
+    let begun = "BEGIN; SELECT head FROM shards WHERE shard = 0 FOR UPDATE; LOCK TABLE events IN ROW EXCLUSIVE MODE";
+    node.client().batch_execute(begun).await.unwrap();
+    let upgrade = tokio::spawn(async move { Postgres::open(&url).await });
+    let watching = Session::open(&config, &[]).await.unwrap();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = watching.client().query_one(waits, &[]).await.unwrap();
+        if row.get::<_, i64>(0) > 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    // An index of a large table takes minutes, and so may the node that is before this one.
+    tokio::time::pause();
+    tokio::time::advance(CALL_TIMEOUT * 10).await;
+    tokio::time::resume();
+    let ends = "LOCK TABLE members IN ROW EXCLUSIVE MODE; COMMIT";
+    node.client().batch_execute(ends).await.unwrap();
+    upgrade.await.unwrap().map(drop).unwrap();
 }
 
 fn all() -> impl Iterator<Item = session::Named> {
