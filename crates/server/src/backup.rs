@@ -67,12 +67,18 @@ pub fn back_up(config: &Config, to: &Path) -> anyhow::Result<()> {
     let watch = progress();
     let verified =
         block_on(async { Ok(upkeep::back_up(&store_config(config), to, watch).await?) })?;
+    let looked = if verified.notes.is_empty() {
+        format!(
+            "all {} events of it as they were committed",
+            verified.events
+        )
+    } else {
+        verified.notes.join("; ")
+    };
     output::line(format_args!(
-        "{} holds the database, all {} events of it as they were committed; to restore it, stop the server and put it \
-         in the place of {}, without the files \
-         tidings.db-wal and tidings.db-shm",
+        "{} holds the database ({looked}); to restore it, stop the server and put it in the place of {}, without the \
+         files tidings.db-wal and tidings.db-shm",
         to.display(),
-        verified.events,
         config.data.join("tidings.db").display()
     ))
 }

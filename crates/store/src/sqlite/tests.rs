@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use rusqlite::Connection;
 use tidings_protocol::{Cursor, Epoch, Position, RoomId, ShardId, UserId};
 
-use super::{columns::now, open, open::Place, statements};
+use super::{columns::now, open, open::Place, statements, upkeep};
 use crate::{
     error::StoreError,
     migrate,
@@ -55,6 +55,22 @@ fn an_upgrade_keeps_what_was_there_and_runs_once() {
     // The older program does not touch it.
     let error = open::migrate(&mut connection, &path, first).unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");
+}
+
+#[test]
+fn the_backup_that_precedes_an_upgrade_is_made_by_the_new_program_too() {
+    let place = Place::temporary().unwrap();
+    let path = place.path();
+    let mut connection = Connection::open(&path).unwrap();
+    let earlier = &migrate::SQLITE[..2];
+    let epoch = open::migrate(&mut connection, &path, earlier).unwrap();
+    let to = path.with_file_name("copy.db");
+    let verified = upkeep::back_up(&path, &to, Box::new(drop)).unwrap();
+    assert!(verified.damage.is_empty());
+    assert!(verified.notes[0].contains("older"), "{:?}", verified.notes);
+    // The program that made it takes it back, as a new epoch.
+    let mut copy = Connection::open(&to).unwrap();
+    assert_ne!(open::migrate(&mut copy, &to, earlier).unwrap(), epoch);
 }
 
 fn all() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -125,13 +125,22 @@ pub(crate) fn back_up(path: &Path, to: &Path, watch: Watch) -> Result<Verified, 
     Ok(verified)
 }
 
-/// Looks at everything in a fresh copy.
+/// Looks at everything in a fresh copy; of a database that is still to be upgraded, what SQLite itself can say.
 ///
 /// # Errors
 /// When something in it is not as it was committed: so it is in the database, too.
 fn verified(copy: &Path, watch: Watch) -> Result<Verified, StoreError> {
     let mut report = Report::new(watch);
-    super::verify::look_at(&read_only(copy)?, &mut report)?;
+    let connection = read_only(copy)?;
+    match refuse_older(&connection, copy) {
+        Ok(()) => super::verify::look_at(&connection, &mut report)?,
+        Err(_) => {
+            super::verify::pages(&connection, &mut report);
+            report.note(
+                "the database is of an older version: its pages were looked at, its events and rows were not",
+            );
+        }
+    }
     let verified = report.finish();
     match verified.damage.first() {
         None => Ok(verified),

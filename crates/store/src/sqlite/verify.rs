@@ -48,7 +48,7 @@ pub(super) fn look_at(connection: &Connection, report: &mut Report) -> Result<()
 }
 
 /// Every page, every index, every row against its table's rules.
-fn pages(connection: &Connection, report: &mut Report) {
+pub(super) fn pages(connection: &Connection, report: &mut Report) {
     let check = || -> rusqlite::Result<Vec<String>> {
         let mut statement =
             connection.prepare(&format!("PRAGMA integrity_check({DAMAGE_TOLD_MAX})"))?;
