@@ -33,6 +33,7 @@ pub enum Known {
         visibility: Visibility,
         /// Its name; a direct room has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(deserialize_with = "RoomName::told_or_none")]
         name: Option<RoomName>,
         /// The two members of a direct room, in the order of their ids.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,6 +42,7 @@ pub enum Known {
     /// The room has another name.
     RoomRenamed {
         /// The new name.
+        #[serde(deserialize_with = "RoomName::told")]
         name: RoomName,
     },
     /// A user became a member (joined, or was added by the actor).
@@ -65,6 +67,7 @@ pub enum Known {
     /// A message. Its id is the event's id.
     Message {
         /// The text as written.
+        #[serde(deserialize_with = "MessageText::told")]
         text: MessageText,
     },
     /// A message has another text.
@@ -74,6 +77,7 @@ pub enum Known {
         /// Where it stands in this log.
         target: Seq,
         /// The new text.
+        #[serde(deserialize_with = "MessageText::told")]
         text: MessageText,
     },
     /// A message was deleted; its text and its edits are erased everywhere.
@@ -90,6 +94,7 @@ pub enum Known {
         /// Where it stands in this log.
         target: Seq,
         /// With what.
+        #[serde(deserialize_with = "Emoji::told")]
         emoji: Emoji,
     },
     /// The actor took a reaction back.
@@ -99,13 +104,16 @@ pub enum Known {
         /// Where it stands in this log.
         target: Seq,
         /// Which.
+        #[serde(deserialize_with = "Emoji::told")]
         emoji: Emoji,
     },
     /// User log: the account began. Always `seq` 1.
     UserCreated {
         /// The username.
+        #[serde(deserialize_with = "Username::told")]
         username: Username,
         /// The display name.
+        #[serde(deserialize_with = "DisplayName::told")]
         display_name: DisplayName,
         /// The role on this server.
         role: ServerRole,

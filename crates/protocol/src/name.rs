@@ -178,6 +178,22 @@ macro_rules! text {
             /// The text, within its rule.
             #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
+
+            /// A text as it was kept. It was judged when it came; a rule that is stricter since is for new ones.
+            #[must_use]
+            pub fn kept(text: &str) -> $name { $name(text.into()) }
+
+            /// The same, for fields of what the server tells.
+            pub(crate) fn told<'de, D: Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                Ok($name::kept(&<std::borrow::Cow<'de, str>>::deserialize(d)?))
+            }
+
+            /// The same, for fields that may be absent.
+            #[allow(dead_code, reason = "not every text is one that may be absent")]
+            pub(crate) fn told_or_none<'de, D: Deserializer<'de>>(d: D) -> Result<Option<$name>, D::Error> {
+                let text = <Option<std::borrow::Cow<'de, str>>>::deserialize(d)?;
+                Ok(text.map(|text| $name::kept(&text)))
+            }
         }
 
         impl FromStr for $name {
@@ -247,6 +263,27 @@ impl Username {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_kept_is_not_judged_again() {
+        // [EV5]
+        let text = "Z\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}";
+        assert!(text.parse::<RoomName>().is_err());
+        let known = |body: serde_json::Value| {
+            let content: crate::Content = serde_json::from_value(body).unwrap();
+            content.known().cloned()
+        };
+        let renamed = crate::content::Known::RoomRenamed {
+            name: RoomName::kept(text),
+        };
+        let body = serde_json::json!({ "kind": "room_renamed", "name": text });
+        assert_eq!(known(body), Some(renamed));
+        let profile = serde_json::json!({
+            "id": "user_01h455vb4pex5vsknk084sn02q", "username": "ada", "display_name": text, "kind": "person", "role": "member",
+        });
+        let profile: crate::UserProfile = serde_json::from_value(profile).unwrap();
+        assert_eq!(profile.display_name.as_str(), text);
+    }
 
     #[test]
     fn a_text_above_its_limit_is_known_by_its_sentence() {

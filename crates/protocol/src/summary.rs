@@ -108,8 +108,10 @@ pub struct UserProfile {
     /// The user's id.
     pub id: UserId,
     /// The unique name.
+    #[serde(deserialize_with = "Username::told")]
     pub username: Username,
     /// How they want to be called.
+    #[serde(deserialize_with = "DisplayName::told")]
     pub display_name: DisplayName,
     /// Person, bot or guest.
     pub kind: UserKind,
@@ -172,6 +174,7 @@ pub struct RoomSummary {
     pub visibility: Visibility,
     /// Its name; a direct room has none.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(default, deserialize_with = "RoomName::told_or_none")]
     pub name: Option<RoomName>,
     /// The other member of a direct room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,6 +209,7 @@ pub struct RoomHead {
     pub count: u64,
     /// Its name, when it was given another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "RoomName::told_or_none")]
     pub name: Option<RoomName>,
     /// Its last line, when it changed since the last summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +231,7 @@ pub struct MemberInfo {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageReaction {
     /// Which.
+    #[serde(deserialize_with = "Emoji::told")]
     pub emoji: Emoji,
     /// Who reacted, in the order of their ids.
     pub users: Vec<UserId>,
@@ -253,6 +258,7 @@ pub struct Message {
     pub txn: Option<crate::TxnId>,
     /// The current text; null when deleted.
     #[cfg_attr(feature = "openapi", schema(required))]
+    #[serde(default, deserialize_with = "MessageText::told_or_none")]
     pub text: Option<MessageText>,
     /// The event of the last edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,8 +7,9 @@ use std::{str::FromStr, sync::Arc};
 
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
-    DeviceId, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText, Position, RoomId,
-    RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile, Visibility,
+    DeviceId, DisplayName, Emoji, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText,
+    Position, RoomId, RoomName, RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile,
+    Username, Visibility,
 };
 
 use crate::{error::StoreError, upkeep::Reached, value::Columns};
@@ -108,7 +109,7 @@ pub(crate) fn room(row: &dyn Columns) -> Result<Room> {
         id: RoomId::from_bytes(row.id(0)?),
         kind: parse(row.text(1)?, "a kind of room")?,
         visibility: parse(row.text(2)?, "a visibility")?,
-        name: parse_or_none(row.text_or_none(3)?, "a room's name")?,
+        name: row.text_or_none(3)?.map(RoomName::kept),
         direct: direct(row, 4)?,
         created_by: UserId::from_bytes(row.id(6)?),
         created_at: Timestamp(row.int(7)?),
@@ -157,7 +158,7 @@ pub(crate) fn message(row: &dyn Columns) -> Result<MessageRow> {
         seq: Seq(number(row, 1)?),
         id: EventId::from_bytes(row.id(2)?),
         author: UserId::from_bytes(row.id(3)?),
-        text: parse_or_none(row.text_or_none(4)?, "a message's text")?,
+        text: row.text_or_none(4)?.map(MessageText::kept),
         edited: number_or_none(row, 5)?.map(Seq),
         deleted: number_or_none(row, 6)?.map(Seq),
         emoji: small(row, 7)?,
@@ -191,8 +192,8 @@ pub(crate) fn profile(row: &dyn Columns) -> Result<UserProfile> {
 fn profile_at(row: &dyn Columns, base: usize) -> Result<UserProfile> {
     Ok(UserProfile {
         id: UserId::from_bytes(row.id(base)?),
-        username: parse(row.text(base + 1)?, "a username")?,
-        display_name: parse(row.text(base + 2)?, "a display name")?,
+        username: Username::kept(row.text(base + 1)?),
+        display_name: DisplayName::kept(row.text(base + 2)?),
         kind: parse(row.text(base + 3)?, "a kind of user")?,
         role: parse(row.text(base + 4)?, "a role on the server")?,
         created_at: Timestamp(row.int(base + 5)?),
@@ -260,7 +261,7 @@ pub(crate) fn summary(row: &dyn Columns) -> Result<SummaryRow> {
         id: RoomId::from_bytes(row.id(0)?),
         kind: parse(row.text(1)?, "a kind of room")?,
         visibility: parse(row.text(2)?, "a visibility")?,
-        name: parse_or_none(row.text_or_none(3)?, "a room's name")?,
+        name: row.text_or_none(3)?.map(RoomName::kept),
         peer: None,
         created_at: Timestamp(row.int(6)?),
         head: Seq(number(row, 7)?),
@@ -343,9 +344,7 @@ pub(crate) fn page_row(row: &dyn Columns) -> Result<PageRow> {
             actor: UserId::from_bytes(row.id(4)?),
             count: number(row, 5)?,
             txn: parse_or_none(row.text_or_none(6)?, "a txn")?,
-            text: text
-                .map(|text| parse::<MessageText>(&text, "a message's text"))
-                .transpose()?,
+            text: text.map(|text| MessageText::kept(&text)),
             edited: number_or_none(row, 9)?.map(Seq),
             deleted: number_or_none(row, 10)?.map(Seq),
             reactions: Vec::new(),
@@ -357,7 +356,7 @@ pub(crate) fn page_row(row: &dyn Columns) -> Result<PageRow> {
 pub(crate) fn reaction(row: &dyn Columns) -> Result<(EventId, tidings_protocol::Emoji, UserId)> {
     Ok((
         EventId::from_bytes(row.id(0)?),
-        parse(row.text(1)?, "an emoji")?,
+        Emoji::kept(row.text(1)?),
         UserId::from_bytes(row.id(2)?),
     ))
 }

@@ -144,8 +144,7 @@ fn loads<'a>(session: &'a Session, needs: &'a Needs) -> (Vec<Rows<'a>>, Vec<Plac
         LOAD_USERNAMES,
         [texts(needs.usernames.iter().map(Username::as_str))],
         |rows, state| each(rows, |row| {
-            let name = row.text(1)?.parse();
-            let name = name.map_err(|_| StoreError::damaged("a username"))?;
+            let name = Username::kept(row.text(1)?);
             state.usernames.insert(name, decode::user_id(row)?);
             Ok(())
         })

@@ -93,6 +93,7 @@ on_both! {
     people::a_last_line_is_read_with_how_far_the_room_had_come,
     verify::what_was_committed_verifies,
     verify::events_from_before_the_chain_are_counted,
+    verify::what_earlier_rules_allowed_is_read_and_whole,
     verify::what_was_changed_past_the_server_is_named,
     visible::a_user_sees_a_room_while_they_are_in_it,
     visible::one_who_was_away_long_sees_the_same,

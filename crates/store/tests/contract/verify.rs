@@ -3,7 +3,7 @@
 use tidings_core::Command;
 use tidings_protocol::{RoomId, Seq, UserId};
 use tidings_store::{
-    StoreConfig, StoreError, upkeep,
+    Page, StoreConfig, StoreError, upkeep,
     verify::{Verified, verify},
 };
 
@@ -114,9 +114,8 @@ pub(crate) async fn what_was_committed_verifies(db: Database) {
     assert_eq!(said(&look(&db).await), Vec::<String>::new());
 }
 
-pub(crate) async fn events_from_before_the_chain_are_counted(db: Database) {
-    let Told { ada, room, .. } = told(&db).await;
-    // As an upgrade finds it.
+/// As an upgrade finds it.
+fn unchain(db: &Database) {
     let zeros = "0".repeat(64);
     let zeros = match db.config {
         StoreConfig::Postgres { .. } => format!("'\\x{zeros}'::bytea"),
@@ -126,6 +125,47 @@ pub(crate) async fn events_from_before_the_chain_are_counted(db: Database) {
     db.sql(&format!("UPDATE rooms SET chain = {zeros}"));
     db.sql(&format!("UPDATE users SET chain = {zeros}"));
     db.sql("UPDATE shards SET unchained = head");
+}
+
+/// Rules of names grow stricter; who was there before is read as they are, and nobody's session fails over them.
+pub(crate) async fn what_earlier_rules_allowed_is_read_and_whole(db: Database) {
+    let Told { ada, room, .. } = told(&db).await;
+    unchain(&db);
+    let marked = "Z\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}";
+    for (table, column, was, is) in [
+        ("users", "display_name", "ada Lovelace", marked),
+        ("rooms", "name", "tea", marked),
+        ("reactions", "emoji", "👍", "👍👍"),
+        ("messages", "text", "without a mistake", "\u{200b}"),
+    ] {
+        db.sql(&format!(
+            "UPDATE {table} SET {column} = '{is}' WHERE {column} = '{was}'"
+        ));
+        db.sql(&format!(
+            "UPDATE events SET body = replace(body, '\"{was}\"', '\"{is}\"')"
+        ));
+    }
+    assert_eq!(said(&look(&db).await), Vec::<String>::new());
+    let store = db.open().await;
+    let resumed = store.resume(ada, None).await.unwrap().unwrap();
+    assert_eq!(resumed.user.display_name.as_str(), marked);
+    assert_eq!(resumed.rooms[0].name.as_ref().unwrap().as_str(), marked);
+    let page = store.messages(room, ada, Page::Latest, 50).await.unwrap();
+    let texts: Vec<_> = page
+        .messages
+        .iter()
+        .filter_map(|message| Some(message.text.as_ref()?.as_str()))
+        .collect();
+    assert_eq!(texts, ["the first of all", "\u{200b}"]);
+    assert_eq!(page.messages[0].reactions[0].emoji.as_str(), "👍👍");
+    // What is done now fits what was.
+    say(&store, ada, room, "and on").await;
+    assert_eq!(said(&look(&db).await), Vec::<String>::new());
+}
+
+pub(crate) async fn events_from_before_the_chain_are_counted(db: Database) {
+    let Told { ada, room, .. } = told(&db).await;
+    unchain(&db);
     let before = look(&db).await;
     assert_eq!(said(&before), Vec::<String>::new());
     assert_eq!(before.unchained, before.events);
