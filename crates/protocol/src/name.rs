@@ -280,6 +280,7 @@ mod tests {
         assert_eq!(known(body), Some(renamed));
         let profile = serde_json::json!({
             "id": "user_01h455vb4pex5vsknk084sn02q", "username": "ada", "display_name": text, "kind": "person", "role": "member",
+            "created_at": "2026-11-27T00:00:00.000000Z",
         });
         let profile: crate::UserProfile = serde_json::from_value(profile).unwrap();
         assert_eq!(profile.display_name.as_str(), text);

@@ -10,7 +10,8 @@ use std::{
 
 use tidings_core::{Device, Entry, Needs, State, names};
 use tidings_protocol::{
-    DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, content::Known,
+    DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, Username,
+    content::Known,
 };
 
 use crate::{Commit, error::StoreError};
@@ -136,6 +137,11 @@ pub(crate) fn log_kind(log: LogId) -> &'static str {
 /// A display name as it is found by.
 pub(crate) fn folded(name: &DisplayName) -> String {
     name.as_str().to_lowercase()
+}
+
+/// The words that somebody is found by, from the names as they stand in a row.
+pub(crate) fn words_of(username: &str, display_name: &str) -> BTreeSet<String> {
+    names::found_by(&Username::kept(username), &DisplayName::kept(display_name))
 }
 
 /// The words that new people are found by.

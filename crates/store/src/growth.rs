@@ -286,6 +286,12 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case("PROFILES", vec![vec![Ids((500..=599).collect())]]),
+        case(
+            "LIST_USERS",
+            ["", "user50000"]
+                .map(|after| vec![Text(after.to_owned()), page()])
+                .into(),
+        ),
         // Four more questions about each whom it passes.
         // As many words as it looks at.
         looking("SEARCH_USERS", 4_096, searches()),

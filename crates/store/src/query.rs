@@ -190,6 +190,8 @@ queries! {
     USER_BY_NAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.username = $1");
     /// Profiles by their ids.
     PROFILES = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.id = ANY($1) ORDER BY u.id");
+    /// Profiles of everybody, by username: after, limit.
+    LIST_USERS = concat!("SELECT ", profile_columns!(), " FROM users u WHERE u.username > $1 ORDER BY u.username LIMIT $2");
     /// Profiles of those found by words that begin so: from, upto, after (word, user), three more beginnings as from and
     /// upto, limit. Each once, by the first of their words that begins with the first beginning. Of those words 4,096 are
     /// looked at, at most. (CROSS JOIN fixes the order of the join on SQLite.)

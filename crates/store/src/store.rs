@@ -442,7 +442,8 @@ impl Store {
     }
 
     /// A page of the users who have, for each word of the question, a word that begins so, without case and accents; all
-    /// for an empty one. In the order of the words that were found; after one of them, the rest. `[RE15]`
+    /// for an empty one. In the order of the words that were found, of all in that of their usernames; after one of them,
+    /// the rest. `[RE15]`
     ///
     /// # Errors
     /// As every read.

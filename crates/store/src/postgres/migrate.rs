@@ -7,9 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings_protocol::Epoch;
 use tokio_postgres::{Client, Config};
+use uuid::Uuid;
 
 use super::{columns::failed, in_time, session::Session};
 use crate::{
+    batch,
     error::StoreError,
     hint_key,
     migrate::{self, Migration},
@@ -149,6 +151,9 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
             .batch_execute(migration.text)
             .await
             .map_err(context)?;
+        if migration.version == migrate::FOUND_BY {
+            words(client).await?;
+        }
         let text =
             "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
         client
@@ -180,6 +185,36 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
         .await
         .map(drop)
         .map_err(failed)
+}
+
+/// Writes the words of every account, a page at a time.
+async fn words(client: &Client) -> Result<(), StoreError> {
+    client
+        .batch_execute("DELETE FROM user_words")
+        .await
+        .map_err(failed)?;
+    let page = "SELECT id, username, display_name FROM users WHERE id > $1 ORDER BY id LIMIT 1000";
+    let add =
+        "INSERT INTO user_words (word, \"user\") SELECT * FROM unnest($1::text[], $2::uuid[])";
+    let mut after = Uuid::nil();
+    loop {
+        let rows = client.query(page, &[&after]).await.map_err(failed)?;
+        let (mut words, mut users) = (Vec::new(), Vec::new());
+        for row in &rows {
+            after = Uuid::from_bytes(row.id(0)?);
+            for word in batch::words_of(row.text(1)?, row.text(2)?) {
+                words.push(word);
+                users.push(after);
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        client
+            .execute(add, &[&words, &users])
+            .await
+            .map_err(failed)?;
+    }
 }
 
 async fn meta(client: &Client, key: &str) -> Result<u64, StoreError> {

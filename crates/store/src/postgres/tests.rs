@@ -60,6 +60,28 @@ async fn an_upgrade_keeps_what_was_there_and_runs_once() {
 }
 
 #[tokio::test]
+async fn people_of_before_an_upgrade_are_found_as_new_ones() {
+    let url = TestPostgres::shared().fresh_database();
+    let config = session::config(&url).unwrap();
+    migrate::migrate(&config, &POSTGRES[..4]).await.unwrap();
+    let session = Session::open(&config, &[]).await.unwrap();
+    // More than a page of them.
+    let users = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, head, head_position) \
+                 SELECT gen_random_uuid(), 'zoe' || n, 'Ädele Ötker', 'ädele ötker', 'person', 'member', 1, 1, 1 \
+                 FROM generate_series(1, 2500) AS n";
+    session.client().batch_execute(users).await.unwrap();
+    migrate::migrate(&config, POSTGRES).await.unwrap();
+    let words = "SELECT word, count(*) FROM user_words WHERE word !~ '[0-9]' OR word = 'zoe2500' GROUP BY word ORDER BY word";
+    let words = session.client().query(words, &[]).await.unwrap();
+    let words: Vec<(String, i64)> = words.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = [("adele", 2_500), ("otker", 2_500), ("zoe2500", 1)];
+    assert_eq!(
+        words,
+        expected.map(|(word, count)| (word.to_owned(), count))
+    );
+}
+
+#[tokio::test]
 async fn an_upgrade_waits_for_whoever_works_however_long_and_in_nobodys_way() {
     let url = TestPostgres::shared().fresh_database();
     let config = session::config(&url).unwrap();

@@ -43,8 +43,11 @@ pub(crate) async fn search<S: Snapshot>(
     after: Option<UserId>,
     limit: u32,
 ) -> Result<Vec<UserProfile>, StoreError> {
+    if question.trim().is_empty() {
+        return everybody(s, after, limit).await;
+    }
     let asked = names::asked(&question);
-    if asked.is_empty() && !question.trim().is_empty() {
+    if asked.is_empty() {
         // Dots and signs alone: no word begins so.
         return Ok(Vec::new());
     }
@@ -82,6 +85,23 @@ pub(crate) async fn search<S: Snapshot>(
     }
     params.push(limit.into());
     s.rows(&query::SEARCH_USERS, params, decode::profile).await
+}
+
+/// By their usernames, which each has one of: a page of words may hold none but further words of those told before.
+async fn everybody<S: Snapshot>(
+    s: &S,
+    after: Option<UserId>,
+    limit: u32,
+) -> Result<Vec<UserProfile>, StoreError> {
+    let mut from = String::new();
+    if let Some(last) = after {
+        match user(s, last).await? {
+            Some(last) => from = last.username.as_str().to_owned(),
+            None => return Ok(Vec::new()),
+        }
+    }
+    let params = vec![Param::Text(from), limit.into()];
+    s.rows(&query::LIST_USERS, params, decode::profile).await
 }
 
 /// Of several beginnings the one that the fewest words have comes first: its words are looked at. No more of them are than

@@ -18,6 +18,7 @@ use tidings_protocol::Epoch;
 
 use super::{columns::failed, upkeep};
 use crate::{
+    batch,
     error::StoreError,
     hint_key,
     migrate::{self, Migration},
@@ -213,6 +214,9 @@ pub(super) fn migrate(
         transaction
             .execute_batch(migration.text)
             .map_err(|e| StoreError::trouble(migration.name, e))?;
+        if migration.version == migrate::FOUND_BY {
+            words(&transaction).map_err(failed)?;
+        }
         transaction
             .execute(
                 "INSERT INTO migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)",
@@ -245,6 +249,21 @@ pub(super) fn migrate(
     let epoch = epoch(&transaction)?;
     transaction.commit().map_err(failed)?;
     Ok(epoch)
+}
+
+/// Writes the words of every account.
+fn words(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM user_words", [])?;
+    let mut accounts = connection.prepare("SELECT id, username, display_name FROM users")?;
+    let mut add = connection.prepare(super::statements::ADD_WORD)?;
+    let mut rows = accounts.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(0)?;
+        for word in batch::words_of(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) {
+            add.execute((word, rusqlite::types::ToSqlOutput::Borrowed(id)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Gives a fresh temporary database more shards: its table of events is made anew with a key that holds the shard.

@@ -58,6 +58,21 @@ fn an_upgrade_keeps_what_was_there_and_runs_once() {
 }
 
 #[test]
+fn people_of_before_an_upgrade_are_found_as_new_ones() {
+    let place = Place::temporary().unwrap();
+    let path = place.path();
+    let mut connection = Connection::open(&path).unwrap();
+    open::migrate(&mut connection, &path, &migrate::SQLITE[..4]).unwrap();
+    let user = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, head, head_position) \
+                VALUES (x'07', 'zoe', 'Ädele Ötker', 'ädele ötker', 'person', 'owner', 1, 1, 1)";
+    connection.execute(user, []).unwrap();
+    open::migrate(&mut connection, &path, migrate::SQLITE).unwrap();
+    let words = "SELECT group_concat(word || ' ' || hex(\"user\"), ', ') FROM user_words";
+    let words: String = connection.query_row(words, [], |row| row.get(0)).unwrap();
+    assert_eq!(words, "adele 07, otker 07, zoe 07");
+}
+
+#[test]
 fn the_backup_that_precedes_an_upgrade_is_made_by_the_new_program_too() {
     let place = Place::temporary().unwrap();
     let path = place.path();

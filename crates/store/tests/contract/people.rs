@@ -62,6 +62,29 @@ pub(crate) async fn users_are_found_by_name_and_prefix(db: Database) {
     }
     assert_eq!(names(&pages).join(" "), search("a").await);
 
+    // Everybody is everybody, though thousands of words come before the only one of somebody. [RE15]
+    let zz = UserId::from_bits(id());
+    let mut command = create_user(zz, "zz");
+    if let Command::CreateUser { display_name, .. } = &mut command {
+        *display_name = "Zz".parse().unwrap();
+    }
+    happened(run(&store, zz, command).await);
+    db.sql(
+        "WITH RECURSIVE many (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 5000) \
+         INSERT INTO user_words (word, \"user\") SELECT 'w' || n, u.id FROM many, users u WHERE u.username = 'ada'",
+    );
+    let mut pages = Vec::new();
+    loop {
+        let last = pages.last().map(|user: &UserProfile| user.id);
+        let page = store.search_users(" ", last, 4).await.unwrap();
+        let is_last = page.len() < 4;
+        pages.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    assert_eq!(names(&pages).join(" "), "ad_x ada adam bob zoe zz");
+
     let some = [zoe, UserId::from_bits(7), ada];
     let profiles = store.profiles(&some).await.unwrap();
     assert_eq!(names(&profiles), ["ada", "zoe"]);
