@@ -28,6 +28,7 @@ const BATCH_MAX: usize = 256;
 #[derive(Debug)]
 pub struct FileOutbox {
     loaded: Vec<Row>,
+    unread: Vec<String>,
     // Bounded by the outbox: each row is added once and removed once, and both were asked for by it.
     asks: Option<Sender<Ask>>,
     thread: Option<JoinHandle<()>>,
@@ -45,24 +46,40 @@ enum Line<R> {
     Remove(TxnId),
 }
 
+/// As much of a row as every version can read.
+#[derive(Deserialize)]
+struct Named {
+    txn: TxnId,
+}
+
 impl FileOutbox {
     /// Opens the file, or begins it. Blocks: it reads the file, writes it anew and waits for the disk.
     ///
     /// # Errors
     /// When another process has it open, when it cannot be read or written, or when a line inside it is not of an
-    /// outbox: then nothing is changed, since guessing might lose a command.
+    /// outbox: then nothing is changed, since guessing might lose a command. A command of another version that this one
+    /// cannot read costs only itself: see [`FileOutbox::unread`].
     pub fn open(path: impl AsRef<Path>) -> io::Result<FileOutbox> {
         let journal = Journal::open(path.as_ref())?;
         let loaded = journal.rows.values().cloned().collect();
+        let unread = journal.unread.values().cloned().collect();
         let (asks, asked) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("outbox".to_owned())
             .spawn(move || write_all(journal, &asked))?;
         Ok(FileOutbox {
             loaded,
+            unread,
             asks: Some(asks),
             thread: Some(thread),
         })
+    }
+
+    /// The lines of commands that this version cannot read, as a reaction that was one emoji to an earlier version. They
+    /// stay in the file and are not sent; [`OutboxStore::remove`] with their `txn` takes one out.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.unread
     }
 }
 
@@ -144,6 +161,8 @@ struct Journal {
     _lock: File,
     rows: BTreeMap<u64, Row>,
     index: BTreeMap<TxnId, u64>,
+    /// Lines of rows that only another version can read.
+    unread: BTreeMap<TxnId, String>,
     next: u64,
     dead_lines: usize,
     buffer: Vec<u8>,
@@ -165,6 +184,7 @@ impl Journal {
             _lock: lock,
             rows: BTreeMap::new(),
             index: BTreeMap::new(),
+            unread: BTreeMap::new(),
             next: 0,
             dead_lines: 0,
             buffer: Vec::new(),
@@ -186,13 +206,19 @@ impl Journal {
             if line.is_empty() {
                 continue;
             }
-            let line = serde_json::from_slice(line).map_err(|error| {
-                let sentence = format!("line {} is not of an outbox: {error}", number + 1);
-                io::Error::new(io::ErrorKind::InvalidData, sentence)
-            })?;
-            match line {
-                Line::Add(row) => self.keep(row),
-                Line::Remove(txn) => self.forget(&txn),
+            match serde_json::from_slice(line) {
+                Ok(Line::Add(row)) => self.keep(row),
+                Ok(Line::Remove(txn)) => self.forget(&txn),
+                Err(error) => match serde_json::from_slice(line) {
+                    Ok(Line::Add(Named { txn })) => {
+                        let line = String::from_utf8_lossy(line).into_owned();
+                        self.unread.insert(txn, line);
+                    }
+                    _ => {
+                        let sentence = format!("line {} is not of an outbox: {error}", number + 1);
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, sentence));
+                    }
+                },
             }
         }
         Ok(())
@@ -208,6 +234,7 @@ impl Journal {
     }
 
     fn forget(&mut self, txn: &TxnId) {
+        self.unread.remove(txn);
         if let Some(order) = self.index.remove(txn) {
             self.rows.remove(&order);
             self.dead_lines += 2;
@@ -243,6 +270,10 @@ impl Journal {
     fn rewrite(&mut self) -> io::Result<()> {
         self.broken = true;
         let mut bytes = Vec::new();
+        for unread in self.unread.values() {
+            bytes.extend_from_slice(unread.as_bytes());
+            bytes.push(b'\n');
+        }
         for row in self.rows.values() {
             line(&mut bytes, &Line::Add(row));
         }

@@ -97,6 +97,41 @@ async fn a_file_that_is_something_else_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_command_of_another_version_costs_only_itself_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    outbox.add(&row("a")).await.unwrap();
+    drop(outbox);
+    // Two emoji were a reaction once, and a later version votes.
+    let mut text = fs::read_to_string(&path).unwrap();
+    for (txn, command) in [
+        (
+            "old",
+            r#"{"type":"react","txn":"old","room":"room_01h455vb4pex5vsknk084sn02q","message":"evt_01h455vb4pex5vsknk084sn02q","emoji":"👍👍"}"#,
+        ),
+        ("new", r#"{"type":"vote","txn":"new"}"#),
+    ] {
+        text += &format!(
+            r#"{{"add":{{"txn":"{txn}","command":{command},"state":"waiting","attempts":0,"created":"2026-11-27T00:00:00.000000Z"}}}}"#
+        );
+        text.push('\n');
+    }
+    fs::write(&path, &text).unwrap();
+    for _ in 0..2 {
+        let mut outbox = FileOutbox::open(&path).unwrap();
+        assert_eq!(names(&outbox.load().unwrap()), ["a"]);
+        assert_eq!(outbox.unread().len(), 2);
+    }
+    let mut outbox = FileOutbox::open(&path).unwrap();
+    outbox.remove(&txn("old"));
+    drop(outbox);
+    let outbox = FileOutbox::open(&path).unwrap();
+    assert!(outbox.unread()[0].contains("vote"), "{:?}", outbox.unread());
+    assert_eq!(outbox.unread().len(), 1);
+}
+
+#[tokio::test]
 async fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("outbox.jsonl");
