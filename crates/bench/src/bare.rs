@@ -20,7 +20,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::args::BareArgs;
 
 /// As much as the server lets the kernel hold for one socket.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Frames sent by one call, at most.
 const FRAMES_MAX: u32 = 64;
 /// Connections that wait to be accepted.

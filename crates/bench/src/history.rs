@@ -2,7 +2,7 @@
 //!
 //! Owns: seeding, and pages read one after the other on one connection. Never: reads what is not asked for.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
@@ -21,8 +21,9 @@ use crate::{
 
 /// Sends under way while the room is filled; below the server's limit.
 const IN_FLIGHT: usize = 100;
-/// The size that growth is measured from.
+/// The size that growth is measured from; each next one is ten times the one before.
 const SMALL: usize = 1_000;
+const STEP: usize = 10;
 /// More events than a room begins with: its creation, its members.
 const BEGINNING: usize = 10;
 /// Pages before anything counts.
@@ -62,17 +63,21 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<()> {
     let mut world = World::new(server.address(), 1)?;
     let room = world.room(0, &[])?;
     let token = world.token(0).to_owned();
-    let mut http = Http::connect(server.address())?;
-    let small = SMALL.min(args.messages / 2);
-    fill(&server, &token, &room, 0, small)?;
-    let first = pages(args, &server, &mut http, &token, &room, small)?;
-    let began = Instant::now();
-    fill(&server, &token, &room, small, args.messages)?;
-    let filled = (args.messages - small) as f64 / began.elapsed().as_secs_f64();
-    let second = pages(args, &server, &mut http, &token, &room, args.messages)?;
+    let mut reads = Vec::new();
+    let (mut held, mut filling) = (0, Duration::ZERO);
+    let mut answer_bytes = 0;
+    for size in sizes(args.messages, args.page) {
+        let began = Instant::now();
+        fill(&server, &token, &room, held, size)?;
+        (held, filling) = (size, filling + began.elapsed());
+        // A new connection: the server closes those that are quiet for as long as filling takes.
+        let mut http = Http::connect(server.address())?;
+        reads.push(pages(args, &server, &mut http, &token, &room, size)?);
+        answer_bytes = http.answer_bytes();
+    }
+    let filled = args.messages as f64 / filling.as_secs_f64();
 
     // The same bytes both ways without a server: one connection, one answer that is ready.
-    let answer_bytes = http.answer_bytes();
     let mut piece = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
         answer_bytes - 100
@@ -92,12 +97,22 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<()> {
         bare_http.exchange(&asked)?;
         latencies.add(one.elapsed());
     }
-    let bare = Read {
+    reads.push(Read {
         messages: 0,
         latencies,
         cpu: process.cpu()?.since(&before),
-    };
-    tell(args, report, filled, answer_bytes, [&first, &second, &bare])
+    });
+    tell(args, report, filled, answer_bytes, &reads)
+}
+
+/// The sizes of the room at which pages are read, up to `most`.
+fn sizes(most: usize, page: usize) -> Vec<usize> {
+    let first = SMALL.max(page + BEGINNING);
+    let smaller = std::iter::successors(Some(first), |size| size.checked_mul(STEP));
+    smaller
+        .take_while(|size| *size < most)
+        .chain([most])
+        .collect()
 }
 
 /// Sends messages until the room holds `upto`.
@@ -180,7 +195,7 @@ fn tell(
     mut report: Report,
     filled: f64,
     answer_bytes: usize,
-    reads: [&Read; 3],
+    reads: &[Read],
 ) -> anyhow::Result<()> {
     report.say(&format!(
         "pages of {}, {} bytes each; the room was filled with {} messages/s",
@@ -200,13 +215,13 @@ fn tell(
     report.put("page", args.page);
     report.put("answer_bytes", answer_bytes);
     report.put("filled_per_second", filled);
-    let names = ["small_", "", "bare_"];
-    for (read, name) in reads.into_iter().zip(names) {
+    for read in reads {
         let [p50, p99, max] = read.latencies.percentiles_ms([50.0, 99.0, 100.0]);
         let cpu = read.cpu.total().as_secs_f64() * 1e6 / args.pages as f64;
-        let label = match read.messages {
-            0 => "bare loop".into(),
-            messages => messages.to_string(),
+        let (label, name) = match read.messages {
+            0 => ("bare loop".into(), "bare_".to_owned()),
+            messages if messages == args.messages => (messages.to_string(), String::new()),
+            messages => (messages.to_string(), format!("{messages}_")),
         };
         table.row([label, digits(p50), digits(p99), digits(max), digits(cpu)]);
         report.put(&format!("{name}p50_ms"), p50);
@@ -215,7 +230,8 @@ fn tell(
     }
     report.say(&table.to_string())?;
     let [small] = reads[0].latencies.percentiles_ms([50.0]);
-    let [full] = reads[1].latencies.percentiles_ms([50.0]);
+    // The last is the bare loop.
+    let [full] = reads[reads.len() - 2].latencies.percentiles_ms([50.0]);
     report.put("growth", full / small);
     report.say(&format!(
         "{} × the time in a room of {}",
@@ -228,6 +244,14 @@ fn tell(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_room_grows_tenfold() {
+        assert_eq!(sizes(100_000, 50), [1_000, 10_000, 100_000]);
+        assert_eq!(sizes(25_000, 50), [1_000, 10_000, 25_000]);
+        assert_eq!(sizes(600, 50), [600]);
+        assert_eq!(sizes(4_000, 2_000), [2_010, 4_000]);
+    }
 
     #[test]
     fn places_are_spread_and_within() {

@@ -16,7 +16,7 @@ use crate::{
     pool::Pool,
     server::Server,
     session::{Hello, sign_on},
-    store::{self, Appended},
+    store::{self, Appended, Load},
     world::{World, line, send_frame},
 };
 
@@ -286,15 +286,18 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<()> {
     };
     let database = senders.server.database();
     let part = span / 2;
-    let bare = store::append(database, folder.path(), args.batch, part)?;
-    let bare_16 = store::append(database, folder.path(), 16, part)?;
+    let paced = Load::Paced { per_second: rate };
+    let full_of = |batch| Load::Full { batch };
+    let bare = store::append(database, folder.path(), full_of(args.batch), part)?;
+    let bare_16 = store::append(database, folder.path(), full_of(16), part)?;
+    let bare_paced = store::append(database, folder.path(), paced, span)?;
     let syncs = store::syncs_per_second(folder.path(), args.batch * ROW_BYTES, part / 2)?;
     tell(
         args,
         report,
         &senders.server,
         [&full, &half],
-        [&bare, &bare_16],
+        [&bare, &bare_16, &bare_paced],
         syncs,
     )
 }
@@ -304,7 +307,7 @@ fn tell(
     mut report: Report,
     server: &Server,
     [full, half]: [&Phase; 2],
-    [bare, bare_16]: [&Appended; 2],
+    [bare, bare_16, bare_paced]: [&Appended; 3],
     syncs: f64,
 ) -> anyhow::Result<()> {
     let known = server.cpu()?.is_some();
@@ -335,10 +338,23 @@ fn tell(
             phase.refused.to_string(),
         ]);
     }
-    for (batch, bare) in [(args.batch, bare), (16, bare_16)] {
-        let [p50, p99, max] = bare.batches.percentiles_ms([50.0, 99.0, 100.0]);
+    let bare_rows = [
+        (
+            format!("bare transactions of {}", args.batch),
+            bare,
+            &bare.batches,
+        ),
+        ("bare transactions of 16".into(), bare_16, &bare_16.batches),
+        (
+            "bare, at the same pace".into(),
+            bare_paced,
+            &bare_paced.answers,
+        ),
+    ];
+    for (name, bare, times) in bare_rows {
+        let [p50, p99, max] = times.percentiles_ms([50.0, 99.0, 100.0]);
         table.row([
-            format!("bare transactions of {batch}"),
+            name,
             digits(bare.per_second()),
             digits(p50),
             digits(p99),
@@ -358,6 +374,12 @@ fn tell(
         digits(syncs)
     ))?;
     let [p50, p99] = half.answers.percentiles_ms([50.0, 99.0]);
+    let [bare_p50, bare_p99] = bare_paced.answers.percentiles_ms([50.0, 99.0]);
+    report.say(&format!(
+        "paced, an answer takes {} × (p50) and {} × (p99) the time of a bare transaction at the same pace",
+        digits(p50 / bare_p50),
+        digits(p99 / bare_p99),
+    ))?;
     let [full_p50, full_p99] = full.answers.percentiles_ms([50.0, 99.0]);
     let [d50, d99] = half.delivered.percentiles_ms([50.0, 99.0]);
     report.put("clients", args.clients);
@@ -376,6 +398,9 @@ fn tell(
     report.put("bare_batch", args.batch);
     report.put("bare_rows_per_second", bare.per_second());
     report.put("bare_rows_per_second_16", bare_16.per_second());
+    report.put("bare_paced_p50_ms", bare_p50);
+    report.put("bare_paced_p99_ms", bare_p99);
+    report.put("p99_ratio", p99 / bare_p99);
     report.put("bare_ratio", full.per_second() / bare.per_second());
     report.put("bare_syncs_per_second", syncs);
     report.end()

@@ -24,6 +24,8 @@ pub(crate) struct Appended {
     pub(crate) rows: usize,
     pub(crate) elapsed: Duration,
     pub(crate) batches: Latencies,
+    /// From when a message was due until it was committed; of paced ones.
+    pub(crate) answers: Latencies,
 }
 
 impl Appended {
@@ -35,11 +37,23 @@ impl Appended {
 /// One command and who gives it.
 type Given = (UserId, Option<TxnId>, Command);
 
-/// Appends batches of messages for `span`: on PostgreSQL one appender a shard, as the server has, on SQLite one.
+/// When messages of the bare loops come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Load {
+    /// So many as soon as those before are committed.
+    Full { batch: usize },
+    /// So many a second, by a clock; what is due when a transaction begins goes into it.
+    Paced { per_second: f64 },
+}
+
+/// Rows of one paced transaction, at most: as many commands as the server takes at once.
+const PACED_BATCH_MAX: usize = 256;
+
+/// Appends messages for `span`: on PostgreSQL one appender a shard, as the server has, on SQLite one.
 pub(crate) fn append(
     database: Option<&str>,
     folder: &Path,
-    batch: usize,
+    load: Load,
     span: Duration,
 ) -> anyhow::Result<Appended> {
     let config = match database {
@@ -60,20 +74,28 @@ pub(crate) fn append(
         for shard in 0..store.shards() {
             places.push(place(&store, ShardId(shard)).await?);
         }
+        let load = match load {
+            Load::Paced { per_second } => Load::Paced {
+                per_second: per_second / f64::from(store.shards()),
+            },
+            full @ Load::Full { .. } => full,
+        };
         let began = Instant::now();
         let tasks: Vec<_> = places
             .into_iter()
-            .map(|(user, room)| tokio::spawn(messages(store.clone(), user, room, batch, span)))
+            .map(|(user, room)| tokio::spawn(messages(store.clone(), user, room, load, span)))
             .collect();
         let mut all = Appended {
             rows: 0,
             elapsed: span,
             batches: Latencies::default(),
+            answers: Latencies::default(),
         };
         for task in tasks {
             let one = task.await??;
             all.rows += one.rows;
             all.batches.extend(one.batches);
+            all.answers.extend(one.answers);
         }
         all.elapsed = began.elapsed();
         Ok(all)
@@ -131,7 +153,7 @@ async fn messages(
     store: Store,
     user: UserId,
     room: RoomId,
-    batch: usize,
+    load: Load,
     span: Duration,
 ) -> anyhow::Result<Appended> {
     let text: tidings_protocol::MessageText = line(60).parse()?;
@@ -140,8 +162,20 @@ async fn messages(
         rows: 0,
         elapsed: span,
         batches: Latencies::default(),
+        answers: Latencies::default(),
     };
     while began.elapsed() < span {
+        let batch = match load {
+            Load::Full { batch } => batch,
+            Load::Paced { per_second } => {
+                let due = |row: usize| Duration::from_secs_f64(row as f64 / per_second);
+                let next = due(done.rows + 1);
+                tokio::time::sleep_until((began + next).into()).await;
+                let now = began.elapsed().max(next).as_secs_f64();
+                let due = (now * per_second) as usize;
+                due.saturating_sub(done.rows).clamp(1, PACED_BATCH_MAX)
+            }
+        };
         let mut given = Vec::with_capacity(batch);
         for _ in 0..batch {
             let txn = uuid::Uuid::now_v7().to_string().parse()?;
@@ -149,8 +183,16 @@ async fn messages(
             given.push((user, Some(txn), Command::SendMessage { room, text }));
         }
         let one = Instant::now();
+        let first = done.rows;
         done.rows += commit(&store, LogId::Room(room), given).await?;
         done.batches.add(one.elapsed());
+        if let Load::Paced { per_second } = load {
+            let now = began.elapsed();
+            for row in first..done.rows {
+                let due = Duration::from_secs_f64((row + 1) as f64 / per_second);
+                done.answers.add(now.saturating_sub(due));
+            }
+        }
     }
     Ok(done)
 }
@@ -213,9 +255,13 @@ mod tests {
     fn rows_are_appended_and_disks_synced() {
         let folder = tempfile::tempdir().unwrap();
         let span = Duration::from_millis(1);
-        let appended = append(None, folder.path(), 16, span).unwrap();
+        let appended = append(None, folder.path(), Load::Full { batch: 16 }, span).unwrap();
         assert!(appended.rows >= 16 && appended.rows.is_multiple_of(16));
         assert_eq!(appended.batches.len(), appended.rows / 16);
+        let paced = Load::Paced { per_second: 1e5 };
+        let paced = append(None, folder.path(), paced, 20 * span).unwrap();
+        assert!(paced.rows >= paced.batches.len());
+        assert_eq!(paced.answers.len(), paced.rows);
         assert!(syncs_per_second(folder.path(), 4096, span).unwrap() > 0.0);
     }
 }
