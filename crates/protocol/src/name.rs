@@ -179,9 +179,12 @@ macro_rules! text {
             #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
 
-            /// A text as it was kept. It was judged when it came; a rule that is stricter since is for new ones.
+            /// A text as it was kept, in today's form where it has one. It was judged when it came; a rule that is stricter
+            /// since is for new ones.
             #[must_use]
-            pub fn kept(text: &str) -> $name { $name(text.into()) }
+            pub fn kept(text: &str) -> $name {
+                text.parse().unwrap_or_else(|_| $name(text.into()))
+            }
 
             /// The same, for fields of what the server tells.
             pub(crate) fn told<'de, D: Deserializer<'de>>(d: D) -> Result<$name, D::Error> {

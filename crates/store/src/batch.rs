@@ -10,7 +10,7 @@ use std::{
 
 use tidings_core::{Device, Entry, Needs, State, names};
 use tidings_protocol::{
-    DisplayName, LogId, Marker, Position, RoomId, ServerRole, ShardId, UserId, Username,
+    DisplayName, LogId, Marker, Position, RoomId, RoomName, ServerRole, ShardId, UserId, Username,
     content::Known,
 };
 
@@ -142,6 +142,19 @@ pub(crate) fn folded(name: &DisplayName) -> String {
 /// The words that somebody is found by, from the names as they stand in a row.
 pub(crate) fn words_of(username: &str, display_name: &str) -> BTreeSet<String> {
     names::found_by(&Username::kept(username), &DisplayName::kept(display_name))
+}
+
+/// Which public channels have their names alone, as they are compared, of channels in the order in which they were made:
+/// of several with one name from before that was so, the first has it. `[RM11]`
+pub(crate) fn public_names<Id>(
+    channels: impl IntoIterator<Item = (Id, String)>,
+) -> Vec<(Id, String)> {
+    let mut taken = BTreeSet::new();
+    channels
+        .into_iter()
+        .map(|(id, name)| (id, names::compared(&RoomName::kept(&name))))
+        .filter(|(_, name)| taken.insert(name.clone()))
+        .collect()
 }
 
 /// The words that new people are found by.

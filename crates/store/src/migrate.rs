@@ -22,8 +22,8 @@ pub(crate) struct Migration {
 /// The migration that brings the chain: so many have run where there is one.
 pub(crate) const CHAIN: usize = 4;
 
-/// After the migration of this version the words of the accounts that are there are written anew: how a name is folded is
-/// not said in SQL.
+/// After the migration of this version the words of the accounts that are there are written, and the names of the public
+/// channels as they are compared: how a name is folded is not said in SQL.
 pub(crate) const FOUND_BY: i64 = 5;
 
 pub(crate) const SQLITE: &[Migration] = &[

@@ -153,6 +153,7 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
             .map_err(context)?;
         if migration.version == migrate::FOUND_BY {
             words(client).await?;
+            public_names(client).await?;
         }
         let text =
             "INSERT INTO migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
@@ -215,6 +216,23 @@ async fn words(client: &Client) -> Result<(), StoreError> {
             .await
             .map_err(failed)?;
     }
+}
+
+/// Writes the names of public channels as they are compared.
+async fn public_names(client: &Client) -> Result<(), StoreError> {
+    let text = "SELECT id, name FROM rooms WHERE visibility = 'public' AND name IS NOT NULL ORDER BY created_at, id";
+    let rows = client.query(text, &[]).await.map_err(failed)?;
+    let channels = rows
+        .iter()
+        .map(|row| Ok((Uuid::from_bytes(row.id(0)?), row.text(1)?.to_owned())))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let (rooms, names): (Vec<_>, Vec<_>) = batch::public_names(channels).into_iter().unzip();
+    let text = "UPDATE rooms r SET public_name = k.name FROM unnest($1::uuid[], $2::text[]) AS k (id, name) WHERE r.id = k.id";
+    client
+        .execute(text, &[&rooms, &names])
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 async fn meta(client: &Client, key: &str) -> Result<u64, StoreError> {

@@ -60,7 +60,7 @@ async fn an_upgrade_keeps_what_was_there_and_runs_once() {
 }
 
 #[tokio::test]
-async fn people_of_before_an_upgrade_are_found_as_new_ones() {
+async fn names_of_before_an_upgrade_are_found_and_taken_as_new_ones() {
     let url = TestPostgres::shared().fresh_database();
     let config = session::config(&url).unwrap();
     migrate::migrate(&config, &POSTGRES[..4]).await.unwrap();
@@ -70,7 +70,15 @@ async fn people_of_before_an_upgrade_are_found_as_new_ones() {
                  SELECT gen_random_uuid(), 'zoe' || n, 'Ädele Ötker', 'ädele ötker', 'person', 'member', 1, 1, 1 \
                  FROM generate_series(1, 2500) AS n";
     session.client().batch_execute(users).await.unwrap();
+    let rooms = "INSERT INTO rooms (id, kind, visibility, name, created_by, created_at, head, head_position, count, members, owners) \
+                 SELECT gen_random_uuid(), 'channel', 'public', name, gen_random_uuid(), at, 1, 1, 0, 1, 1 \
+                 FROM (VALUES ('General', 2), ('GENERAL', 1), ('Tea', 3)) AS rooms (name, at)";
+    session.client().batch_execute(rooms).await.unwrap();
     migrate::migrate(&config, POSTGRES).await.unwrap();
+    let named =
+        "SELECT string_agg(name || ' ' || public_name, ', ' ORDER BY created_at) FROM rooms";
+    let named = session.client().query_one(named, &[]).await.unwrap();
+    assert_eq!(named.get::<_, String>(0), "GENERAL general, Tea tea");
     let words = "SELECT word, count(*) FROM user_words WHERE word !~ '[0-9]' OR word = 'zoe2500' GROUP BY word ORDER BY word";
     let words = session.client().query(words, &[]).await.unwrap();
     let words: Vec<(String, i64)> = words.iter().map(|row| (row.get(0), row.get(1))).collect();

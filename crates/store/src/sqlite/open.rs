@@ -216,6 +216,7 @@ pub(super) fn migrate(
             .map_err(|e| StoreError::trouble(migration.name, e))?;
         if migration.version == migrate::FOUND_BY {
             words(&transaction).map_err(failed)?;
+            public_names(&transaction).map_err(failed)?;
         }
         transaction
             .execute(
@@ -262,6 +263,19 @@ fn words(connection: &Connection) -> rusqlite::Result<()> {
         for word in batch::words_of(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?) {
             add.execute((word, rusqlite::types::ToSqlOutput::Borrowed(id)))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes the names of public channels as they are compared.
+fn public_names(connection: &Connection) -> rusqlite::Result<()> {
+    let text = "SELECT id, name FROM rooms WHERE visibility = 'public' AND name IS NOT NULL ORDER BY created_at, id";
+    let mut channels = connection.prepare(text)?;
+    let channels = channels.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let channels: Vec<(Vec<u8>, String)> = channels.collect::<rusqlite::Result<_>>()?;
+    let mut set = connection.prepare(super::statements::SET_PUBLIC_NAME)?;
+    for named in batch::public_names(channels) {
+        set.execute(named)?;
     }
     Ok(())
 }

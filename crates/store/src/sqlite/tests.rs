@@ -58,7 +58,7 @@ fn an_upgrade_keeps_what_was_there_and_runs_once() {
 }
 
 #[test]
-fn people_of_before_an_upgrade_are_found_as_new_ones() {
+fn names_of_before_an_upgrade_are_found_and_taken_as_new_ones() {
     let place = Place::temporary().unwrap();
     let path = place.path();
     let mut connection = Connection::open(&path).unwrap();
@@ -66,7 +66,20 @@ fn people_of_before_an_upgrade_are_found_as_new_ones() {
     let user = "INSERT INTO users (id, username, display_name, folded_name, kind, role, created_at, head, head_position) \
                 VALUES (x'07', 'zoe', 'Ädele Ötker', 'ädele ötker', 'person', 'owner', 1, 1, 1)";
     connection.execute(user, []).unwrap();
+    let room = "INSERT INTO rooms (id, kind, visibility, name, created_by, created_at, head, head_position, count, members, owners) \
+                VALUES (?1, 'channel', ?2, ?3, x'07', ?4, 1, 1, 0, 1, 1)";
+    for room_row in [
+        (b"1", "public", "General", 2),
+        (b"2", "public", "# general", 1),
+        (b"3", "private", "Tea", 3),
+        (b"4", "public", "TEA", 4),
+    ] {
+        connection.execute(room, room_row).unwrap();
+    }
     open::migrate(&mut connection, &path, migrate::SQLITE).unwrap();
+    let named = "SELECT group_concat(CAST(id AS TEXT) || ' ' || public_name, ', ') FROM rooms WHERE public_name IS NOT NULL";
+    let named: String = connection.query_row(named, [], |row| row.get(0)).unwrap();
+    assert_eq!(named, "2 general, 4 tea");
     let words = "SELECT group_concat(word || ' ' || hex(\"user\"), ', ') FROM user_words";
     let words: String = connection.query_row(words, [], |row| row.get(0)).unwrap();
     assert_eq!(words, "adele 07, otker 07, zoe 07");
