@@ -218,6 +218,16 @@ impl Refusal {
         self
     }
 
+    /// The same, naming the field that it is about, unless places are named already. `[RE9]`
+    #[must_use]
+    pub fn at(mut self, pointer: &str) -> Refusal {
+        if self.errors.is_empty() {
+            let error = FieldError::pointer(pointer, &self.message);
+            self.errors.push(error);
+        }
+        self
+    }
+
     /// The same, naming the room that stands in the way.
     #[must_use]
     pub fn room(mut self, room: RoomId) -> Refusal {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use tidings_core::{Command, KeepDevices};
-use tidings_protocol::{Event, RefusalCode, rest::SetPassword};
+use tidings_protocol::{Event, Refusal, RefusalCode, rest::SetPassword};
 
 use super::{
     command::{changed, submit},
@@ -52,7 +52,7 @@ pub(crate) async fn set_password(
         Some(profile.display_name.as_str()),
         &headers,
     );
-    let new = Password::chosen(&body.password, &about)?;
+    let new = Password::chosen(&body.password, &about).map_err(|no| no.at("/password"))?;
     node.limits.old_password(user)?;
     let mut account = node.store.user(user).await?.ok_or(RefusalCode::Internal)?;
     let hash = Some(account.password_hash.clone());
@@ -65,7 +65,9 @@ pub(crate) async fn set_password(
         // The answer to the first request was lost.
         return match node.passwords.verify(new, hash, Lane::Known).await? {
             true => changed(&principal, None),
-            false => Err(RefusalCode::WrongPassword.into()),
+            false => Err(Problem(
+                Refusal::new(RefusalCode::WrongPassword).at("/old_password"),
+            )),
         };
     }
     let password_hash = node.passwords.hash(new, Lane::Known).await?;

@@ -12,7 +12,7 @@ use axum::{
 use http::{HeaderMap, header, request::Parts};
 use tidings_core::{Command, User};
 use tidings_protocol::{
-    DeviceId, DeviceInfo, RefusalCode, Timestamp, UserId, Username,
+    DeviceId, DeviceInfo, Refusal, RefusalCode, Timestamp, UserId, Username,
     content::RemovedReason,
     limits::DEVICES_PER_USER_MAX,
     rest::{SignIn, SignedIn},
@@ -119,7 +119,7 @@ pub(super) fn wants_cookie(node: &Node, headers: &HeaderMap) -> Result<bool, Pro
 pub(super) fn device_name(name: Option<String>) -> Result<String, Problem> {
     let name = tidings_protocol::name::device_name(name.as_deref().unwrap_or_default());
     name.map(String::from)
-        .map_err(|error| Problem(error.into()))
+        .map_err(|error| Problem(Refusal::from(error).at("/device_name")))
 }
 
 /// A device that is to be added.

@@ -21,6 +21,8 @@ use crate::{auth::passwords::Password, node::Node, problem::Problem};
 
 /// The program's own name: what somebody calls a password for it.
 pub(crate) const SERVER_NAME: &str = "tidings";
+/// The field of the name, as refusals point to it.
+const USERNAME: &str = "/username";
 
 /// Sign up
 ///
@@ -49,9 +51,11 @@ pub(crate) async fn sign_up(
         body.display_name.as_ref().map(DisplayName::as_str),
         &headers,
     );
-    let password = Password::chosen(&body.password, &about)?;
+    let password = Password::chosen(&body.password, &about).map_err(|no| no.at("/password"))?;
     if body.username.is_reserved() {
-        return Err(RefusalCode::UsernameReserved.into());
+        return Err(Problem(
+            Refusal::new(RefusalCode::UsernameReserved).at(USERNAME),
+        ));
     }
     let tried = node.limits.sign_up(caller.0)?;
     // This only spares the hash; the door decides, so that two who come at once do not both become the first.
@@ -64,7 +68,9 @@ pub(crate) async fn sign_up(
     }
     // Before the hash is paid for. The door decides; this only spares work.
     if node.store.user_by_name(&body.username).await?.is_some() {
-        return Err(RefusalCode::UsernameTaken.into());
+        return Err(Problem(
+            Refusal::new(RefusalCode::UsernameTaken).at(USERNAME),
+        ));
     }
     let password_hash = node.passwords.hash(password, tried.lane).await?;
     let display_name = match body.display_name {
@@ -80,7 +86,12 @@ pub(crate) async fn sign_up(
         kind: UserKind::Person,
         password_hash: password_hash.clone(),
     };
-    submit_as(&node, user, None, create).await?;
+    submit_as(&node, user, None, create)
+        .await
+        .map_err(|Problem(no)| match no.code {
+            RefusalCode::UsernameTaken => Problem(no.at(USERNAME)),
+            _ => Problem(no),
+        })?;
     node.limits.signed_up(body.username.as_str(), &tried);
     let new = NewDevice {
         user,

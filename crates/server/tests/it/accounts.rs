@@ -111,6 +111,12 @@ async fn a_sign_up_that_breaks_a_rule_is_refused() {
             (status, code.to_owned()),
             "{field} {value}"
         );
+        // [RE9]
+        assert_eq!(
+            answer.json()["errors"][0]["pointer"],
+            json!(format!("/{field}")),
+            "{field} {value}"
+        );
     }
     let form = server.call("POST", "/api/v1/users").body(good.to_string());
     form.header("content-type", "text/plain")
@@ -378,9 +384,9 @@ async fn a_password_is_changed_and_signs_the_other_devices_out() {
     let change = json!({ "old_password": "correct horse", "password": "noisy otter 42" });
 
     let wrong = json!({ "old_password": "wrong horse", "password": "noisy otter 42" });
-    set_password(&server, token, &wrong)
-        .await
-        .refuses(403, "wrong_password");
+    let refused = set_password(&server, token, &wrong).await;
+    refused.refuses(403, "wrong_password");
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/old_password");
     let weak = json!({ "old_password": "correct horse", "password": "ada12345" });
     set_password(&server, token, &weak)
         .await
