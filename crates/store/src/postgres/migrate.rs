@@ -71,12 +71,13 @@ pub(super) async fn lock(client: &Client) -> Result<(), StoreError> {
         .map_err(failed)
 }
 
-/// Takes every table, before anything is changed: nodes of the version before may be at work. One by one, as statements
+/// Takes every table of ours, before anything is changed: nodes of the version before may be at work. One by one, as statements
 /// come to them, a node that has one table and waits for the next would be waited for, and the migration be the one that
 /// gives way. The heads come first, as in every append.
 async fn lock_tables(client: &Client) -> Result<(), StoreError> {
-    let text = "SELECT string_agg(quote_ident(table_name), ', ' ORDER BY table_name <> 'shards', table_name) \
-                FROM information_schema.tables WHERE table_schema = current_schema()";
+    // Extensions may have put views and tables of their own there.
+    let text = "SELECT string_agg(quote_ident(c.relname), ', ' ORDER BY c.relname <> 'shards', c.relname) FROM pg_class c \
+                WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')";
     let row = client.query_one(text, &[]).await.map_err(failed)?;
     let tables = row.text(0)?;
     let text = format!("LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE");

@@ -90,6 +90,24 @@ async fn names_of_before_an_upgrade_are_found_and_taken_as_new_ones() {
 }
 
 #[tokio::test]
+async fn an_upgrade_leaves_what_extensions_put_beside_it_alone() {
+    let url = TestPostgres::shared().fresh_database();
+    let config = session::config(&url).unwrap();
+    let admin = Session::open(&config, &[]).await.unwrap();
+    let role = format!("role_of_{}", config.get_dbname().unwrap());
+    let owns = format!("CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}");
+    admin.client().batch_execute(&owns).await.unwrap();
+    let mut as_role = config.clone();
+    as_role.user(&role);
+    migrate::migrate(&as_role, &POSTGRES[..2]).await.unwrap();
+    // As pg_stat_statements does: to be read by everybody, and owned by the superuser.
+    let extension = "CREATE TABLE reported (n bigint); CREATE VIEW reports AS SELECT n FROM reported; \
+                     GRANT SELECT ON reported, reports TO PUBLIC";
+    admin.client().batch_execute(extension).await.unwrap();
+    migrate::migrate(&as_role, POSTGRES).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_upgrade_waits_for_whoever_works_however_long_and_in_nobodys_way() {
     let url = TestPostgres::shared().fresh_database();
     let config = session::config(&url).unwrap();
