@@ -98,8 +98,11 @@ pub(super) async fn made(client: &Client) -> Result<Made, StoreError> {
 /// # Errors
 /// `Refused` for tables that are not ours.
 pub(super) async fn history(client: &Client) -> Result<Option<Vec<migrate::Applied>>, StoreError> {
-    let text = "SELECT count(*), count(*) FILTER (WHERE table_name = 'migrations') \
-                FROM information_schema.tables WHERE table_schema = current_schema()";
+    // What belongs to an extension is nobody's program.
+    let text = "SELECT count(*), count(*) FILTER (WHERE c.relname = 'migrations') FROM pg_class c \
+                WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+                AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid \
+                AND d.deptype = 'e')";
     let row = client.query_one(text, &[]).await.map_err(failed)?;
     let (tables, ours) = (row.int(0)?, row.int(1)? > 0);
     if !ours && tables > 0 {

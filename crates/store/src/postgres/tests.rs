@@ -99,6 +99,10 @@ async fn an_upgrade_leaves_what_extensions_put_beside_it_alone() {
     admin.client().batch_execute(&owns).await.unwrap();
     let mut as_role = config.clone();
     as_role.user(&role);
+    // What an extension made does not make a database another program's.
+    let extension = "CREATE VIEW calls AS SELECT 1 AS n; ALTER EXTENSION plpgsql ADD VIEW calls; \
+                     GRANT SELECT ON calls TO PUBLIC";
+    admin.client().batch_execute(extension).await.unwrap();
     migrate::migrate(&as_role, &POSTGRES[..2]).await.unwrap();
     // As pg_stat_statements does: to be read by everybody, and owned by the superuser.
     let extension = "CREATE TABLE reported (n bigint); CREATE VIEW reports AS SELECT n FROM reported; \
