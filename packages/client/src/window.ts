@@ -138,7 +138,11 @@ export class TimelineWindow {
     const end = this.high === null ? this.timeline.end() : this.timeline.stretchAt(this.high);
     if (!end) return null;
     const to = this.high ?? end.to;
-    if (this.low !== null && this.low <= to) return { from: Math.max(this.low, end.from), to };
+    if (this.low !== null && this.low <= to) {
+      // Where nothing is held any more it does not reach, also when that is held again.
+      this.low = Math.max(this.low, end.from);
+      return { from: this.low, to };
+    }
     const past = this.timeline.indexOf(to + 1);
     const first = this.timeline.indexOf(end.from);
     const row = past - first > WINDOW_STEP ? this.timeline.messages()[past - WINDOW_STEP] : null;

@@ -155,6 +155,20 @@ describe('a window', () => {
     expect(seqs(view.rows()).at(-1)).toBe(1_000);
   });
 
+  it('stays bounded on the way up after the room was read anew', () => {
+    const { timeline, view } = held(70);
+    expect(view.rows()[0]?.seq).toBe(21);
+    timeline.reset(page(951, 1_000, 1_000));
+    for (let pages = 0; pages < 10; pages++) {
+      const from = view.rows()[0]?.seq ?? 0;
+      expect(view.older()).toEqual({ read: { before: from, limit: WINDOW_STEP } });
+      timeline.page({ before: from, limit: WINDOW_STEP }, page(from - WINDOW_STEP, from - 1, 1_000));
+      expect(view.older()).toEqual({ moved: true });
+      expect(view.rows().length).toBeLessThanOrEqual(WINDOW_MAX);
+    }
+    expect(view.followsEnd()).toBe(false);
+  });
+
   it('does not grow without end while one reads above', () => {
     const { timeline, view } = held(60);
     view.rows();
