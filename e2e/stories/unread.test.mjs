@@ -93,6 +93,14 @@ story('120 unread: the room opens at the first, and what was on screen is read',
   await ben.open('Ada');
   await ben.open('harbour');
   await until('the place is kept', async () => (await where()) === before, async () => `${before}, then ${await where()}`);
+
+  // What came below meanwhile is where one is taken instead.
+  await ben.open('Ada');
+  await post(ada, 201, 260);
+  await badge(ben, 'harbour').filter({ hasText: '60' }).waitFor();
+  await ben.open('harbour');
+  await until('the first unread is on screen', () => onScreen(ben, 'line 201').catch(() => false));
+  await ben.page.locator('[data-new]').waitFor();
 });
 
 story('a long room that was never opened: it opens at its first message, and says how much there is', async (stage) => {

@@ -272,21 +272,21 @@ export class Conversation {
     return this.client.store.timeline(this.room)?.head ?? 0;
   }
 
-  /** Opens where one was, or at the first message that is not read, or at the end. */
+  /** Opens at the first message that is not read; without one where one was, or at the end. */
   private async begin(): Promise<void> {
     this.live = this.client.store.connection.phase === 'live';
+    const unread = this.client.unread(this.room) > 0;
+    if (unread && this.live) return this.catchUp();
+    // What is stored may be old: the place or the end is shown, until the server says what was read.
+    if (unread) this.divider = this.client.reached(this.room).seq + 1;
     const place = places.get(this.client)?.get(this.room);
-    if (place) {
-      this.divider = this.client.unread(this.room) > 0 ? this.client.reached(this.room).seq + 1 : null;
-      this.opening = true;
-      await this.reaches(1);
-      await this.goTo(place);
-    } else if (this.client.unread(this.room) > 0) {
-      if (this.live) return this.catchUp();
-      // What is stored may be old: the end is shown, until the server says what was read.
-      this.guessed = true;
-      this.divider = this.client.reached(this.room).seq + 1;
+    if (!place) {
+      this.guessed = unread;
+      return;
     }
+    this.opening = true;
+    await this.reaches(1);
+    await this.goTo(place);
   }
 
   /** The connection is back: what came meanwhile is shown from its first message on. */
