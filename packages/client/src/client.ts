@@ -1,49 +1,44 @@
 /**
  * The client: one account's session, outbox and store at work. It carries out what the session
  * asks for, with the transport, storage and clock that it was given, and offers what an app does.
- * It decides nothing about order or retries; that is in session.ts, room-feed.ts and outbox.ts.
+ * It decides nothing about order or retries; that is in session.ts, room-feed.ts and outbox.ts. What
+ * the user does goes through sender.ts, rooms with every event are open-rooms.ts's.
  */
 
 import {
-  COMMANDS_IN_FLIGHT_MAX,
-  WATCHED_USERS_MAX,
   isRoomId,
   type Event,
   type EventId,
   type Marker,
-  type Messages,
   type Presence,
   type RoomId,
-  type RoomSummary,
   type Seq,
   type TxnId,
   type UserId,
 } from '@tidings/protocol';
-import { isFault, passes } from './backoff.ts';
 import type { Clock, Random } from './clock.ts';
 import { qualified } from './emoji.ts';
 import { Keeper } from './keeper.ts';
 import type { Locks } from './locks.ts';
 import { Lookups } from './lookups.ts';
 import { Marks } from './marks.ts';
-import { Outbox, type OutboxCommand, type OutboxRow } from './outbox.ts';
+import { OpenRooms } from './open-rooms.ts';
+import { Outbox } from './outbox.ts';
 import { Rescue } from './rescue.ts';
 import { RefusalError, type Rest } from './rest.ts';
 import { unread } from './rooms.ts';
-import { Session, type ConnectionState, type Effect } from './session.ts';
-import { sound, soundTail, type Draft, type Saved, type Storage } from './storage.ts';
+import { Sender } from './sender.ts';
+import { Session, type Effect } from './session.ts';
+import { Signals } from './signals.ts';
+import { sound, type Draft, type Saved, type Storage } from './storage.ts';
 import { Store } from './store.ts';
 import { wellFormed } from './text.ts';
 import type { Connection, Transport } from './transport.ts';
 import { TxnMaker } from './txn.ts';
-import { TYPING_RENEW_MS } from './typing.ts';
 import type { TimelineWindow } from './window.ts';
 
 /** Rooms followed with every event, unless said otherwise; those left longest ago go back to summaries. */
 const OPEN_ROOMS = 6;
-const PAGE = 50;
-/** Events of one read of the log. */
-const FETCH_EVENTS = 200;
 
 export interface ClientOptions {
   rest: Rest;
@@ -68,8 +63,6 @@ export class Client {
   readonly outbox = new Outbox();
   private readonly storage: Storage;
   private readonly clock: Clock;
-  private readonly random: Random;
-  private readonly openRooms: number;
   private readonly trouble: (error: unknown) => void;
   private readonly transports: Transport[];
   private readonly session: Session;
@@ -77,16 +70,13 @@ export class Client {
   private readonly lookups: Lookups;
   private readonly marks = new Marks();
   private readonly txns: TxnMaker;
-  /** The name of this tab among those of the account. */
-  private readonly tab: string;
+  private readonly sender: Sender;
+  private readonly open: OpenRooms;
+  private readonly signals: Signals;
   private readonly rescue: Rescue;
   private connection: Connection | null = null;
   private connections = 0;
   private cancelTimer: (() => void) | null = null;
-  private opened: RoomId[] = [];
-  private presence: Presence = 'online';
-  private watched: UserId[] = [];
-  private typed: { room: RoomId; at: number } | null = null;
   private running = false;
   private stopped = false;
 
@@ -94,14 +84,12 @@ export class Client {
     this.rest = options.rest;
     this.storage = options.storage;
     this.clock = options.clock;
-    this.random = options.random;
-    this.openRooms = options.openRooms ?? OPEN_ROOMS;
     this.trouble = options.trouble ?? (() => undefined);
     this.transports = options.transports;
     this.txns = new TxnMaker(options.clock, options.random);
     // What is written now is sent after what waits, whatever the clock says by now.
     for (const row of saved.rows) this.txns.follow(row.txn);
-    this.tab = this.txns.next();
+    const tab = this.txns.next();
     this.session = new Session({
       transports: options.transports.map((transport) => transport.name),
       cursor: saved.place?.cursor ?? null,
@@ -112,7 +100,23 @@ export class Client {
     this.keeper = new Keeper(options.storage, this.store, this.session, options.clock);
     this.lookups = new Lookups(options.rest, this.store, options.clock, () => this.run());
     if (saved.place) this.store.restore(saved.place.me, saved.rooms, saved.users);
-    this.rescue = new Rescue(options.storage, options.locks, this.tab, (rows) => this.adopted(rows));
+    const { outbox, marks, store, session, keeper, txns, clock, storage } = this;
+    const { rest, random } = options;
+    const run = () => this.run();
+    this.sender = new Sender({ outbox, marks, store, session, storage, keeper, clock, random, txns, tab, run });
+    this.signals = new Signals(session, store);
+    this.open = new OpenRooms({
+      rest,
+      store,
+      session,
+      storage,
+      clock,
+      most: options.openRooms ?? OPEN_ROOMS,
+      landed: (room) => this.sender.landed(room),
+      run,
+      stopped: () => this.stopped,
+    });
+    this.rescue = new Rescue(options.storage, options.locks, tab, (rows) => this.sender.adopted(rows));
     this.rescue.adopt(saved.rows);
   }
 
@@ -136,12 +140,7 @@ export class Client {
 
   /** Ends it; what waits in the outbox stays stored. */
   async stop(): Promise<void> {
-    this.session.stop();
-    this.run();
-    this.stopped = true;
-    this.cancelTimer?.();
-    this.keeper.stop();
-    this.lookups.stop();
+    this.halt();
     await this.keeper.flush();
     this.rescue.stop();
     this.storage.close();
@@ -158,12 +157,7 @@ export class Client {
 
   /** Forgets everything of the account on this machine. */
   async wipe(): Promise<void> {
-    this.session.stop();
-    this.run();
-    this.stopped = true;
-    this.cancelTimer?.();
-    this.keeper.stop();
-    this.lookups.stop();
+    this.halt();
     await this.storage.wipe();
     this.rescue.stop();
     this.storage.close();
@@ -191,43 +185,13 @@ export class Client {
   // Rooms and timelines.
 
   /** Follows a room with every event from here on. */
-  async show(room: RoomId): Promise<void> {
-    this.opened = [...this.opened.filter((other) => other !== room), room];
-    const timeline = this.store.useTimeline(room, (other) => this.opened.includes(other));
-    if (timeline.head === 0 && !this.session.isOpen(room)) {
-      const tail = soundTail(await this.storage.tail(room).catch(() => null));
-      if (tail && timeline.head === 0 && !this.session.isOpen(room)) {
-        timeline.restore(tail);
-        this.store.wantAuthors(tail.messages);
-        this.store.touchTimeline(room);
-      }
-    }
-    if (this.stopped || !this.opened.includes(room)) return;
-    this.session.open(this.clock.now(), room, timeline.head || null);
-    for (const other of this.opened.splice(0, this.opened.length - this.openRooms)) {
-      this.session.close(other);
-      this.store.forgetCount(other);
-      this.landed(other);
-    }
-    this.run();
+  show(room: RoomId): Promise<void> {
+    return this.open.show(room);
   }
 
   /** Lets a window reach further, or go to a place; resolves when it did, or when there is nothing more. */
-  async grow(room: RoomId, window: TimelineWindow, way: 'older' | 'newer' | Seq): Promise<void> {
-    const step = () => (typeof way === 'number' ? window.around(way) : window[way]());
-    for (let tries = 0; tries < 3; tries++) {
-      const edge = step();
-      if (!('read' in edge)) return;
-      const page = await this.rest.messages(room, edge.read);
-      const timeline = this.store.timeline(room);
-      if (!timeline) return;
-      this.store.wantAuthors(page.messages);
-      if (!timeline.page(edge.read, page)) continue;
-      step();
-      this.store.touchTimeline(room);
-      this.run();
-      return;
-    }
+  grow(room: RoomId, window: TimelineWindow, way: 'older' | 'newer' | Seq): Promise<void> {
+    return this.open.grow(room, window, way);
   }
 
   /** How many messages of a room are unread, with the marker that is on its way. */
@@ -274,69 +238,50 @@ export class Client {
 
   send(room: RoomId, text: string): Promise<TxnId> {
     const content = { kind: 'text', text: wellFormed(text) } as const;
-    return this.put({ type: 'send', txn: this.txns.next(), room, content });
+    return this.sender.put({ type: 'send', txn: this.txns.next(), room, content });
   }
 
   edit(room: RoomId, message: EventId, text: string): Promise<TxnId> {
     const content = { kind: 'text', text: wellFormed(text) } as const;
-    return this.put({ type: 'edit', txn: this.txns.next(), room, message, content });
+    return this.sender.put({ type: 'edit', txn: this.txns.next(), room, message, content });
   }
 
   delete(room: RoomId, message: EventId): Promise<TxnId> {
-    return this.put({ type: 'delete', txn: this.txns.next(), room, message });
+    return this.sender.put({ type: 'delete', txn: this.txns.next(), room, message });
   }
 
   react(room: RoomId, message: EventId, emoji: string, on: boolean): Promise<TxnId> {
     const type = on ? 'react' : 'unreact';
     // In the form that the server keeps, so that it meets what is there already. [LI2]
     const kept = qualified(emoji) ?? emoji;
-    return this.put({ type, txn: this.txns.next(), room, message, emoji: kept });
+    return this.sender.put({ type, txn: this.txns.next(), room, message, emoji: kept });
   }
 
   /** Tries a failed one again. */
-  async retry(txn: TxnId): Promise<void> {
-    const row = this.outbox.retry(txn);
-    if (row) await this.keep(row);
+  retry(txn: TxnId): Promise<void> {
+    return this.sender.retry(txn);
   }
 
   /** Gives a failed or waiting one up; false when it is under way, or has its answer. */
   discard(txn: TxnId): boolean {
-    const row = this.outbox.discard(txn);
-    if (!row) return false;
-    this.store.topics.touch(`outbox:${row.room}`, 'stranded');
-    this.keeper.rowDone(txn);
-    this.run();
-    return true;
+    return this.sender.discard(txn);
   }
 
   // Signals.
 
   /** The user types, or has stopped. Renewed at most every few seconds. */
   typing(room: RoomId, on: boolean): void {
-    const now = this.clock.now();
-    const told = this.typed?.room === room ? this.typed.at : null;
-    if (on ? told !== null && now - told < TYPING_RENEW_MS : told === null) return;
-    this.typed = on ? { room, at: now } : null;
-    this.session.send({ type: 'typing', room, on });
-    this.run();
+    if (this.signals.typing(this.clock.now(), room, on)) this.run();
   }
 
   /** Whether somebody looks at this page. */
   setPresence(presence: Presence): void {
-    if (presence === this.presence) return;
-    this.presence = presence;
-    this.session.send({ type: 'presence', status: presence });
-    this.run();
+    if (this.signals.setPresence(presence)) this.run();
   }
 
   /** Whose presence is on screen. */
   watch(users: readonly UserId[]): void {
-    const list = [...new Set(users)].sort().slice(0, WATCHED_USERS_MAX);
-    if (list.join() === this.watched.join()) return;
-    this.watched = list;
-    this.store.keepPresences(list);
-    this.session.send({ type: 'watch', users: list });
-    this.run();
+    if (this.signals.watch(users)) this.run();
   }
 
   draft(room: RoomId): Promise<Draft | null> {
@@ -353,13 +298,22 @@ export class Client {
 
   // The machine.
 
+  private halt(): void {
+    this.session.stop();
+    this.run();
+    this.stopped = true;
+    this.cancelTimer?.();
+    this.keeper.stop();
+    this.lookups.stop();
+  }
+
   /** Carries out everything that is to be done, then sleeps until there is more. */
   private run(): void {
     if (this.running || this.stopped) return;
     this.running = true;
     const now = this.clock.now();
     for (;;) {
-      if (this.session.state().phase === 'live') this.pump(now);
+      if (this.session.state().phase === 'live') this.sender.pump(now);
       const effects = this.session.take();
       if (!effects.length) break;
       for (const effect of effects) {
@@ -376,28 +330,11 @@ export class Client {
     }
     this.running = false;
     this.session.awaits(this.outbox.awaits());
-    if (this.session.state().phase === 'live') this.strand();
+    if (this.session.state().phase === 'live') this.sender.strand();
     this.lookups.look();
     this.keeper.nudge();
     this.sleep(now);
     this.store.topics.tell(this.trouble);
-  }
-
-  /** Sends what waits and may go now. */
-  private pump(now: number): void {
-    const { commands, marks } = this.budget();
-    for (const frame of this.outbox.due(now, commands)) {
-      this.session.send(frame);
-      this.store.topics.touch(`outbox:${frame.room}`);
-    }
-    for (const frame of this.marks.due(now, marks)) this.session.send(frame);
-  }
-
-  /** How many may be under way: markers wait rather than messages. `[CM8]` */
-  private budget(): { commands: number; marks: number } {
-    const most = this.store.limits?.commands_in_flight_max ?? COMMANDS_IN_FLIGHT_MAX;
-    const marks = Math.max(1, Math.floor(most / 4));
-    return { commands: Math.max(1, most - marks), marks };
   }
 
   private sleep(now: number): void {
@@ -405,8 +342,7 @@ export class Client {
     this.cancelTimer = null;
     const times = [this.session.wakeAt(), this.store.typing.wakeAt()];
     if (this.session.state().phase === 'live') {
-      const { commands, marks } = this.budget();
-      times.push(this.outbox.wakeAt(commands), this.marks.wakeAt(marks), this.rescue.wakeAt());
+      times.push(...this.sender.wakeAt(), this.rescue.wakeAt());
     }
     const next = Math.min(...times.flatMap((time) => time ?? []));
     if (next === Infinity) return;
@@ -432,31 +368,33 @@ export class Client {
       case 'send':
         return this.connection?.send(effect.frame);
       case 'connection':
-        if (this.store.connection.phase === 'live') this.lost(effect.state, now);
+        if (this.store.connection.phase === 'live') {
+          this.sender.lost(effect.state, now);
+          this.signals.disconnected();
+        }
         return this.store.setConnection(effect.state);
       case 'welcome':
         if (effect.reset) {
           this.keeper.forget();
-          this.store.dropTimelines((room) => this.opened.includes(room));
+          this.store.dropTimelines((room) => this.open.has(room));
         }
         this.store.welcome(effect.reset, effect.welcome);
         void this.rescue.look(now);
-        this.session.send({ type: 'presence', status: this.presence });
-        if (this.watched.length) this.session.send({ type: 'watch', users: this.watched });
+        this.signals.welcomed();
         return;
       case 'apply':
         return this.apply(effect.event, effect.open);
       case 'answer':
-        return this.answered(effect.frame, now);
+        return this.sender.answered(effect.frame, now);
       case 'fetch':
-        return void this.fetch(effect.room, effect.after);
+        return void this.open.fetch(effect.room, effect.after);
       case 'reload':
-        return void this.reload(effect.room);
+        return void this.open.reload(effect.room);
       case 'pass':
         if (effect.frame.type === 'left') {
           this.left(effect.frame.room);
         } else if (effect.frame.type === 'refused' && effect.frame.room) {
-          this.landed(effect.frame.room);
+          this.sender.landed(effect.frame.room);
         }
         return this.store.pass(effect.frame, now);
     }
@@ -490,52 +428,10 @@ export class Client {
     }
   }
 
-  private lost({ phase, endedBy }: ConnectionState, now: number): void {
-    if (phase === 'ended' && endedBy !== null && isFault(endedBy)) {
-      const failed = this.outbox.faulted();
-      const marked = this.marks.faulted();
-      if (failed?.length) void this.storage.commit({ rows: failed }).catch(() => undefined);
-      // Without what may be to blame the next session lasts. [CM10]
-      if (failed || marked) this.session.start(now);
-    }
-    this.outbox.disconnected();
-    this.marks.disconnected();
-    this.typed = null;
-    for (const row of this.outbox.all()) this.store.topics.touch(`outbox:${row.room}`);
-  }
-
-  private answered(frame: (Effect & { do: 'answer' })['frame'], now: number): void {
-    const txn = frame.txn;
-    if (txn === undefined) return;
-    if (frame.type === 'refused') {
-      this.marks.refused(txn, passes(frame.refusal), now);
-      const row = this.outbox.refused(txn, frame.refusal, now, this.random.unit());
-      if (!row) return;
-      this.store.topics.touch(`outbox:${row.room}`);
-      void this.storage.commit({ rows: [row] }).catch(() => undefined);
-      return;
-    }
-    const marked = this.marks.done(txn);
-    if (marked) this.store.topics.touch('rooms', `room:${marked}`);
-    const row =
-      frame.type === 'event' && frame.answer && this.awaits(frame)
-        ? this.outbox.lands(txn, frame.seq)
-        : this.outbox.done(txn);
-    if (!row) return;
-    this.keeper.rowDone(txn);
-    this.store.topics.touch(`outbox:${row.room}`);
-  }
-
-  /** Whether an event is still to come in its place, on screen. */
-  private awaits({ log, seq }: Event): boolean {
-    if (!isRoomId(log) || !this.session.isOpen(log)) return false;
-    return (this.store.timeline(log)?.head ?? 0) < seq;
-  }
-
   private apply(event: Event, open: boolean): void {
     const left = this.store.apply(event, open);
     if (!isRoomId(event.log)) return;
-    if (open) this.landed(event.log, event.seq);
+    if (open) this.sender.landed(event.log, event.seq);
     if (!left) return;
     this.session.close(event.log);
     this.left(event.log);
@@ -543,87 +439,6 @@ export class Client {
 
   private left(room: RoomId): void {
     this.marks.forget(room);
-    this.landed(room);
-  }
-
-  private landed(room: RoomId, head?: Seq): void {
-    if (this.outbox.landed(room, head)) this.store.topics.touch(`outbox:${room}`);
-  }
-
-  /** What waits for a room that one is not in any more is given back to its author. */
-  private strand(): void {
-    for (const { txn, room, state, gone } of this.outbox.all()) {
-      if (state === 'sent' || gone || this.store.room(room)?.role) continue;
-      const row = this.outbox.strand(txn, this.store.gone(room));
-      if (row) void this.storage.commit({ rows: [row] }).catch(() => undefined);
-      else this.keeper.rowDone(txn);
-      this.store.topics.touch(`outbox:${room}`, 'stranded');
-    }
-  }
-
-  private async fetch(room: RoomId, after: Seq): Promise<void> {
-    try {
-      const { events } = await this.rest.events(room, after, FETCH_EVENTS);
-      this.session.fetched(this.clock.now(), room, events);
-    } catch {
-      this.session.failed(this.clock.now(), room);
-    }
-    this.run();
-  }
-
-  private async reload(room: RoomId): Promise<void> {
-    try {
-      const [page, summary] = await this.newest(room);
-      if (this.session.loaded(this.clock.now(), room, page.head)) {
-        this.store.useTimeline(room, (other) => this.opened.includes(other)).reset(page);
-        this.store.putRoom(summary);
-        this.store.readNewest(room, page);
-        // What the newest page does not hold is of another epoch, or comes again by its own.
-        this.landed(room);
-      }
-    } catch {
-      this.session.failed(this.clock.now(), room);
-    }
-    this.run();
-  }
-
-  /** The newest page, and what the room is: no event tells what happened before the page. `[SB4]` */
-  private async newest(room: RoomId): Promise<[Messages, RoomSummary]> {
-    const page = this.rest.messages(room, { limit: PAGE });
-    const [read, summary] = await Promise.all([page, this.rest.room(room)]);
-    // Read before the page, it lacks what happened in between.
-    return [read, summary.head < read.head ? await this.rest.room(room) : summary];
-  }
-
-  /** Stores a command, then shows and sends it. */
-  private async put(command: OutboxCommand): Promise<TxnId> {
-    const { txn, room } = command;
-    await this.keep({
-      txn,
-      room,
-      command,
-      state: 'queued',
-      attempts: 0,
-      created: this.clock.wall(),
-      owner: this.tab,
-    });
-    return txn;
-  }
-
-  private async keep(row: OutboxRow): Promise<void> {
-    // Where nothing can be stored, sending still works.
-    await this.storage.commit({ rows: [row] }).catch(() => undefined);
-    this.outbox.add(row);
-    this.store.topics.touch(`outbox:${row.room}`);
-    this.run();
-  }
-
-  /** Rows of a tab that is gone: this one sends them now. */
-  private adopted(rows: OutboxRow[]): void {
-    for (const row of rows) this.txns.follow(row.txn);
-    this.outbox.add(...rows);
-    this.store.topics.touch('stranded');
-    for (const row of rows) this.store.topics.touch(`outbox:${row.room}`);
-    this.run();
+    this.sender.landed(room);
   }
 }
