@@ -5,6 +5,12 @@ import { defaultClientConditions, defaultServerConditions, defineConfig } from '
 const SOURCE = '@tidings/source';
 /** Where a server for development listens. */
 const SERVER = 'http://127.0.0.1:8080';
+/** What every page needs: the framework, the client, what is known, and the small things on screen. */
+const BASE =
+  /node_modules\/svelte\/|packages\/(?!.*(?:sse|event-stream|rest-commands))|src\/app\/(?:main|App|app)\.|src\/(?:state|ui)\/(?!likeness|room-changes|devices|Dialog|Field|Button)|(?:connection\/Lost|timeline\/quick)\./;
+/** What the list and an open room need, and the keys. */
+const ROOM =
+  /src\/app\/(?:Workspace|Room|keys)\.|features\/(?:rooms\/Room|connection\/(?:Banner|Connection)\.|composer|timeline\/(?:Timeline|Message|TypingLine|Reactions|Actions|markup|copied))/;
 
 export default defineConfig({
   // Addresses relative to the file they stand in; those of the page itself the server completes.
@@ -21,8 +27,14 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: {
       output: {
-        // What every page needs is one file: many small ones compress worse than one.
-        codeSplitting: { groups: [{ name: 'base', test: /(?:connection\/Lost|timeline\/quick)\.|node_modules\/svelte\/|packages\/(?!.*(?:sse|event-stream|rest-commands))|src\/(?:state|ui)\/(?!likeness|room-changes|devices|Dialog|Field|Button)/ }] },
+        // What every page needs is one file, and what every room needs another: many small ones
+        // compress worse, and each costs the head of an answer.
+        codeSplitting: {
+          groups: [
+            { name: 'base', priority: 2, test: BASE },
+            { name: 'room', priority: 1, test: ROOM },
+          ],
+        },
       },
     },
   },

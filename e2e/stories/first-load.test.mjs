@@ -7,8 +7,8 @@ import { DESKTOP, story } from '../stage.mjs';
  * Bytes on the wire with their heads, and those of them that are scripts. The aims are 60,000 and
  * 50,000; these numbers only ever go down.
  */
-const ALL_BYTES_MAX = 72_000;
-const SCRIPT_BYTES_MAX = 57_500;
+const ALL_BYTES_MAX = 68_200;
+const SCRIPT_BYTES_MAX = 55_200;
 const MESSAGES = 40;
 
 story('a room is shown with little to load', async (stage) => {
