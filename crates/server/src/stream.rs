@@ -91,7 +91,7 @@ pub async fn events(
         Ok(principal) => principal,
         Err(refusal) => return problem(refusal),
     };
-    Stranger::is_known(&extensions);
+    Stranger::is_known(&extensions, principal.user);
     let last = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())

@@ -43,8 +43,8 @@ pub(super) async fn admit(
     {
         return Problem::from(RefusalCode::ForeignOrigin).into_response();
     }
-    Stranger::is_known(request.extensions());
     let user = principal.user;
+    Stranger::is_known(request.extensions(), user);
     let mut response = match node.limits.spend(user) {
         Ok(budget) => {
             request.extensions_mut().insert(principal);

@@ -225,7 +225,7 @@ impl Core {
                     if let Some(AnyWire::Socket(wire)) = core.hub.borrow_mut().wire(id)
                         && let Some(stranger) = wire.stranger.take()
                     {
-                        stranger.0.is_known();
+                        stranger.0.is_session();
                     }
                     core.greet(id, principal.user, principal.device, hello)
                         .await

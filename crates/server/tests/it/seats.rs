@@ -136,3 +136,31 @@ async fn users_behind_one_address_are_as_many_as_there_are_files_for() {
         assert!(n > 0);
     }
 }
+
+#[tokio::test]
+async fn connections_of_one_user_keep_nobody_out() {
+    // [LI5] [P5] Each says something with a good token, and says it again before it would be closed.
+    let program = start("--commands-per-second=10000").await;
+    let body = r#"{"username":"mallory","password":"correct horse"}"#;
+    let request = format!(
+        "POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = say(&mut connect(&program, 1).await, &request).await;
+    let token = answer.split("\"token\":\"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap();
+    let me = format!("GET /api/v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let mut held = Vec::new();
+    for _ in 0..FILES {
+        let mut stream = connect(&program, 66).await;
+        let answer = say(&mut stream, &me).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        held.push(stream);
+    }
+    let whole = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for last in [1, 2, 66] {
+        let mut other = connect(&program, last).await;
+        let answer = say(&mut other, whole).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}

@@ -2,19 +2,21 @@
 //!
 //! Owns: how many of them there may be, in all and from each step of a network, as a share of the files that the process
 //! may open; and who gives way: the one that has waited longest for its peer to say something.
-//! Never: counts a connection once its user is known. An office of thousands behind one address is thousands of users,
-//! each within the sessions of a user; a stranger's connection is only a seat to say who one is.
+//! Never: counts a connection to its network once its user is known. An office of thousands behind one address is
+//! thousands of users, each within the sessions of a user and a share of connections without one; what a user holds
+//! beyond that share stays a stranger's. A stranger's connection is only a seat to say who one is.
 
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use parking_lot::Mutex;
+use tidings_protocol::UserId;
 use tokio::sync::Notify;
 
 use super::steps::{Step, steps};
@@ -25,6 +27,9 @@ const FILES_PART: u64 = 2;
 const ADDRESS_PART: usize = 8;
 const NEXT_PART: usize = 4;
 const WIDER_PART: usize = 2;
+/// The part of as many connections as strangers have seats that one user's requests may come over: an eighth of the
+/// files, as of one address. Sockets are counted as sessions instead.
+const USER_PART: usize = 4;
 /// Seats of one address, at least: a browser opens six connections, and some people share it.
 const ADDRESS_SEATS_MIN: usize = 16;
 
@@ -56,6 +61,8 @@ struct Inner {
     taken: HashMap<u64, Taken>,
     /// By place in the order.
     order: HashMap<u64, u64>,
+    /// Connections of users that are no strangers', and no sockets.
+    users: HashMap<UserId, usize>,
     next: u64,
 }
 
@@ -73,6 +80,8 @@ pub struct Seat {
     seats: Arc<Seats>,
     end: Arc<End>,
     known: AtomicBool,
+    /// Whose connections it is counted with.
+    user: OnceLock<UserId>,
 }
 
 /// Among a request's extensions: its connection is a stranger's, until its user is known.
@@ -81,9 +90,9 @@ pub struct Stranger(pub Arc<Seat>);
 
 impl Stranger {
     /// The user of this request is known, and with it the connection.
-    pub fn is_known(extensions: &http::Extensions) {
+    pub fn is_known(extensions: &http::Extensions, user: UserId) {
         if let Some(stranger) = extensions.get::<Stranger>() {
-            stranger.0.is_known();
+            stranger.0.is_known(user);
         }
     }
 }
@@ -131,6 +140,11 @@ impl Seats {
         (self.seats_max / part).max(ADDRESS_SEATS_MIN)
     }
 
+    /// Connections that requests of one user may come over.
+    fn user_max(&self) -> usize {
+        (self.seats_max / USER_PART).max(ADDRESS_SEATS_MIN)
+    }
+
     /// A seat for a connection that was accepted. Where there is none the one that has waited longest there gives way.
     /// None when all who are there are being answered: then the newcomer goes.
     #[must_use]
@@ -169,6 +183,7 @@ impl Seats {
             seats: Arc::clone(self),
             end,
             known: AtomicBool::new(false),
+            user: OnceLock::new(),
         })
     }
 
@@ -260,9 +275,24 @@ impl Seat {
         }
     }
 
-    /// The user is known: this is no stranger's any more.
-    pub fn is_known(&self) {
+    /// The user is known: this is no stranger's any more, unless the user has many connections already.
+    pub fn is_known(&self, user: UserId) {
         // Once: each later request of the connection asks nobody.
+        if self.known.load(Ordering::Relaxed) {
+            return;
+        }
+        let user_max = self.seats.user_max();
+        let mut inner = self.seats.inner.lock();
+        let count = inner.users.get(&user).copied().unwrap_or_default();
+        if count < user_max && self.user.set(user).is_ok() {
+            inner.users.insert(user, count + 1);
+            inner.leave(self.id);
+            self.known.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// It has become a session of a user, which is counted as such.
+    pub fn is_session(&self) {
         if !self.known.swap(true, Ordering::Relaxed) {
             self.seats.inner.lock().leave(self.id);
         }
@@ -271,7 +301,17 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.is_known();
+        self.is_session();
+        let Some(user) = self.user.get() else {
+            return;
+        };
+        let mut inner = self.seats.inner.lock();
+        if let Some(count) = inner.users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                inner.users.remove(user);
+            }
+        }
     }
 }
 
@@ -341,18 +381,49 @@ mod tests {
         answered[0].waits();
         let next = seats.take(from("192.0.2.1")).unwrap();
         assert_eq!(gave_way(&answered), 1);
-        answered[1].is_known();
+        answered[1].is_known(UserId::from_bits(1));
         let _one_more = seats.take(from("192.0.2.1")).unwrap();
         assert_eq!(gave_way(&[next]), 0);
         // An office: two thousand people, one address, each known after a while.
         let office: Vec<Seat> = (0..2_000)
-            .map(|_| {
+            .map(|person| {
                 let seat = seats.take(from("198.51.100.1")).unwrap();
-                seat.is_known();
+                seat.is_known(UserId::from_bits(person));
                 seat
             })
             .collect();
         assert_eq!(gave_way(&office), 0);
         answered.clear();
+    }
+    #[test]
+    fn one_user_holds_a_share_and_what_is_beyond_stays_a_strangers() {
+        // [LI5] [P5] 1,024 files.
+        let (seats, user) = (Seats::new(1_024), UserId::from_bits(1));
+        let held: Vec<Seat> = (0..1_000)
+            .map(|_| {
+                let seat = seats.take(from("192.0.2.66")).unwrap();
+                // Each request of the connection says so.
+                seat.is_known(user);
+                seat.is_known(user);
+                seat
+            })
+            .collect();
+        assert_eq!(seats.taken(), 64, "of one address");
+        assert_eq!(gave_way(&held), 1_000 - 64 - 128);
+        // Another user, there and elsewhere; and a socket, which is a session.
+        for address in ["192.0.2.66", "198.51.100.1"] {
+            let other = seats.take(from(address)).unwrap();
+            other.is_known(UserId::from_bits(2));
+            assert_eq!(gave_way(&[other]), 0);
+        }
+        let socket = seats.take(from("198.51.100.1")).unwrap();
+        socket.is_session();
+        assert_eq!(seats.taken(), 63, "one gave way to the neighbour");
+        drop(held);
+        assert_eq!(seats.taken(), 0);
+        assert!(seats.inner.lock().users.is_empty());
+        let again = seats.take(from("192.0.2.66")).unwrap();
+        again.is_known(user);
+        assert_eq!(seats.taken(), 0);
     }
 }
