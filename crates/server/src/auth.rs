@@ -61,7 +61,7 @@ enum Credential<'a> {
 }
 
 /// A Bearer wins over the cookie, also when it is wrong: two answers to "who" would be one too many.
-fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Refusal> {
+fn credential<'a>(config: &Config, headers: &'a HeaderMap) -> Result<Credential<'a>, Refusal> {
     let mut bearers = headers.get_all(header::AUTHORIZATION).iter();
     match (bearers.next(), bearers.next()) {
         (Some(value), None) => value
@@ -72,16 +72,10 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Refusal> {
             .map(|(_, token)| Credential::Bearer(token.trim()))
             .ok_or_else(|| RefusalCode::Unauthenticated.into()),
         (Some(_), Some(_)) => Err(RefusalCode::Unauthenticated.into()),
-        (None, _) => cookie::token(headers)
+        (None, _) => cookie::token(config, headers)
             .map(Credential::Cookie)
             .ok_or_else(|| RefusalCode::Unauthenticated.into()),
     }
-}
-
-/// Whether the request would be signed in by its cookie alone.
-#[must_use]
-pub fn is_by_cookie(headers: &HeaderMap) -> bool {
-    matches!(credential(headers), Ok(Credential::Cookie(_)))
 }
 
 /// The token that a WebSocket handshake carries, if any; it may still come with `hello`. A cookie counts only from a
@@ -90,10 +84,10 @@ pub fn is_by_cookie(headers: &HeaderMap) -> bool {
 /// # Errors
 /// `foreign_origin` for a cookie from another page; `unauthenticated` for an `Authorization` that is no Bearer.
 pub fn handshake_token(config: &Config, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    if !headers.contains_key(header::AUTHORIZATION) && cookie::token(headers).is_none() {
+    if !headers.contains_key(header::AUTHORIZATION) && cookie::token(config, headers).is_none() {
         return Ok(None);
     }
-    match credential(headers)? {
+    match credential(config, headers)? {
         Credential::Bearer(token) => Ok(Some(token.to_owned())),
         Credential::Cookie(_) if !origin_allowed(config, headers) => {
             Err(RefusalCode::ForeignOrigin.into())
@@ -108,7 +102,7 @@ pub fn handshake_token(config: &Config, headers: &HeaderMap) -> Result<Option<St
 /// # Errors
 /// `unauthenticated` without a valid token; `unavailable` or `internal` when the store cannot say.
 pub async fn authenticate(node: &Node, headers: &HeaderMap) -> Result<Principal, Refusal> {
-    match credential(headers)? {
+    match credential(&node.config, headers)? {
         Credential::Bearer(token) => authenticate_token(node, token).await,
         Credential::Cookie(token) => {
             let mut principal = authenticate_token(node, token).await?;
@@ -156,15 +150,20 @@ mod tests {
     #[test]
     fn a_bearer_wins_over_the_cookie() {
         // [RE1]
+        let config = Config::load(None, crate::config::Settings::default()).unwrap();
         let both = headers(&[
             ("authorization", "Bearer one"),
             ("cookie", "tidings_token=two"),
         ]);
-        assert!(matches!(credential(&both), Ok(Credential::Bearer("one"))));
-        assert!(!is_by_cookie(&both));
+        assert!(matches!(
+            credential(&config, &both),
+            Ok(Credential::Bearer("one"))
+        ));
         let cookie = headers(&[("cookie", "a=b; tidings_token=two")]);
-        assert!(matches!(credential(&cookie), Ok(Credential::Cookie("two"))));
-        assert!(is_by_cookie(&cookie));
+        assert!(matches!(
+            credential(&config, &cookie),
+            Ok(Credential::Cookie("two"))
+        ));
     }
 
     #[test]
@@ -203,16 +202,17 @@ mod tests {
 
     #[test]
     fn a_wrong_authorization_never_falls_back_to_the_cookie() {
+        let config = Config::load(None, crate::config::Settings::default()).unwrap();
         for wrong in ["Basic YTpi", "Bearer", "tdg_x"] {
             let mut map = headers(&[("cookie", "tidings_token=two")]);
             map.insert("authorization", wrong.parse().unwrap());
-            assert!(credential(&map).is_err(), "{wrong}");
+            assert!(credential(&config, &map).is_err(), "{wrong}");
         }
         let twice = headers(&[
             ("authorization", "Bearer one"),
             ("authorization", "Bearer two"),
         ]);
-        assert!(credential(&twice).is_err());
-        assert!(credential(&HeaderMap::new()).is_err());
+        assert!(credential(&config, &twice).is_err());
+        assert!(credential(&config, &HeaderMap::new()).is_err());
     }
 }

@@ -41,12 +41,16 @@ fn name(base: &str, path: &str, headers: &HeaderMap) -> String {
     }
 }
 
-/// The token among the request's cookies.
+/// The token among the request's cookies: under the one name that [`set`] gives it here. At the root of a host that is
+/// `__Host-`; what begins with `__Secure-` there may have been planted by a neighbour of the same domain.
 #[must_use]
-pub fn token(headers: &HeaderMap) -> Option<&str> {
-    // Below a path of its host the stronger prefix is not to be had.
-    let below = || find(&name(NAME, "/below/", headers), headers);
-    find(&name(NAME, "/", headers), headers).or_else(below)
+pub fn token<'a>(config: &Config, headers: &'a HeaderMap) -> Option<&'a str> {
+    find(&name(NAME, &token_path(config), headers), headers)
+}
+
+/// Where the token's cookie is sent.
+fn token_path(config: &Config) -> String {
+    format!("{}/", config.base_path)
 }
 
 /// What says that this device has signed in before.
@@ -89,14 +93,14 @@ pub(crate) fn is_tls(headers: &HeaderMap) -> bool {
 /// `Set-Cookie` with a token.
 #[must_use]
 pub fn set(config: &Config, token: &Token, headers: &HeaderMap) -> HeaderValue {
-    let path = format!("{}/", config.base_path);
+    let path = token_path(config);
     text(NAME, &path, "Lax", &token.reveal(), MAX_AGE_S, headers)
 }
 
 /// `Set-Cookie` that forgets it.
 #[must_use]
 pub fn forget(config: &Config, headers: &HeaderMap) -> HeaderValue {
-    let path = format!("{}/", config.base_path);
+    let path = token_path(config);
     text(NAME, &path, "Lax", "", 0, headers)
 }
 
@@ -140,11 +144,21 @@ mod tests {
 
     #[test]
     fn the_token_is_found_among_others() {
-        assert_eq!(token(&cookies(&["a=1; tidings_token=x; b=2"])), Some("x"));
-        assert_eq!(token(&cookies(&["a=1", "tidings_token=x"])), Some("x"));
-        assert_eq!(token(&cookies(&["xtidings_token=x"])), None);
-        assert_eq!(token(&cookies(&["tidings_token=x; tidings_token=y"])), None);
-        assert_eq!(token(&HeaderMap::new()), None);
+        let config = Config::load(None, crate::config::Settings::default()).unwrap();
+        assert_eq!(
+            token(&config, &cookies(&["a=1; tidings_token=x; b=2"])),
+            Some("x")
+        );
+        assert_eq!(
+            token(&config, &cookies(&["a=1", "tidings_token=x"])),
+            Some("x")
+        );
+        assert_eq!(token(&config, &cookies(&["xtidings_token=x"])), None);
+        assert_eq!(
+            token(&config, &cookies(&["tidings_token=x; tidings_token=y"])),
+            None
+        );
+        assert_eq!(token(&config, &HeaderMap::new()), None);
     }
 
     #[test]
@@ -189,12 +203,30 @@ mod tests {
             header::COOKIE,
             set.split(';').next().unwrap().parse().unwrap(),
         );
-        assert_eq!(token(&back), Some(fresh.reveal().as_str()));
+        assert_eq!(token(&below, &back), Some(fresh.reveal().as_str()));
         let device = set_device(&below, "x", &tls);
         let device = device.to_str().unwrap();
         assert!(device.starts_with(
             "__Secure-tidings_device=x; HttpOnly; SameSite=Strict; Path=/chat/api/v1/devices"
         ));
+    }
+
+    #[test]
+    fn a_neighbour_of_the_domain_plants_no_cookie() {
+        // [RE1] Any host of the domain may set `__Secure-` ones for all of it, and none may set `__Host-` ones.
+        let root = Config::load(None, crate::config::Settings::default()).unwrap();
+        let mut planted = cookies(&["__Secure-tidings_token=mallory; tidings_token=mallory"]);
+        planted.insert("x-forwarded-proto", "https".parse().unwrap());
+        assert_eq!(token(&root, &planted), None);
+        let own = "__Host-tidings_token=ada".parse().unwrap();
+        planted.append(header::COOKIE, own);
+        assert_eq!(token(&root, &planted), Some("ada"));
+        // A path of the host has the weaker one alone.
+        let below = Config {
+            base_path: "/chat".to_owned(),
+            ..root
+        };
+        assert_eq!(token(&below, &planted), Some("mallory"));
     }
 
     #[test]
@@ -221,10 +253,11 @@ mod tests {
         ] {
             assert_eq!(named(host, tls), expected, "{host}");
         }
+        let config = Config::load(None, crate::config::Settings::default()).unwrap();
         let both = ["tidings_token_8080=one; tidings_token_8081=two; tidings_token=three"];
-        assert_eq!(token(&at("h:8080", false, &both)), Some("one"));
-        assert_eq!(token(&at("h:8081", false, &both)), Some("two"));
-        assert_eq!(token(&at("h", false, &both)), Some("three"));
-        assert_eq!(token(&at("h:8082", false, &both)), None);
+        assert_eq!(token(&config, &at("h:8080", false, &both)), Some("one"));
+        assert_eq!(token(&config, &at("h:8081", false, &both)), Some("two"));
+        assert_eq!(token(&config, &at("h", false, &both)), Some("three"));
+        assert_eq!(token(&config, &at("h:8082", false, &both)), None);
     }
 }
