@@ -140,6 +140,16 @@ impl Config {
             "a rate is at least 1"
         );
         anyhow::ensure!(
+            config.sessions_per_user > 0,
+            "sessions_per_user is at least 1: without a session nobody hears anything"
+        );
+        // A variable that is set to nothing is none.
+        let mut origins = config.origins.iter().filter(|origin| !origin.is_empty());
+        anyhow::ensure!(
+            origins.all(|origin| crate::auth::origin::is_origin(origin)),
+            "one of origins is none; an origin is https://HOST or https://HOST:PORT, without a path"
+        );
+        anyhow::ensure!(
             config
                 .metrics_token
                 .as_ref()
@@ -189,6 +199,10 @@ mod tests {
             "password_threads = 65",
             "commands_per_second = 0",
             "metrics_token = \"\"",
+            "sessions_per_user = 0",
+            "origins = [\"https://chat.example.org/app\"]",
+            "origins = [\"https://a.example.org\", \"chat.example.org\"]",
+            "origins = [\"*\"]",
         ] {
             let settings: Settings = toml::from_str(text).unwrap();
             assert!(Config::load(None, settings).is_err(), "{text}");

@@ -40,6 +40,12 @@ pub fn is_configured(config: &Config, origin: &str) -> bool {
         .any(|allowed| allowed == origin)
 }
 
+/// Whether a text of the settings is an origin: with a path behind it none would ever be equal to it.
+#[must_use]
+pub fn is_origin(text: &str) -> bool {
+    parts(text.trim_end_matches('/')).is_some()
+}
+
 /// The value of a header that must stand once.
 fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
