@@ -78,8 +78,9 @@ impl Mark {
 
     fn read(folder: &Path) -> anyhow::Result<Option<Mark>> {
         let path = folder.join(MARK_FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => match Mark::parse(&text) {
+        match std::fs::read(&path) {
+            // Noise is no text.
+            Ok(bytes) => match Mark::parse(&String::from_utf8_lossy(&bytes)) {
                 Some(mark) => Ok(Some(mark)),
                 None => bail!(
                     "{} does not read as what was written into it: the disk may be failing. Look whether the database \
@@ -316,6 +317,21 @@ mod tests {
             assert_eq!(Mark::parse(&changed), None, "{index}");
         }
         assert_eq!(Mark::parse(&text[..text.len() / 2]), None);
+    }
+
+    #[test]
+    fn noise_in_its_place_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Mark::read(folder.path()).unwrap(), None);
+        let mark = Mark::new(Epoch(3), true, &reached(&[7]));
+        mark.write(folder.path()).unwrap();
+        let read = Mark::read(folder.path()).unwrap().unwrap();
+        assert_eq!(read.reached, mark.reached);
+        for noise in [&b""[..], b"\0", b"\xff\xfe\n", b"{}\n", &[0xc3; 4_096]] {
+            std::fs::write(folder.path().join(MARK_FILE), noise).unwrap();
+            let said = Mark::read(folder.path()).unwrap_err().to_string();
+            assert!(said.contains("remove that file"), "{noise:?}: {said}");
+        }
     }
 
     #[test]
