@@ -158,7 +158,7 @@ struct Journal {
     path: PathBuf,
     file: File,
     /// Held for as long as the file is open; the file itself is replaced, so it cannot carry the lock.
-    _lock: File,
+    _lock: Lock,
     rows: BTreeMap<u64, Row>,
     index: BTreeMap<TxnId, u64>,
     /// Lines of rows that only another version can read.
@@ -305,10 +305,22 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn lock(path: &Path) -> io::Result<File> {
+/// The lock of an outbox. It is let go of by name: a child that is being started meanwhile has copies of all open files for
+/// a moment, and closing ours would not free the lock.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What cannot be unlocked is free when the last copy closes.
+        drop(self.0.unlock());
+    }
+}
+
+fn lock(path: &Path) -> io::Result<Lock> {
     let file = File::create(beside(path, ".lock"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(io::Error::new(
             io::ErrorKind::WouldBlock,
             "another process has this outbox open",

@@ -167,3 +167,16 @@ async fn the_file_stays_small() {
         ["kept", "last"]
     );
 }
+
+#[test]
+fn a_closed_outbox_is_free_though_a_child_that_starts_has_copies_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outbox.jsonl");
+    let lock = super::lock(&path).unwrap();
+    let held = super::lock(&path).unwrap_err();
+    assert_eq!(held.kind(), std::io::ErrorKind::WouldBlock);
+    let copy = lock.0.try_clone().unwrap();
+    drop(lock);
+    super::lock(&path).unwrap();
+    drop(copy);
+}
