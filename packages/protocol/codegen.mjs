@@ -40,7 +40,7 @@ function comment(text, indent = '') {
 }
 
 /** What a schema says besides the words for people. */
-const ANNOTATIONS = ['description', 'format', 'minimum', 'maximum', 'minLength', 'maxLength'];
+const ANNOTATIONS = ['description', 'format', 'minimum', 'maximum', 'minLength', 'maxLength', 'maxItems'];
 
 function meaning(schema, where) {
   const left = Object.entries(schema).filter(

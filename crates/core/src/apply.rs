@@ -4,7 +4,7 @@
 //! Never: refuses or judges. The fold law: old state + event = what a fresh load would show.
 
 use tidings_protocol::{
-    LogId, Marker, MessageText, Position, Role, RoomId, Seq, UserId, UserKind, content::Known,
+    Gone, LogId, Marker, MessageText, Position, Role, RoomId, Seq, UserId, UserKind, content::Known,
 };
 
 use crate::{
@@ -38,6 +38,7 @@ pub fn apply(state: &mut State, event: &StoredEvent, content: &Known) {
                         head_position: Position::ZERO,
                         chain: Chain::START,
                         count: 0,
+                        gone: Gone::default(),
                         members: 0,
                         owners: 0,
                         last_message: None,
@@ -79,6 +80,9 @@ fn in_room(state: &mut State, room: RoomId, event: &StoredEvent, content: &Known
         Known::Message { .. } => sent(state, room, event),
         Known::MessageEdited { message, text, .. } => edited(state, room, *message, text, event),
         Known::MessageDeleted { message, target } => {
+            if let Some(row) = state.rooms.get_mut(&room) {
+                row.gone.add(*target);
+            }
             if let Some(row) = state.messages.get_mut(&(room, *message)) {
                 row.text = None;
                 row.edited = None;

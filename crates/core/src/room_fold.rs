@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::{
-    Content, Emoji, Event, EventId, LogId, MessageText, Role, RoomId, RoomKind, RoomName, Seq,
-    Timestamp, UserId, Visibility, content::Known,
+    Content, Emoji, Event, EventId, Gone, LogId, MessageText, Role, RoomId, RoomKind, RoomName,
+    Seq, Timestamp, UserId, Visibility, content::Known,
 };
 
 /// A room with all its members and messages.
@@ -28,6 +28,9 @@ pub struct RoomFold {
     pub count: u64,
     /// Members now.
     pub members: BTreeMap<UserId, Role>,
+    /// The last messages that were deleted.
+    #[serde(default, skip_serializing_if = "Gone::is_empty")]
+    pub gone: Gone,
     /// Messages in the order of `seq`.
     pub messages: Vec<FoldedMessage>,
 }
@@ -85,6 +88,7 @@ impl RoomFold {
             head: Seq::ZERO,
             count: 0,
             members: BTreeMap::new(),
+            gone: Gone::default(),
             messages: Vec::new(),
         }
     }
@@ -157,6 +161,7 @@ impl RoomFold {
                 }
             }
             Known::MessageDeleted { target, .. } => {
+                self.gone.add(*target);
                 if let Some(message) = self.message(*target) {
                     message.text = None;
                     message.edited = None;

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, LogId, Marker, MessageText, Position, Role, RoomId,
-    RoomKind, RoomName, Seq, ServerRole, Timestamp, TxnId, UserId, UserKind, UserProfile, Username,
-    Visibility,
+    DeviceId, DisplayName, Emoji, EventId, Gone, LogId, Marker, MessageText, Position, Role,
+    RoomId, RoomKind, RoomName, Seq, ServerRole, Timestamp, TxnId, UserId, UserKind, UserProfile,
+    Username, Visibility,
 };
 
 use crate::{chain::Chain, names, stored::StoredEvent};
@@ -39,6 +39,8 @@ pub struct Room {
     pub chain: Chain,
     /// Messages in its log.
     pub count: u64,
+    /// The last of them that were deleted. `[P8]`
+    pub gone: Gone,
     /// Members it has now.
     pub members: u32,
     /// Owners it has now.

@@ -87,6 +87,8 @@ limits! {
     pub const CREATE_MEMBERS_MAX: usize = 100;
     /// Different emoji on one message. A wall of them is unreadable.
     pub const MESSAGE_EMOJI_MAX: usize = 50;
+    /// Deleted messages that a room names for the arithmetic of unread, the last ones. `[P8]`
+    pub const GONE_MAX: usize = 32;
     /// Rooms one user may be a member of. The list of rooms is one answer.
     pub const ROOMS_PER_USER_MAX: usize = 5_000;
     /// Rooms after which nobody can add a user to more groups and channels. The rest stays for rooms that the user chooses:

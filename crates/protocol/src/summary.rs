@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    gone::Gone,
     id::{DeviceId, EventId, RoomId, UserId},
     name::{DisplayName, Emoji, MessageText, RoomName, Username},
     number::Seq,
@@ -183,8 +184,13 @@ pub struct RoomSummary {
     pub created_at: Timestamp,
     /// The last event of its log.
     pub head: Seq,
-    /// How many messages its log holds.
+    /// How many messages its log holds, deleted ones too.
     pub count: u64,
+    /// Its last deleted messages after `marker`, ascending, at most 32. Unread is `count` less `marker.count` less how many
+    /// of these stand after `marker.seq`. `[P8]`
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Seq>, required = false, max_items = 32))]
+    #[serde(default, skip_serializing_if = "Gone::is_empty")]
+    pub gone: Gone,
     /// How many members it has.
     pub members: u32,
     /// The reader's own role; null for a public channel they are not in.
@@ -197,6 +203,22 @@ pub struct RoomSummary {
     pub last: Option<LastMessage>,
 }
 
+impl RoomSummary {
+    /// How many messages the reader has not read, those not counted that are deleted. `[P8]`
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        unread(self.count, self.marker, &self.gone)
+    }
+}
+
+/// Unread is arithmetic. It is too high where more were deleted than are named, and never too low. `[P8]`
+#[must_use]
+pub fn unread(count: u64, marker: Marker, gone: &Gone) -> u64 {
+    count
+        .saturating_sub(marker.count)
+        .saturating_sub(gone.after(marker.seq))
+}
+
 /// What moved in a listed room: the same bytes for every member. `[SB2]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -205,8 +227,12 @@ pub struct RoomHead {
     pub room: RoomId,
     /// The last event of its log.
     pub head: Seq,
-    /// How many messages its log holds.
+    /// How many messages its log holds, deleted ones too.
     pub count: u64,
+    /// Messages that were deleted lately, ascending, at most 32: they join those known before. `[P8]`
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Seq>, required = false, max_items = 32))]
+    #[serde(default, skip_serializing_if = "Gone::is_empty")]
+    pub gone: Gone,
     /// Its name, when it was given another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(deserialize_with = "RoomName::told_or_none")]

@@ -103,6 +103,8 @@ impl Rooms {
             let (seq, count) = (own.seq, own.count);
             read_upto(&mut room.marker, Marker { seq, count });
         }
+        let deleted = page.messages.iter().filter(|m| m.deleted.is_some());
+        deleted.for_each(|message| room.gone.add(message.seq));
         if page.head <= room.head {
             return;
         }
@@ -141,6 +143,7 @@ impl Rooms {
         {
             room.head = head.head;
             room.count = head.count;
+            room.gone.join(&head.gone);
             if let Some(name) = &head.name {
                 room.name = Some(name.clone());
             }
@@ -224,7 +227,8 @@ fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>
                 last.text = Some(last_line(text.as_str()));
             }
         }
-        Known::MessageDeleted { message, .. } => {
+        Known::MessageDeleted { message, target } => {
+            room.gone.add(*target);
             if let Some(last) = room.last.as_mut().filter(|last| last.id == *message) {
                 last.text = None;
             }

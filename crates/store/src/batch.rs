@@ -10,8 +10,8 @@ use std::{
 
 use tidings_core::{Device, Entry, Needs, State, names};
 use tidings_protocol::{
-    DisplayName, LogId, Marker, Position, RoomId, RoomName, ServerRole, ShardId, UserId, Username,
-    content::Known,
+    DisplayName, Gone, LogId, Marker, Position, RoomId, RoomName, ServerRole, ShardId, UserId,
+    Username, content::Known,
 };
 
 use crate::{Commit, error::StoreError};
@@ -49,6 +49,12 @@ pub(crate) fn all_said(commit: &Commit, needs: &Needs) -> bool {
         txns = txns.saturating_sub(usize::from(entry.event.txn.is_some()));
     }
     txns == 0 && !commit.entries.is_empty()
+}
+
+/// How a list of deleted messages is kept: numbers with commas between.
+pub(crate) fn gone(gone: &Gone) -> String {
+    let numbers: Vec<String> = gone.seqs().iter().map(|seq| seq.0.to_string()).collect();
+    numbers.join(",")
 }
 
 /// The changed rows of one kind.

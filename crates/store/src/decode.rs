@@ -7,9 +7,9 @@ use std::{str::FromStr, sync::Arc};
 
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, LastMessage, LogId, Marker, MemberInfo, MessageText,
-    Position, RoomId, RoomName, RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId, UserProfile,
-    Username, Visibility,
+    DeviceId, DisplayName, Emoji, EventId, Gone, LastMessage, LogId, Marker, MemberInfo,
+    MessageText, Position, RoomId, RoomName, RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId,
+    UserProfile, Username, Visibility,
 };
 
 use crate::{error::StoreError, upkeep::Reached, value::Columns};
@@ -120,7 +120,18 @@ pub(crate) fn room(row: &dyn Columns) -> Result<Room> {
         owners: small(row, 12)?,
         last_message: number_or_none(row, 13)?.map(Seq),
         chain: chain(row, 14)?,
+        gone: gone(row, 15)?,
     })
+}
+
+/// A list of numbers with commas between.
+fn gone(row: &dyn Columns, index: usize) -> Result<Gone> {
+    let text = row.text(index)?;
+    let numbers = text.split(',').filter(|number| !number.is_empty());
+    let seqs: std::result::Result<Vec<Seq>, _> =
+        numbers.map(|number| number.parse().map(Seq)).collect();
+    let seqs = seqs.map_err(|_| StoreError::damaged("the deleted messages of a room"))?;
+    Ok(Gone::from(seqs))
 }
 
 fn chain(row: &dyn Columns, index: usize) -> Result<Chain> {
@@ -257,6 +268,9 @@ pub(crate) fn summary(row: &dyn Columns) -> Result<SummaryRow> {
         .map(|_| marker_at(row, 14))
         .transpose()?;
     let (sent, set) = (sent.unwrap_or_default(), set.unwrap_or_default());
+    let marker = if sent.seq > set.seq { sent } else { set };
+    let mut gone = gone(row, 23)?;
+    gone.forget_upto(marker.seq);
     let summary = RoomSummary {
         id: RoomId::from_bytes(row.id(0)?),
         kind: parse(row.text(1)?, "a kind of room")?,
@@ -272,7 +286,8 @@ pub(crate) fn summary(row: &dyn Columns) -> Result<SummaryRow> {
         } else {
             None
         },
-        marker: if sent.seq > set.seq { sent } else { set },
+        marker,
+        gone,
         last: last_message(row, 16)?,
     };
     Ok(SummaryRow {

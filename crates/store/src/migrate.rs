@@ -52,6 +52,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "0005_found_by.sql",
         text: include_str!("../migrations/sqlite/0005_found_by.sql"),
     },
+    Migration {
+        version: 6,
+        name: "0006_gone.sql",
+        text: include_str!("../migrations/sqlite/0006_gone.sql"),
+    },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -79,6 +84,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         version: 5,
         name: "0005_found_by.sql",
         text: include_str!("../migrations/postgres/0005_found_by.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "0006_gone.sql",
+        text: include_str!("../migrations/postgres/0006_gone.sql"),
     },
 ];
 

@@ -48,7 +48,7 @@ macro_rules! event_columns {
 macro_rules! room_columns {
     () => {
         "r.id, r.kind, r.visibility, r.name, r.direct_a, r.direct_b, r.created_by, r.created_at, \
-         r.head, r.head_position, r.count, r.members, r.owners, r.last_message, r.chain"
+         r.head, r.head_position, r.count, r.members, r.owners, r.last_message, r.chain, r.gone"
     };
 }
 macro_rules! member_columns {
@@ -80,7 +80,7 @@ macro_rules! profile_columns {
 macro_rules! summary_from {
     () => {
         "SELECT r.id, r.kind, r.visibility, r.name, r.direct_a, r.direct_b, r.created_at, r.head, r.count, r.members, \
-         m.role, m.joined, m.sent_seq, m.sent_count, k.seq, k.count, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted \
+         m.role, m.joined, m.sent_seq, m.sent_count, k.seq, k.count, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted, r.gone \
          FROM rooms r \
          LEFT JOIN members m ON m.room = r.id AND m.\"user\" = $1 \
          LEFT JOIN markers k ON k.\"user\" = $1 AND k.room = r.id \

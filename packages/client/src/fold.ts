@@ -16,6 +16,7 @@ import type {
   UserId,
   Visibility,
 } from '@tidings/protocol';
+import { gather } from './gone.ts';
 
 /** A message in its current state. */
 export type MessageState = Omit<Message, 'room' | 'txn'>;
@@ -30,6 +31,8 @@ export interface RoomState {
   head: Seq;
   count: number;
   members: Map<UserId, Role>;
+  /** The last messages that were deleted. `[P8]` */
+  gone: Seq[];
   /** In the order of `seq`. */
   messages: Map<EventId, MessageState>;
 }
@@ -47,6 +50,7 @@ export function emptyRoom(room: RoomId): RoomState {
     head: 0,
     count: 0,
     members: new Map(),
+    gone: [],
     messages: new Map(),
   };
 }
@@ -79,6 +83,9 @@ export function apply(state: RoomState, event: Event): Folded {
       break;
     case 'member_left':
       state.members.delete(content.user);
+      break;
+    case 'message_deleted':
+      state.gone = gather(state.gone, [content.target]);
       break;
   }
   const target = targetOf(event);

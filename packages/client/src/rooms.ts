@@ -3,13 +3,24 @@
  * out, the same object when nothing changed.
  */
 
-import type { Event, Marker, Messages, RoomHead, RoomSummary, UserId } from '@tidings/protocol';
+import type { Event, Marker, Messages, RoomHead, RoomSummary, Seq, UserId } from '@tidings/protocol';
+import { gather, goneAfter } from './gone.ts';
 import { lastLine } from './last-line.ts';
 
-/** How many messages are unread: one subtraction. `ahead` is a marker on its way. `[P8]` */
-export function unread(room: RoomSummary, ahead: Pick<Marker, 'count'> | null = null): number {
+/**
+ * How many messages are unread, those not counted that are deleted: subtraction alone. `ahead` is a
+ * marker on its way. `[P8]`
+ */
+export function unread(room: RoomSummary, ahead: Marker | null = null): number {
   if (room.role === null) return 0;
-  return Math.max(0, room.count - Math.max(room.marker.count, ahead?.count ?? 0));
+  const marker = ahead && ahead.seq > room.marker.seq ? ahead : room.marker;
+  return Math.max(0, room.count - marker.count - goneAfter(room.gone, marker.seq));
+}
+
+/** The summary with more deleted messages named; the same one when it names them. */
+function deleted(room: RoomSummary, seqs: readonly Seq[]): RoomSummary {
+  const gone = gather(room.gone, seqs);
+  return gone.length === 0 || gone === room.gone ? room : { ...room, gone };
 }
 
 /** The marker never goes back. `[FO4]` */
@@ -22,7 +33,7 @@ export function mark(room: RoomSummary, marker: Marker): RoomSummary {
 export function move(room: RoomSummary, head: RoomHead, me: UserId): RoomSummary {
   if (head.head < room.head) return room;
   const moved = {
-    ...room,
+    ...deleted(room, head.gone ?? []),
     head: head.head,
     count: head.count,
     name: head.name ?? room.name,
@@ -57,6 +68,7 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
       break;
     case 'message_deleted':
       if (room.last?.id === content.message) next.last = { ...room.last, text: null };
+      next.gone = gather(room.gone, [content.target]);
       break;
     case 'room_renamed':
       next.name = content.name;
@@ -78,7 +90,9 @@ export function follow(room: RoomSummary, event: Event, me: UserId): RoomSummary
 /** The summary after the newest page: what came between the two is told by neither alone. */
 export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary {
   const own = page.messages.findLast((message) => message.actor === me);
-  const marked = own ? mark(room, own) : room;
+  const gone = page.messages.filter((message) => message.deleted !== undefined);
+  const told = deleted(room, gone.map(({ seq }) => seq));
+  const marked = own ? mark(told, own) : told;
   if (page.head <= room.head) return marked;
   const last = page.messages.at(-1);
   if (!last) return { ...marked, head: page.head };
@@ -90,7 +104,7 @@ export function read(room: RoomSummary, page: Messages, me: UserId): RoomSummary
 /** The newer of two summaries of a room, with the further marker. */
 export function newer(a: RoomSummary, b: RoomSummary): RoomSummary {
   const [old, young] = a.head > b.head ? [b, a] : [a, b];
-  return mark(young, old.marker);
+  return mark(deleted(young, old.gone ?? []), old.marker);
 }
 
 /**

@@ -221,6 +221,8 @@ export class FakeServer {
   summary(id: RoomId, user: UserId): RoomSummary {
     const { state } = this.room(id);
     const last = [...state.messages.values()].at(-1);
+    const marker = this.user(user).markers.get(id) ?? { seq: 0, count: 0 };
+    const gone = state.gone.filter((seq) => seq > marker.seq);
     return {
       id,
       kind: state.kind ?? 'group',
@@ -231,7 +233,8 @@ export class FakeServer {
       count: state.count,
       members: state.members.size,
       role: state.members.get(user) ?? null,
-      marker: this.user(user).markers.get(id) ?? { seq: 0, count: 0 },
+      marker,
+      ...(gone.length > 0 && { gone }),
       last: last
         ? { id: last.id, seq: last.seq, at: last.at, actor: last.actor, text: last.text }
         : null,
@@ -431,7 +434,9 @@ export class FakeSession implements Connection {
       const sent = this.open.get(room.state.room);
       if (sent === undefined) {
         const { id, head, count, last } = this.server.summary(room.state.room, this.user);
-        this.tell({ type: 'rooms', rooms: [{ room: id, head, count, ...(last ? { last } : {}) }] });
+        const { gone } = room.state;
+        const more = { ...(last && { last }), ...(gone.length > 0 && { gone }) };
+        this.tell({ type: 'rooms', rooms: [{ room: id, head, count, ...more }] });
       } else {
         this.open.set(room.state.room, event.seq);
         this.tell({ type: 'event', ...seenBy(event, this.user) });

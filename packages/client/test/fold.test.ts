@@ -13,6 +13,7 @@ interface Written {
   head: number;
   count: number;
   members: Record<UserId, Role>;
+  gone?: number[];
   messages: MessageState[];
 }
 
@@ -29,13 +30,15 @@ function read(state: Written): RoomState {
   return {
     ...state,
     members: new Map(Object.entries(state.members) as [UserId, Role][]),
+    gone: state.gone ?? [],
     messages: new Map(state.messages.map((message) => [message.id, message])),
   };
 }
 
-function write(state: RoomState): Written {
+function write({ gone, ...state }: RoomState): Written {
   return {
     ...state,
+    ...(gone.length > 0 && { gone }),
     members: Object.fromEntries(state.members) as Record<UserId, Role>,
     messages: [...state.messages.values()],
   };

@@ -1,4 +1,4 @@
-import type { Event, Message, RoomSummary, UserId } from '@tidings/protocol';
+import type { Event, Message, RoomHead, RoomSummary, UserId } from '@tidings/protocol';
 import { describe, expect, it } from 'vitest';
 import { newer, Store, unread } from '../src/index.ts';
 import { follow, mark, move, read } from '../src/rooms.ts';
@@ -29,15 +29,44 @@ function event(seq: number, actor: UserId, content: Event['content'], count: num
 }
 
 describe('[P8] unread', () => {
-  it('is one subtraction', () => {
+  it('is subtraction', () => {
     expect(unread(room())).toBe(3);
     expect(unread(room({ marker: { seq: 10, count: 8 } }))).toBe(0);
     expect(unread(room({ count: 2 }))).toBe(0);
   });
 
   it('counts a marker that is on its way', () => {
-    expect(unread(room(), { count: 7 })).toBe(1);
-    expect(unread(room(), { count: 2 })).toBe(3);
+    expect(unread(room(), { seq: 9, count: 7 })).toBe(1);
+    expect(unread(room(), { seq: 2, count: 2 })).toBe(3);
+  });
+
+  it('does not count what was deleted before it was read', () => {
+    const about = (target: number) => ({ kind: 'message_deleted', message: `evt_${target}`, target }) as const;
+    const first = follow(room(), event(11, BOB, about(9), 8), ADA);
+    expect(unread(first)).toBe(2);
+    // At the marker or before it: both counts hold it.
+    const read = follow(first, event(12, BOB, about(6), 8), ADA);
+    expect(unread(read)).toBe(2);
+    // By a summary, more than once, and in any order.
+    const head: RoomHead = { room: 'room_a', head: 13, count: 8, gone: [6, 8, 9] };
+    const moved = move(move(read, head, ADA), head, ADA);
+    expect([unread(moved), moved.gone]).toEqual([1, [6, 8, 9]]);
+    expect(unread(moved, { seq: 8, count: 7 })).toBe(0);
+    // A summary that was read afresh names only what stands after the marker.
+    expect(unread(newer(moved, room({ head: 13, gone: [8, 9] })))).toBe(1);
+  });
+
+  it('is never too low, however much was deleted', () => {
+    const gone = Array.from({ length: 40 }, (_, index) => index + 1);
+    const all = gone.reduce(
+      (held, target) => {
+        const content = { kind: 'message_deleted', message: `evt_${target}`, target } as const;
+        return follow(held, event(40 + target, BOB, content, 41), ADA);
+      },
+      room({ head: 40, count: 41, marker: { seq: 0, count: 0 } }),
+    );
+    expect(all.gone?.length).toBe(32);
+    expect(unread(all)).toBe(41 - 32);
   });
 
   it('is nothing where one is no member', () => {

@@ -14,7 +14,7 @@ use super::{CATCHUP_PAGE, Effect, Hub, PeerId, Wire, rooms::RoomEntry};
 use crate::encoded::{Format, Logged};
 
 /// Bytes handed to a wire at once while catching up; then it is asked whether it is full.
-const CATCHUP_BYTES_MAX: usize = 64 * 1024;
+const CATCHUP_BYTES_MAX: usize = 32 * 1024;
 
 impl<W: Wire> Hub<W> {
     /// The wire has room again: what is owed first, then what was missed.

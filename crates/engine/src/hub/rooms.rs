@@ -5,7 +5,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidings_protocol::{LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known};
+use tidings_protocol::{
+    Gone, LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known,
+};
 use tidings_sync::Subscription;
 
 use super::{Hub, Wire, counts::Counted, peer::Interest};
@@ -52,6 +54,8 @@ pub(super) struct RoomEntry {
     pub(super) last_read_at: Seq,
     /// The name that it was given while it was followed here.
     name: Option<RoomName>,
+    /// The last messages that were deleted while it was followed here.
+    gone: Gone,
     pub(super) open: Vec<OpenSlot>,
     pub(super) listed: Vec<ListedSlot>,
     pub(super) all: Vec<u32>,
@@ -73,6 +77,7 @@ impl RoomEntry {
             is_last_read: false,
             last_read_at: Seq::ZERO,
             name: None,
+            gone: Gone::default(),
             open: Vec::new(),
             listed: Vec::new(),
             all: Vec::new(),
@@ -136,6 +141,7 @@ impl RoomEntry {
                         last.text = None;
                     }
                     self.erase(*target);
+                    self.gone.add(*target);
                 }
                 _ => {}
             }
@@ -186,6 +192,7 @@ impl RoomEntry {
             room: self.id,
             head: self.head,
             count: self.count,
+            gone: self.gone.clone(),
             name: self.name.clone(),
             last: self.last.clone(),
         };

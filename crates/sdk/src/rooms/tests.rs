@@ -23,6 +23,7 @@ fn summary(head: u64, count: u64, marker: u64) -> RoomSummary {
         head: Seq(head),
         count,
         members: 2,
+        gone: tidings_protocol::Gone::default(),
         role: None,
         marker: mark(marker),
         last: None,
@@ -110,6 +111,7 @@ fn moved(head: u64, last: &Event) -> Output {
         room: ROOM,
         head: Seq(head),
         count: head,
+        gone: tidings_protocol::Gone::default(),
         name: None,
         last: Some(LastMessage {
             id: last.id,

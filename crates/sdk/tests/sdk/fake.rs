@@ -166,6 +166,7 @@ impl State {
             created_at: Timestamp::default(),
             head: Seq(self.events.len() as u64),
             count: self.events.last().map_or(0, |event| event.count),
+            gone: tidings_protocol::Gone::default(),
             members: 2 + u32::try_from(joined).unwrap(),
             role,
             marker: Marker::default(),

@@ -385,6 +385,51 @@ async fn a_marker_moves_forward_only() {
 }
 
 #[tokio::test]
+async fn what_is_deleted_before_it_is_read_is_not_unread() {
+    // [P8] [FO3]
+    let server = Server::start().await;
+    let (ada, bob) = (server.user("ada").await, server.user("bob").await);
+    let room = server.group(&ada, &[&bob]).await;
+    let mut said = Vec::new();
+    for text in ["1", "2", "3"] {
+        said.push(server.message(&ada, &room, text).await);
+    }
+    let seq = |index: usize| said[index]["seq"].as_u64().unwrap();
+    for index in [2, 1] {
+        let id = said[index]["id"].as_str().unwrap();
+        let path = format!("/api/v1/rooms/{room}/messages/{id}");
+        server.call("DELETE", &path).by(&ada).send().await;
+    }
+    let room_of = async |user| {
+        let path = format!("/api/v1/rooms/{room}");
+        server.get(&path, user).await.expect(200)["room"].clone()
+    };
+    let summary = room_of(&bob).await;
+    assert_eq!(
+        (&summary["count"], &summary["gone"]),
+        (&json!(3), &json!([seq(1), seq(2)]))
+    );
+    let unread = async || {
+        let summary = serde_json::from_value(room_of(&bob).await);
+        let summary: tidings_protocol::RoomSummary = summary.unwrap();
+        summary.unread()
+    };
+    assert_eq!(unread().await, 1, "the one that is there to read");
+    // A marker between: what stands before it was counted by both.
+    let path = format!("/api/v1/rooms/{room}/marker");
+    server
+        .say("PUT", &path, &bob, &json!({ "seq": seq(1) }))
+        .await
+        .expect(200);
+    assert_eq!(unread().await, 0);
+    assert_eq!(room_of(&bob).await["gone"], json!([seq(2)]));
+    // Ada wrote all of them, so nothing is unread for her.
+    assert_eq!(room_of(&ada).await.get("gone"), None);
+    server.message(&ada, &room, "4").await;
+    assert_eq!(unread().await, 1);
+}
+
+#[tokio::test]
 async fn the_log_is_read_in_order_and_shows_a_txn_to_its_own_author_alone() {
     // [EV4] [P2]
     let server = Server::start().await;

@@ -93,11 +93,12 @@ statements! {
         WHERE x.room = k.room AND x.message = k.message";
 
     PUT_ROOMS = "INSERT INTO rooms (id, kind, visibility, name, direct_a, direct_b, created_by, created_at, head, head_position, \
-        count, members, owners, last_message, chain) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], \
-        $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bytea[]) \
-        ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, visibility = excluded.visibility, name = excluded.name, \
+        count, members, owners, last_message, chain, gone) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], \
+        $6::uuid[], $7::uuid[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bytea[], \
+        $16::text[]) ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, visibility = excluded.visibility, name = excluded.name, \
         head = excluded.head, head_position = excluded.head_position, count = excluded.count, members = excluded.members, \
-        owners = excluded.owners, last_message = excluded.last_message, chain = excluded.chain";
+        owners = excluded.owners, last_message = excluded.last_message, chain = excluded.chain, \
+        gone = excluded.gone";
     PUT_MEMBERS = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
         sent_seq, sent_count, earlier_left_position) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::bigint[], $6::bigint[], \
         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) \

@@ -202,6 +202,7 @@ fn rooms<'a>(session: &'a Session, state: &'a State, writes: &mut Vec<Sent<'a>>)
         column!(rows, r => i64::from(r.owners)),
         column!(rows, r => opt(r.last_message)),
         column!(rows, r => r.chain.0.as_slice()),
+        column!(rows, r => batch::gone(&r.gone)),
     ));
     let named = batch::rows(&state.changes.public_names, &state.rooms)?;
     if !named.is_empty() {

@@ -53,9 +53,10 @@ statements! {
     ERASE_REACTIONS = "DELETE FROM reactions WHERE room = ?1 AND message = ?2";
 
     PUT_ROOM = "INSERT INTO rooms (id, kind, visibility, name, direct_a, direct_b, created_by, created_at, head, head_position, \
-        count, members, owners, last_message, chain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+        count, members, owners, last_message, chain, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+        ?16) \
         ON CONFLICT (id) DO UPDATE SET kind = ?2, visibility = ?3, name = ?4, head = ?9, head_position = ?10, count = ?11, \
-        members = ?12, owners = ?13, last_message = ?14, chain = ?15";
+        members = ?12, owners = ?13, last_message = ?14, chain = ?15, gone = ?16";
     PUT_MEMBER = "INSERT INTO members (room, \"user\", role, joined, joined_seq, joined_position, left_seq, left_position, \
         sent_seq, sent_count, earlier_left_position) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
         ON CONFLICT (room, \"user\") DO UPDATE SET role = ?3, joined = ?4, joined_seq = ?5, joined_position = ?6, left_seq = ?7, \

@@ -153,6 +153,7 @@ fn rooms(transaction: &Transaction<'_>, state: &State) -> Result<()> {
             row.owners,
             row.last_message.map(|seq| number(seq.0)),
             row.chain.0,
+            batch::gone(&row.gone),
         ];
         run(transaction, text::PUT_ROOM, params)?;
     }

@@ -161,6 +161,7 @@ fn whole(report: &mut Report, stored: &Room, folded: Option<&Room>, reader: &Rea
             head_position,
             count,
             last_message,
+            gone,
         ),
         // The event that made the room cannot be read, which is told.
         None => Vec::new(),

@@ -70,6 +70,7 @@ fn summary(id: RoomId, head: u64) -> RoomSummary {
         created_at: Timestamp::default(),
         head: Seq(head),
         count: head,
+        gone: tidings_protocol::Gone::default(),
         members: 2,
         role: None,
         marker: Marker::default(),

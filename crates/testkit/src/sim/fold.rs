@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use tidings_core::room_fold::{Folded, FoldedMessage, RoomFold};
 use tidings_protocol::{
-    Content, Event, EventId, Follow, LogId, Marker, Message, RoomHead, RoomId, RoomSummary, Seq,
-    UserId, content::Known, frame::Welcome, rest::Messages,
+    Content, Event, EventId, Follow, Gone, LogId, Marker, Message, RoomHead, RoomId, RoomSummary,
+    Seq, UserId, content::Known, frame::Welcome, rest::Messages,
 };
 
 /// The events of a room that a client holds, without a gap.
@@ -47,6 +47,8 @@ pub struct HeldRoom {
     pub head: Seq,
     /// Messages up to there.
     pub count: u64,
+    /// Messages that were deleted, as far as it was told.
+    pub gone: Gone,
     /// How far the user has read.
     pub marker: Marker,
     /// It was told of as a whole since the user came to it, so that the marker is the user's.
@@ -58,8 +60,8 @@ pub struct HeldRoom {
 impl HeldRoom {
     /// Unread messages: a subtraction. `[P8]`
     #[must_use]
-    pub const fn unread(&self) -> u64 {
-        self.count.saturating_sub(self.marker.count)
+    pub fn unread(&self) -> u64 {
+        tidings_protocol::summary::unread(self.count, self.marker, &self.gone)
     }
 
     fn read(&mut self, seq: Seq, count: u64) {
@@ -111,6 +113,7 @@ impl Fold {
         let mut held = HeldRoom {
             head: room.head,
             count: room.count,
+            gone: room.gone.clone(),
             marker: room.marker,
             whole: true,
             timeline,
@@ -131,6 +134,7 @@ impl Fold {
             return;
         }
         (room.head, room.count) = (head.head, head.count);
+        room.gone.join(&head.gone);
         // What one wrote one has read, and the last line is the last that counts. `[FO4]`
         if let Some(last) = head.last.as_ref().filter(|last| last.actor == self.me) {
             room.read(last.seq, head.count);
@@ -165,6 +169,9 @@ impl Fold {
         held.head = held.head.max(page.head);
         for message in &page.messages {
             held.count = held.count.max(message.count);
+            if message.deleted.is_some() {
+                held.gone.add(message.seq);
+            }
             if message.actor == self.me {
                 held.read(message.seq, message.count);
             }
@@ -232,6 +239,7 @@ impl Fold {
             self.rooms.entry(id).or_insert(HeldRoom {
                 head: event.seq,
                 count: event.count,
+                gone: Gone::default(),
                 marker: Marker::default(),
                 whole: false,
                 timeline: None,
@@ -245,6 +253,9 @@ impl Fold {
         }
         if event.actor == self.me && matches!(known, Some(Known::Message { .. })) {
             room.read(event.seq, event.count);
+        }
+        if let Some(Known::MessageDeleted { target, .. }) = known {
+            room.gone.add(*target);
         }
         if self.follow == Follow::All && (joined || room.timeline.is_none()) {
             room.timeline = Some(Timeline::after(Seq(event.seq.0 - 1)));

@@ -84,7 +84,7 @@ impl Record {
         for user in users {
             let resume = store.resume(user, None).await.expect("the store is open");
             for room in resume.expect("a user").rooms {
-                unread.insert((user, room.id), room.count - room.marker.count);
+                unread.insert((user, room.id), room.unread());
             }
         }
         let mut shards = Vec::new();

@@ -3,8 +3,8 @@
 //! Owns: one planted fault an invariant, at least. Never: asks for the wording of a finding.
 
 use tidings_protocol::{
-    ClientFrame, Content, Event, Follow, LastMessage, LogId, Marker, Position, Role, RoomHead,
-    RoomId, Seq, ServerFrame, UserId, content::Known,
+    ClientFrame, Content, Event, Follow, Gone, LastMessage, LogId, Marker, Position, Role,
+    RoomHead, RoomId, Seq, ServerFrame, UserId, content::Known,
 };
 use tidings_testkit::sim::{
     Fault, Finding, Options, Record, audit,
@@ -365,6 +365,29 @@ fn i10_a_marker_that_goes_back_and_an_unread_count_that_drifts() {
 }
 
 #[test]
+fn i10_what_was_deleted_counts_as_unread() {
+    // [P8] A client that does not hear of deletions, and one that takes off a message that is there.
+    let counts = |record: &Record| {
+        let rooms = record.witnesses.iter().flat_map(|w| w.fold.rooms.values());
+        rooms
+            .map(|room| room.gone.after(room.marker.seq))
+            .sum::<u64>()
+    };
+    let mut record = (17..60)
+        .map(|seed| run(seed, &Options::default()).record)
+        .find(|record| counts(record) > 0)
+        .expect("a seed in which something is deleted that somebody has not read");
+    let mut with = |change: &dyn Fn(&mut Gone)| {
+        let rooms = record.witnesses.iter_mut();
+        let rooms = rooms.flat_map(|w| w.fold.rooms.values_mut());
+        rooms.for_each(|room| change(&mut room.gone));
+        found("I10", &audit::all(&record));
+    };
+    with(&|gone| *gone = Gone::default());
+    with(&|gone| gone.add(Seq(7_000)));
+}
+
+#[test]
 fn i10_a_client_that_counts_too_few_or_too_many() {
     for wrong in [1, -1] {
         planted("I10", |record| {
@@ -451,6 +474,7 @@ fn i11_frames_of_a_room_after_left() {
         head: Seq(9),
         count: 3,
         name: None,
+        gone: tidings_protocol::Gone::default(),
         last: Some(last),
     };
     let (_, event) = opened();

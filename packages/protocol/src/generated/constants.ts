@@ -84,6 +84,8 @@ export const PRESENCE_COUNT_SESSIONS = 1000;
 export const CREATE_MEMBERS_MAX = 100;
 /** Different emoji on one message. A wall of them is unreadable. */
 export const MESSAGE_EMOJI_MAX = 50;
+/** Deleted messages that a room names for the arithmetic of unread, the last ones. `[P8]` */
+export const GONE_MAX = 32;
 /** Rooms one user may be a member of. The list of rooms is one answer. */
 export const ROOMS_PER_USER_MAX = 5000;
 /**

@@ -707,8 +707,12 @@ export interface RoomAnswer {
 
 /** What moved in a listed room: the same bytes for every member. `[SB2]` */
 export interface RoomHead {
-  /** How many messages its log holds. */
+  /** How many messages its log holds, deleted ones too. */
   count: number;
+  /**
+   * Messages that were deleted lately, ascending, at most 32: they join those known before. `[P8]`
+   */
+  gone?: Seq[];
   /** The last event of its log. */
   head: Seq;
   /** Its last line, when it changed since the last summary. */
@@ -729,10 +733,15 @@ export type RoomName = string;
 
 /** A room as one member sees it. */
 export interface RoomSummary {
-  /** How many messages its log holds. */
+  /** How many messages its log holds, deleted ones too. */
   count: number;
   /** Since when. */
   created_at: Timestamp;
+  /**
+   * Its last deleted messages after `marker`, ascending, at most 32. Unread is `count` less
+   * `marker.count` less how many of these stand after `marker.seq`. `[P8]`
+   */
+  gone?: Seq[];
   /** The last event of its log. */
   head: Seq;
   /** The room. */

@@ -690,6 +690,7 @@ impl Node {
             head,
             count,
             members: 2,
+            gone: tidings_protocol::Gone::default(),
             role: is_member.then_some(Role::Member),
             marker: Marker::default(),
             last,

@@ -171,8 +171,11 @@ async fn a_listed_room_is_told_by_summaries() {
         .command(json!({ "type": "delete", "room": room, "message": event["id"] }))
         .await;
     let head = head + 3;
+    let gone = json!([event["seq"]]);
     let frame = listed
-        .find("the deletion", |f| f["rooms"][0]["head"] == head)
+        .find("the deletion", |f| {
+            f["rooms"][0]["head"] == head && f["rooms"][0]["gone"] == gone
+        })
         .await;
     assert_eq!(frame["rooms"][0]["last"]["text"], Value::Null);
 }

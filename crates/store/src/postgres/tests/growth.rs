@@ -299,6 +299,7 @@ fn written() -> Vec<Case> {
                 ints(1),
                 ints(next),
                 ManyBytes(vec![vec![7; 32]]),
+                texts("7,9"),
             ]],
         ),
         case(

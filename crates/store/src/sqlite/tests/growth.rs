@@ -208,6 +208,7 @@ fn written() -> Vec<Case> {
                 Int(1),
                 Int(next),
                 Bytes(vec![7; 32]),
+                text("7,9"),
             ]],
         ),
         case(

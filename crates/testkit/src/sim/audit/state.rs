@@ -5,7 +5,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use tidings_core::room_fold::{Folded, RoomFold};
-use tidings_protocol::{Content, Follow, LogId, RoomId, Seq, UserId, content::Known};
+use tidings_protocol::{
+    Content, Follow, LogId, RoomId, Seq, UserId, content::Known, limits::GONE_MAX,
+};
 
 use super::{Findings, Log, Record};
 use crate::sim::{
@@ -109,7 +111,7 @@ fn folds_to_the_same(
     }
 }
 
-/// I10: markers never go back, and unread is the count of messages after the marker.
+/// I10: markers never go back, and unread is the count of messages after the marker that are not deleted.
 pub(super) fn unread_is_arithmetic(record: &Record, log: &Log<'_>, found: &mut Findings) {
     let users: BTreeSet<UserId> = record.witnesses.iter().map(|w| w.user).collect();
     for user in users {
@@ -128,10 +130,19 @@ pub(super) fn unread_is_arithmetic(record: &Record, log: &Log<'_>, found: &mut F
             let own = log.messages(room).filter(|event| event.actor == user);
             let own = own.map(|event| event.seq).max();
             let marker = markers.get(&room).copied().max(own).unwrap_or_default();
-            let unread = log
-                .messages(room)
-                .filter(|event| event.seq > marker)
-                .count();
+            let deleted: BTreeSet<Seq> = log
+                .events(LogId::Room(room))
+                .iter()
+                .filter_map(|event| match event.content.as_ref()?.known()? {
+                    Known::MessageDeleted { target, .. } => Some(*target),
+                    _ => None,
+                })
+                .collect();
+            let after = log.messages(room).filter(|event| event.seq > marker);
+            let (gone, living): (Vec<_>, Vec<_>) =
+                after.partition(|event| deleted.contains(&event.seq));
+            // More than are named count as unread. [P8]
+            let unread = living.len() + gone.len().saturating_sub(GONE_MAX);
             if *told != unread as u64 {
                 let text =
                     format!("{user} has {unread} unread in {room}, a fresh load says {told}");

@@ -199,6 +199,7 @@ impl Server {
                 room: *id,
                 head: self.head(LogId::Room(*id)),
                 count: 0,
+                gone: tidings_protocol::Gone::default(),
                 name: None,
                 last: None,
             });
