@@ -18,7 +18,7 @@ use super::{
     acquaintances::Acquaintances,
     budgets::{Budgets, Rate},
     steps::{Step, steps},
-    turns::Turns,
+    turns::{Turn, Turns, WAIT_MAX},
 };
 use crate::auth::passwords::Lane;
 
@@ -165,7 +165,7 @@ impl SignIns {
         (by_device || by_network()) && spend_steps(&self.known_networks, now, steps, rate).is_ok()
     }
 
-    /// A stranger's try: of the own address' budget, and of each shared place's, or with a turn at one of them.
+    /// A stranger's try: of the own address' budget, and of each shared place's, or with a turn at that place.
     fn stranger(&self, now: Duration, steps: &[Step], name: Option<&str>) -> Result<(), Wait> {
         let Some((own, wider)) = steps.split_first() else {
             return Ok(());
@@ -181,23 +181,37 @@ impl SignIns {
             .iter()
             .map(|step| (Place::Network(step.key()), step.times));
         let name = name.map(|name| (Place::Name(name), NAME_NETWORKS));
-        // The widest last: that is where one waits, so that nobody waits at one place and then at the next.
         let places: Vec<_> = wider.chain(name).collect();
         let mut turns = self.turns.lock();
-        let mut full = None;
-        let mut has_turn = false;
+        let mut full = Vec::new();
         for (place, times) in &places {
-            has_turn |= turns.take(now, place, own.key()).map_err(refused)?;
-            let has = self.strangers.has(now, place, self.rate.times(*times), 1);
-            if !has || turns.is_waited_for(now, place) {
-                full = Some((place, self.rate.times(*times)));
+            let rate = self.rate.times(*times);
+            match turns.of(now, place, own.key()) {
+                Turn::In(wait) => return Err(refused(wait)),
+                Turn::Now => {}
+                Turn::None => {
+                    if !self.strangers.has(now, place, rate, 1) || turns.is_waited_for(now, place) {
+                        full.push((place, rate.window / rate.burst));
+                    }
+                }
             }
         }
-        if let Some((place, rate)) = full.filter(|_| !has_turn) {
-            let wait = turns.appoint(now, place, own.key(), rate.window / rate.burst);
+        if !full.is_empty() {
+            // One time for all of them, so that nobody waits at one place and then at the next.
+            let mut wait = Duration::ZERO;
+            for (place, apart) in &full {
+                let next = turns.next(now, place, *apart);
+                if next > WAIT_MAX && matches!(place, Place::Network(_)) {
+                    // The turns of a network are never closer together than its budget says, whoever has it.
+                    return Err(refused(WAIT_MAX));
+                }
+                wait = wait.max(next.min(WAIT_MAX));
+            }
+            let wait = turns.appoint(now, wait, full.into_iter(), own.key());
             return Err(refused(wait));
         }
         for (place, times) in &places {
+            turns.used(place, own.key());
             // With a turn it may be more than there is: the turns are as far apart as it comes back.
             let _ = self.strangers.spend(now, place, self.rate.times(*times), 1);
         }

@@ -200,6 +200,37 @@ fn one_party_guesses_no_faster_than_its_widest_step() {
 }
 
 #[test]
+fn one_party_guesses_no_faster_for_an_hour() {
+    // [LI5] Turns add nothing to what a network's budget gives back, at one name or at many, however often one asks.
+    let minutes = 60;
+    let guesses = |address: &dyn Fn(u64) -> String, one_name: bool| {
+        let sign_ins = SignIns::new(PER_MINUTE);
+        let tries = (0..minutes * 60 * 20).filter(|n| {
+            let now = Duration::from_millis(n * 50);
+            let from = address(*n).parse().unwrap();
+            let name = if one_name {
+                "ada".to_owned()
+            } else {
+                format!("name{n}")
+            };
+            sign_ins.sign_in(now, &name, Some(from), None).is_ok()
+        });
+        tries.count() as u64
+    };
+    // What may be spent at once, and what comes back.
+    let within = |times: u64| u64::from(PER_MINUTE) * times * (1 + minutes) + 1;
+    for one_name in [false, true] {
+        assert!(guesses(&|n| format!("192.0.2.{}", n % 256), one_name) <= within(4));
+        let pool = |n: u64| format!("192.0.{}.{}", n / 256 % 256, n % 256);
+        assert!(guesses(&pool, one_name) <= within(16));
+        let site = guesses(&|n| format!("2001:db8:1:{:x}::1", n % 65_536), one_name);
+        assert!(site <= within(4), "{site}");
+        let provider = |n: u64| format!("2001:db8:{:x}:1::1", n % 65_536);
+        assert!(guesses(&provider, one_name) <= within(16));
+    }
+}
+
+#[test]
 fn a_stolen_device_guesses_no_faster_than_a_person() {
     // [LI5]
     let sign_ins = SignIns::new(PER_MINUTE);
