@@ -134,6 +134,37 @@ fn what_a_history_covers_is_held() {
 }
 
 #[test]
+fn what_was_deleted_is_not_unread() {
+    // [P8] By an event, by a summary that tells it again, and by a page.
+    let mut rooms = held(9, 3);
+    let unread = |rooms: &Rooms| rooms.get(ROOM).unwrap().unread();
+    assert_eq!(unread(&rooms), 6);
+    let delete = |seq, target: u64| Event {
+        content: Some(Content::Known(Known::MessageDeleted {
+            message: message(target, OTHER).id,
+            target: Seq(target),
+        })),
+        count: 9,
+        ..message(seq, OTHER)
+    };
+    rooms.take(&Output::Apply(Box::new(delete(10, 5))));
+    rooms.take(&Output::Apply(Box::new(delete(11, 2))));
+    assert_eq!(unread(&rooms), 5, "one stood before the marker");
+    let Output::Moved(mut heads) = moved(12, &message(12, OTHER)) else {
+        unreachable!("it is a summary")
+    };
+    heads[0].gone = vec![Seq(5), Seq(6)].into();
+    rooms.take(&Output::Moved(heads));
+    assert_eq!(unread(&rooms), 12 - 3 - 2);
+    let Output::History { room, mut page } = history(13, &[(7, OTHER), (13, OTHER)]) else {
+        unreachable!("it is a page")
+    };
+    page.messages[0].deleted = Some(Seq(9));
+    rooms.take(&Output::History { room, page });
+    assert_eq!(unread(&rooms), 13 - 3 - 3);
+}
+
+#[test]
 fn a_history_without_messages_moves_the_head() {
     let mut rooms = held(3, 3);
     rooms.take(&history(9, &[]));

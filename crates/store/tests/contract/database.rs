@@ -30,12 +30,20 @@ impl Database {
 
     /// How many files of migrations there are for it.
     pub(crate) fn migrations(&self) -> usize {
+        std::fs::read_dir(self.migrations_folder()).unwrap().count()
+    }
+
+    /// The text of one of them.
+    pub(crate) fn migration(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("{}/{name}", self.migrations_folder())).unwrap()
+    }
+
+    fn migrations_folder(&self) -> String {
         let folder = match &self.config {
             StoreConfig::Postgres { .. } => "postgres",
             _ => "sqlite",
         };
-        let folder = format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read_dir(folder).unwrap().count()
+        format!("{}/migrations/{folder}", env!("CARGO_MANIFEST_DIR"))
     }
 
     /// A handle of its own: as another process on SQLite, as another node on PostgreSQL.

@@ -78,6 +78,7 @@ on_both! {
     races::a_caller_who_goes_away_harms_nobody,
     resume::everything_without_a_cursor,
     resume::only_what_moved_with_a_cursor,
+    resume::what_was_deleted_is_not_unread,
     resume::rooms_left_and_joined_again,
     resume::markers_moved_on_another_device,
     resume::own_messages_count_as_read,

@@ -88,6 +88,50 @@ pub(crate) async fn only_what_moved_with_a_cursor(db: Database) {
     assert_eq!(rooms(&resume), BTreeSet::from([quiet, busy, new]));
 }
 
+pub(crate) async fn what_was_deleted_is_not_unread(db: Database) {
+    // [P8]
+    let store = db.open().await;
+    let (ada, bob) = (user(&store, "ada").await, user(&store, "bob").await);
+    let room = group(&store, ada, &[bob]).await;
+    let mut said = Vec::new();
+    for number in 0..50 {
+        said.push(say(&store, ada, room, &format!("line {number}")).await);
+    }
+    let since = cursor(&store).await;
+    // The later ones first: the order of deleting is nothing to it.
+    for event in said.iter().take(45).rev() {
+        let message = event.id;
+        let delete = Command::DeleteMessage { room, message };
+        happened(run(&store, ada, delete).await);
+    }
+    let unread = async |since| {
+        let resume = store.resume(bob, since).await.unwrap().unwrap();
+        let summary = resume.rooms.iter().find(|r| r.id == room).unwrap();
+        (summary.gone.seqs().len(), summary.unread())
+    };
+    // 32 are named; the other 13 count, as if they were there.
+    assert_eq!(unread(None).await, (32, 5 + 13));
+    assert_eq!(unread(Some(&since)).await, (32, 5 + 13));
+    mark(&store, bob, room, said[40].seq).await;
+    assert_eq!(unread(None).await, (4, 5));
+    mark(&store, bob, room, said[46].seq).await;
+    assert_eq!(unread(None).await, (0, 3));
+    leave(&store, bob, room).await;
+    let add = Command::AddMember { room, user: bob };
+    happened(run(&store, ada, add).await);
+    assert_eq!(
+        unread(None).await,
+        (0, 3),
+        "the marker stays, and so does the number"
+    );
+    // An upgrade finds the same in the messages.
+    let kept = db.sql("SELECT gone FROM rooms");
+    db.sql("UPDATE rooms SET gone = 'unknown'");
+    let backfill = db.migration("0006_gone.sql");
+    db.sql(&backfill[backfill.find("UPDATE").unwrap()..]);
+    assert_eq!(db.sql("SELECT gone FROM rooms"), kept);
+}
+
 pub(crate) async fn rooms_left_and_joined_again(db: Database) {
     let store = db.open().await;
     let ada = user(&store, "ada").await;

@@ -355,6 +355,10 @@ pub(crate) async fn what_was_changed_past_the_server_is_named(db: Database) {
             vec!["the room's row: count differ".to_owned()],
         ),
         (
+            vec!["UPDATE rooms SET gone = '2'".to_owned()],
+            vec!["the room's row: gone differ".to_owned()],
+        ),
+        (
             vec!["UPDATE rooms SET visibility = 'public'".to_owned()],
             vec!["the room's row: visibility differ".to_owned()],
         ),
