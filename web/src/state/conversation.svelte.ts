@@ -294,8 +294,10 @@ export class Conversation {
     const live = this.client.store.connection.phase === 'live';
     const back = live && !this.live;
     this.live = live;
-    const behind = this.guessed || this.head() < (this.client.store.room(this.room)?.head ?? 0);
-    if (back && this.atEnd && behind && !this.opening) void this.catchUp();
+    const behind = this.head() < (this.client.store.room(this.room)?.head ?? 0);
+    // A guess is put right wherever it led: what was stored may not know what was read last.
+    const due = this.guessed || (this.atEnd && behind);
+    if (back && due && !this.opening) void this.catchUp();
   }
 
   private async catchUp(): Promise<void> {
