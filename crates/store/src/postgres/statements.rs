@@ -34,6 +34,22 @@ macro_rules! erase {
     };
 }
 
+/// A row of the log; the values come by [`new_events`].
+macro_rules! add_events {
+    () => {
+        "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body, \
+         salt, chain) "
+    };
+}
+
+/// New rows of the log, but for the shard, which is $1.
+macro_rules! new_events {
+    () => {
+        "unnest($2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::uuid[], $7::bigint[], $8::uuid[], $9::bigint[], \
+         $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[], $15::bytea[], $16::bytea[])"
+    };
+}
+
 statements! {
     /// The lock that orders a shard's appends, on any number of nodes.
     LOCK_HEAD = "SELECT head FROM shards WHERE shard = $1 FOR UPDATE";
@@ -66,25 +82,19 @@ statements! {
         FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS k (log, actor, txn) \
         JOIN events e ON e.log = k.log AND e.actor = k.actor AND e.txn = k.txn AND e.txn IS NOT NULL");
 
-    ADD_EVENTS = "INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, target, body, \
-        salt, chain) SELECT $1, k.* FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::bigint[], $6::uuid[], $7::bigint[], $8::uuid[], \
-        $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::bigint[], $14::text[], $15::bytea[], $16::bytea[]) AS k";
+    ADD_EVENTS = concat!(add_events!(), "SELECT $1, k.* FROM ", new_events!(), " AS k");
     /// A whole append of messages and its commit, if the head is still $2. Every part draws from `head`, so each waits for
     /// the lock of the shard's row, and does nothing when the head moved.
-    SAY = "WITH head AS (UPDATE shards SET head = $3 WHERE shard = $1 AND head = $2 RETURNING shard), \
-        logged AS (INSERT INTO events (shard, position, log, log_kind, seq, id, at, actor, count, txn, fingerprint, kind, body, salt, \
-        chain) SELECT head.shard, k.position, k.log, 'room', k.seq, k.id, k.at, k.actor, k.count, k.txn, k.fingerprint, k.kind, k.body, \
-        k.salt, k.chain FROM head, unnest($4::bigint[], $5::uuid[], $6::bigint[], $7::uuid[], $8::bigint[], $9::uuid[], $10::bigint[], \
-        $11::text[], $12::bigint[], $13::text[], $14::text[], $15::bytea[], $16::bytea[]) \
-        AS k (position, log, seq, id, at, actor, count, txn, fingerprint, kind, body, salt, chain)), \
-        said AS (INSERT INTO messages (room, seq, id, author) SELECT k.room, k.seq, k.id, k.author \
-        FROM head, unnest($5::uuid[], $6::bigint[], $7::uuid[], $9::uuid[]) AS k (room, seq, id, author)), \
+    SAY = concat!("WITH head AS (UPDATE shards SET head = $18 WHERE shard = $1 AND head = $17 RETURNING shard), \
+        logged AS (", add_events!(), "SELECT head.shard, k.* FROM head, ", new_events!(), " AS k), \
+        said AS (INSERT INTO messages (room, seq, id, author) SELECT k.* FROM head, \
+        unnest($3::uuid[], $5::bigint[], $6::uuid[], $8::uuid[]) AS k), \
         ended AS (UPDATE rooms r SET head = k.head, head_position = k.position, count = k.count, last_message = k.last, \
-        chain = k.chain FROM head, unnest($17::uuid[], $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bytea[]) \
+        chain = k.chain FROM head, unnest($19::uuid[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bytea[]) \
         AS k (id, head, position, count, last, chain) WHERE r.id = k.id) \
         UPDATE members m SET sent_seq = k.seq, sent_count = k.count \
-        FROM head, unnest($23::uuid[], $24::uuid[], $25::bigint[], $26::bigint[]) AS k (room, usr, seq, count) \
-        WHERE m.room = k.room AND m.\"user\" = k.usr";
+        FROM head, unnest($25::uuid[], $26::uuid[], $27::bigint[], $28::bigint[]) AS k (room, usr, seq, count) \
+        WHERE m.room = k.room AND m.\"user\" = k.usr");
     ERASE_MESSAGES = concat!(erase!(), "FROM unnest($1::uuid[], $2::bigint[]) AS k (log, seq) \
         WHERE e.log = k.log AND e.seq = k.seq AND e.body IS NOT NULL");
     ERASE_EDITS = concat!(erase!(), "FROM unnest($1::uuid[], $2::bigint[]) AS k (log, target) \

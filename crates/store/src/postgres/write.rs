@@ -8,6 +8,7 @@ use std::{future::poll_fn, pin::Pin, task::Poll};
 use futures_util::future::{BoxFuture, MaybeDone, join, join_all, maybe_done};
 use tidings_core::{Entry, MessageRow, State};
 use tidings_protocol::{MessageText, Position, RoomName, Seq, ShardId, TxnId};
+use tokio_postgres::types::ToSql;
 
 use super::{
     load::{ids, number},
@@ -108,39 +109,22 @@ pub(super) async fn say(
     let (entries, state) = (&commit.entries, &commit.state);
     let rooms = batch::rows(&state.changes.rooms, &state.rooms)?;
     let members = batch::rows(&state.changes.members, &state.members)?;
-    let changed = session
-        .execute(
-            name::SAY,
-            &[
-                &i64::from(shard.0),
-                &number(before.0),
-                &number(head.0),
-                &column!(entries, e => number(e.event.position.0)),
-                &ids(entries.iter().map(|e| e.event.log.bytes())),
-                &column!(entries, e => number(e.event.seq.0)),
-                &ids(entries.iter().map(|e| e.event.id.bytes())),
-                &column!(entries, e => e.event.at.micros()),
-                &ids(entries.iter().map(|e| e.event.actor.bytes())),
-                &column!(entries, e => number(e.event.count)),
-                &column!(entries, e => e.event.txn.as_ref().map(TxnId::as_str)),
-                &column!(entries, e => e.fingerprint),
-                &column!(entries, e => &*e.event.kind),
-                &column!(entries, e => e.event.body.as_deref()),
-                &column!(entries, e => e.salt.0.as_slice()),
-                &column!(entries, e => e.chain.0.as_slice()),
-                &ids(rooms.iter().map(|r| r.id.bytes())),
-                &column!(rooms, r => number(r.head.0)),
-                &column!(rooms, r => number(r.head_position.0)),
-                &column!(rooms, r => number(r.count)),
-                &column!(rooms, r => opt(r.last_message)),
-                &column!(rooms, r => r.chain.0.as_slice()),
-                &ids(members.iter().map(|m| m.room.bytes())),
-                &ids(members.iter().map(|m| m.user.bytes())),
-                &column!(members, m => number(m.sent.seq.0)),
-                &column!(members, m => number(m.sent.count)),
-            ],
-        )
-        .await?;
+    let mut columns = event_columns(shard, entries);
+    columns.extend([
+        boxed(number(before.0)),
+        boxed(number(head.0)),
+        boxed(ids(rooms.iter().map(|r| r.id.bytes()))),
+        boxed(column!(rooms, r => number(r.head.0))),
+        boxed(column!(rooms, r => number(r.head_position.0))),
+        boxed(column!(rooms, r => number(r.count))),
+        boxed(column!(rooms, r => opt(r.last_message))),
+        boxed(column!(rooms, r => r.chain.0.as_slice())),
+        boxed(ids(members.iter().map(|m| m.room.bytes()))),
+        boxed(ids(members.iter().map(|m| m.user.bytes()))),
+        boxed(column!(members, m => number(m.sent.seq.0))),
+        boxed(column!(members, m => number(m.sent.count))),
+    ]);
+    let changed = session.execute(name::SAY, &refs(&columns)).await?;
     Ok(changed > 0)
 }
 
@@ -148,27 +132,48 @@ fn opt(seq: Option<Seq>) -> Option<i64> {
     seq.map(|seq| number(seq.0))
 }
 
+/// A column of a list of rows, of whatever type.
+type AnyColumn<'a> = Box<dyn ToSql + Sync + Send + 'a>;
+
+fn boxed<'a>(column: impl ToSql + Sync + Send + 'a) -> AnyColumn<'a> {
+    Box::new(column)
+}
+
+fn refs<'a>(columns: &'a [AnyColumn<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    let all = columns.iter();
+    all.map(|column| &**column as &(dyn ToSql + Sync)).collect()
+}
+
+/// What every statement that adds events begins with: the shard, then a column for each field.
+fn event_columns(shard: ShardId, entries: &[Entry]) -> Vec<AnyColumn<'_>> {
+    vec![
+        boxed(i64::from(shard.0)),
+        boxed(column!(entries, e => number(e.event.position.0))),
+        boxed(ids(entries.iter().map(|e| e.event.log.bytes()))),
+        boxed(column!(entries, e => batch::log_kind(e.event.log))),
+        boxed(column!(entries, e => number(e.event.seq.0))),
+        boxed(ids(entries.iter().map(|e| e.event.id.bytes()))),
+        boxed(column!(entries, e => e.event.at.micros())),
+        boxed(ids(entries.iter().map(|e| e.event.actor.bytes()))),
+        boxed(column!(entries, e => number(e.event.count))),
+        boxed(column!(entries, e => e.event.txn.as_ref().map(TxnId::as_str))),
+        boxed(column!(entries, e => e.fingerprint)),
+        boxed(column!(entries, e => &*e.event.kind)),
+        boxed(column!(entries, e => opt(e.content.target()))),
+        boxed(column!(entries, e => e.event.body.as_deref())),
+        boxed(column!(entries, e => e.salt.0.as_slice())),
+        boxed(column!(entries, e => e.chain.0.as_slice())),
+    ]
+}
+
 fn events<'a>(session: &'a Session, shard: ShardId, entries: &'a [Entry]) -> Sent<'a> {
-    send!(
-        session,
-        ADD_EVENTS,
-        i64::from(shard.0),
-        column!(entries, e => number(e.event.position.0)),
-        ids(entries.iter().map(|e| e.event.log.bytes())),
-        column!(entries, e => batch::log_kind(e.event.log)),
-        column!(entries, e => number(e.event.seq.0)),
-        ids(entries.iter().map(|e| e.event.id.bytes())),
-        column!(entries, e => e.event.at.micros()),
-        ids(entries.iter().map(|e| e.event.actor.bytes())),
-        column!(entries, e => number(e.event.count)),
-        column!(entries, e => e.event.txn.as_ref().map(TxnId::as_str)),
-        column!(entries, e => e.fingerprint),
-        column!(entries, e => &*e.event.kind),
-        column!(entries, e => opt(e.content.target())),
-        column!(entries, e => e.event.body.as_deref()),
-        column!(entries, e => e.salt.0.as_slice()),
-        column!(entries, e => e.chain.0.as_slice()),
-    )
+    Box::pin(async move {
+        let columns = event_columns(shard, entries);
+        session
+            .execute(name::ADD_EVENTS, &refs(&columns))
+            .await
+            .map(drop)
+    })
 }
 
 fn rooms<'a>(session: &'a Session, state: &'a State, writes: &mut Vec<Sent<'a>>) -> Result<()> {
