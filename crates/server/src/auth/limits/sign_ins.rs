@@ -26,6 +26,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The rate of one known device, or of one name from one known network.
 const KNOWN: Rate = Rate::new(KNOWN_SIGN_INS_PER_MINUTE, MINUTE);
 
+/// Windows of a budget in the longest wait: what an address may hold of appointments is what its budget gives meanwhile.
+const WAITS: u32 = (WAIT_MAX.as_secs() / MINUTE.as_secs()) as u32;
+
 /// Why somebody has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -61,6 +64,8 @@ pub(super) struct SignIns {
     strangers: Budgets,
     known: Budgets,
     known_networks: Budgets,
+    /// What an address and the networks around it may hold of the appointments.
+    appointments: Budgets,
     turns: Mutex<Turns>,
     acquaintances: Mutex<Acquaintances>,
     hasher: RandomState,
@@ -73,6 +78,7 @@ impl SignIns {
             strangers: Budgets::default(),
             known: Budgets::default(),
             known_networks: Budgets::default(),
+            appointments: Budgets::default(),
             turns: Mutex::default(),
             acquaintances: Mutex::default(),
             hasher: RandomState::new(),
@@ -135,6 +141,11 @@ impl SignIns {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn turns_held(&self, now: Duration) -> usize {
+        self.turns.lock().held(now)
+    }
+
     fn admitted(&self, name: String, steps: Vec<Step>, known: bool) -> Try {
         let widest = steps.last().map(|step| step.key());
         let lane = if known {
@@ -183,31 +194,35 @@ impl SignIns {
         let name = name.map(|name| (Place::Name(name), NAME_NETWORKS));
         let places: Vec<_> = wider.chain(name).collect();
         let mut turns = self.turns.lock();
-        let mut full = Vec::new();
+        let (mut full, mut kept) = (Vec::new(), Vec::new());
         for (place, times) in &places {
             let rate = self.rate.times(*times);
             match turns.of(now, place, own.key()) {
                 Turn::In(wait) => return Err(refused(wait)),
-                Turn::Now => {}
+                Turn::Now => kept.push(place),
                 Turn::None => {
                     if !self.strangers.has(now, place, rate, 1) || turns.is_waited_for(now, place) {
-                        full.push((place, rate.window / rate.burst));
+                        full.push((place, turns.next(now, place, rate.window / rate.burst)));
                     }
                 }
             }
         }
         if !full.is_empty() {
-            // One time for all of them, so that nobody waits at one place and then at the next.
-            let mut wait = Duration::ZERO;
-            for (place, apart) in &full {
-                let next = turns.next(now, place, *apart);
-                if next > WAIT_MAX && matches!(place, Place::Network(_)) {
-                    // The turns of a network are never closer together than its budget says, whoever has it.
-                    return Err(refused(WAIT_MAX));
-                }
-                wait = wait.max(next.min(WAIT_MAX));
+            // The turns of a network are never closer together than its budget says, whoever has it; and no network holds
+            // more of the appointments than it could ever come for.
+            let never = |(place, next): &(&Place<'_>, Duration)| {
+                *next > WAIT_MAX && matches!(place, Place::Network(_))
+            };
+            let rate = Rate::new(self.rate.burst.saturating_mul(WAITS), WAIT_MAX);
+            if full.iter().any(never) || spend_steps(&self.appointments, now, steps, rate).is_err()
+            {
+                return Err(refused(WAIT_MAX));
             }
-            let wait = turns.appoint(now, wait, full.into_iter(), own.key());
+            // One time for all of them, so that nobody waits at one place and then at the next.
+            let wait = turns.appoint(now, &full, own.key());
+            for place in kept {
+                turns.postpone(now, wait, place, own.key());
+            }
             return Err(refused(wait));
         }
         for (place, times) in &places {

@@ -5,7 +5,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::sign_ins::SignIns;
+use super::{sign_ins::SignIns, turns::TURNS_MAX};
 use crate::auth::passwords::{Queue, RETRY_MS};
 
 /// The default of `sign_ins_per_minute`.
@@ -159,6 +159,37 @@ fn the_owner_gets_in() {
     ] {
         let took = time_to_get_in(attack, owner);
         assert!(took <= within, "{attack:?} {owner:?}: {took:?}");
+    }
+}
+
+#[test]
+fn one_network_never_holds_all_the_turns() {
+    // [LI5] [P5] A provider's network at one name for an hour, each time from an address that never comes again; then a
+    // stranger from elsewhere, who comes when told.
+    for per_second in [80, 200] {
+        let sign_ins = SignIns::new(PER_MINUTE);
+        let elsewhere = "203.0.113.9".parse().unwrap();
+        let (hour, mut waits) = (3_600, Vec::new());
+        for second in 0..hour + 2 * 601u64 {
+            let now = Duration::from_secs(second);
+            for n in 0..per_second {
+                let n = second * per_second + n;
+                let from = format!("2001:db8:{:x}:{:x}::1", n / 65_536, n % 65_536);
+                let _ = sign_ins.sign_in(now, "ada", Some(from.parse().unwrap()), None);
+            }
+            if second % 60 == 0 {
+                let held = sign_ins.turns_held(now);
+                assert!(held < TURNS_MAX / 4, "{held}");
+            }
+            if second >= hour && waits.iter().sum::<u64>() + hour <= second {
+                match sign_ins.sign_in(now, "ada", Some(elsewhere), None) {
+                    Ok(_) => break,
+                    Err(wait) => waits.push(wait.time().as_secs() + 1),
+                }
+            }
+        }
+        // Told once, let in then.
+        assert!(waits.len() == 1 && waits[0] <= 601, "{waits:?}");
     }
 }
 

@@ -18,8 +18,10 @@ use tidings_protocol::limits::SIGN_IN_WAIT_MS_MAX;
 pub(super) const WAIT_MAX: Duration = Duration::from_millis(SIGN_IN_WAIT_MS_MAX);
 /// How long a turn stays open.
 const OPEN: Duration = Duration::from_secs(5 * 60);
-/// Appointments of all names. Full, one more is told the longest wait and has none.
-const TURNS_MAX: usize = 1 << 16;
+/// Appointments of all places. Full, one more is told the longest wait and has none.
+pub(super) const TURNS_MAX: usize = 1 << 16;
+/// How often all appointments are looked through for room, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// An address' turn at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(super) struct Turns {
     turns: HashMap<u64, Duration>,
     /// The last appointment at each place.
     last: HashMap<u64, Duration>,
+    /// When those that are over are looked for again, once there is no room.
+    look_again: Duration,
 }
 
 impl Turns {
@@ -69,32 +73,56 @@ impl Turns {
         last.map_or(now, |last| (*last).max(now)) + apart - now
     }
 
-    /// Makes an appointment for an address at several places, for one time that is free at all of them. The turns of each
-    /// place come no closer together than they are apart there, but for where `now + wait` is the longest wait. Returns how
-    /// long to wait.
+    /// Makes an appointment for an address at several places, for one time that is free at all of them: `next` of each as
+    /// [`Turns::next`] says it, none above the longest wait. Returns how long to wait.
     pub(super) fn appoint<P: Hash + Copy>(
         &mut self,
         now: Duration,
-        wait: Duration,
-        places: impl Iterator<Item = (P, Duration)>,
+        places: &[(P, Duration)],
         address: impl Hash + Copy,
     ) -> Duration {
-        if self.turns.len().max(self.last.len()) >= TURNS_MAX {
+        if self.is_full(places.len()) && now >= self.look_again {
+            self.look_again = now + LOOK_EVERY;
             self.turns.retain(|_, turn| now < *turn + OPEN);
             self.last.retain(|_, last| now < *last);
         }
-        if self.turns.len() >= TURNS_MAX {
+        if self.is_full(places.len()) {
             return WAIT_MAX;
         }
-        for (place, apart) in places {
+        let wait = places.iter().map(|(_, next)| *next).max();
+        let wait = wait.unwrap_or_default().min(WAIT_MAX);
+        for (place, next) in places {
             let key = self.hasher.hash_one((place, address));
             self.turns.insert(key, now + wait);
             // By its own measure alone: one who waits longer for another place leaves no hole here.
-            let next = self.next(now, place, apart).min(WAIT_MAX);
             let last = self.last.entry(self.hasher.hash_one(place)).or_default();
-            *last = (now + next).max(*last);
+            *last = (now + (*next).min(WAIT_MAX)).max(*last);
         }
         wait
+    }
+
+    /// Moves a turn that an address has at a place, when it first has to wait elsewhere: nobody waits twice for one try.
+    pub(super) fn postpone(
+        &mut self,
+        now: Duration,
+        wait: Duration,
+        place: impl Hash,
+        address: impl Hash,
+    ) {
+        if let Some(turn) = self.turns.get_mut(&self.hasher.hash_one((place, address))) {
+            *turn = now + wait;
+        }
+    }
+
+    fn is_full(&self, more: usize) -> bool {
+        self.turns.len().max(self.last.len()) + more > TURNS_MAX
+    }
+
+    /// Those that are not over.
+    #[cfg(test)]
+    pub(super) fn held(&self, now: Duration) -> usize {
+        let held = self.turns.values().filter(|turn| now < **turn + OPEN);
+        held.count()
     }
 }
 
@@ -107,8 +135,8 @@ mod tests {
     }
 
     fn appoint(turns: &mut Turns, now: Duration, place: &str, address: usize) -> Duration {
-        let wait = turns.next(now, place, at(1)).min(WAIT_MAX);
-        turns.appoint(now, wait, [(place, at(1))].into_iter(), address)
+        let next = turns.next(now, place, at(1));
+        turns.appoint(now, &[(place, next)], address)
     }
 
     #[test]
@@ -133,17 +161,29 @@ mod tests {
     #[test]
     fn an_appointment_at_several_places_is_for_one_time() {
         let mut turns = Turns::default();
-        let places = || [("wide", at(1)), ("ada", at(60))].into_iter();
         for n in 1..=3usize {
-            let wait = places().map(|(place, apart)| turns.next(at(0), place, apart));
-            let wait = wait.max().unwrap();
-            assert_eq!(turns.appoint(at(0), wait, places(), n), at(60 * n as u64));
-            for (place, _) in places() {
+            let places = [("wide", at(1)), ("ada", at(60))];
+            let places = places.map(|(place, apart)| (place, turns.next(at(0), place, apart)));
+            let wait = at(60 * n as u64);
+            assert_eq!(turns.appoint(at(0), &places, n), wait);
+            for (place, _) in places {
                 assert_eq!(turns.of(at(0), place, n), Turn::In(wait));
             }
         }
         // The wide place has been asked three times, a second apart.
         assert_eq!(turns.next(at(0), "wide", at(1)), at(4));
+    }
+
+    #[test]
+    fn who_has_a_turn_and_waits_elsewhere_keeps_it() {
+        let mut turns = Turns::default();
+        appoint(&mut turns, at(0), "ada", 1);
+        turns.postpone(at(2), at(500), "ada", 1usize);
+        assert_eq!(turns.of(at(2), "ada", 1usize), Turn::In(at(500)));
+        assert_eq!(turns.of(at(502), "ada", 1usize), Turn::Now);
+        // Who has none gets none.
+        turns.postpone(at(2), at(500), "ada", 2usize);
+        assert_eq!(turns.of(at(2), "ada", 2usize), Turn::None);
     }
 
     #[test]
