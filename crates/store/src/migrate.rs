@@ -57,6 +57,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "0006_gone.sql",
         text: include_str!("../migrations/sqlite/0006_gone.sql"),
     },
+    Migration {
+        version: 7,
+        name: "0007_txn_first.sql",
+        text: include_str!("../migrations/sqlite/0007_txn_first.sql"),
+    },
 ];
 
 pub(crate) const POSTGRES: &[Migration] = &[
@@ -89,6 +94,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         version: 6,
         name: "0006_gone.sql",
         text: include_str!("../migrations/postgres/0006_gone.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "0007_txn_first.sql",
+        text: include_str!("../migrations/postgres/0007_txn_first.sql"),
     },
 ];
 

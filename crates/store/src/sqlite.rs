@@ -19,11 +19,12 @@ use std::{
     thread,
 };
 
+use async_channel::Sender;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use tidings_core::{Needs, State};
 use tidings_protocol::{Epoch, Position, ShardId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{Commit, error::StoreError};
 pub(crate) use columns::now;
@@ -41,8 +42,8 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 /// A database file and the threads that hold it open. They end when this is dropped, after what is queued.
 pub(crate) struct Sqlite {
-    writer: mpsc::Sender<Job>,
-    readers: mpsc::Sender<Job>,
+    writer: Sender<Job>,
+    readers: Sender<Job>,
     pub(crate) epoch: Epoch,
     pub(crate) shards: u16,
     /// Drawn when it was opened: one process alone serves a file, so nobody shares its key.
@@ -160,16 +161,13 @@ fn serve(
     place: &Arc<Place>,
     connections: Vec<Connection>,
     waiting_max: usize,
-) -> Result<mpsc::Sender<Job>, StoreError> {
-    let (sender, jobs) = mpsc::channel::<Job>(waiting_max);
-    let jobs = Arc::new(Mutex::new(jobs));
+) -> Result<Sender<Job>, StoreError> {
+    // Each job wakes one of the threads: with a lock around a queue for one, a second woke to wait for the next.
+    let (sender, jobs) = async_channel::bounded::<Job>(waiting_max);
     for mut connection in connections {
         let (jobs, place) = (jobs.clone(), place.clone());
         start(name, move || {
-            loop {
-                // Whoever holds the lock waits for the next job; the others wait for the lock.
-                let job = jobs.lock().blocking_recv();
-                let Some(job) = job else { break };
+            while let Ok(job) = jobs.recv_blocking() {
                 job(&mut connection);
             }
             close(connection);
@@ -189,7 +187,7 @@ fn close(connection: Connection) {
 
 /// Hands a job to a queue and waits for its answer. A panic inside ends the job, not the thread.
 async fn run<R: Send + 'static>(
-    queue: &mpsc::Sender<Job>,
+    queue: &Sender<Job>,
     job: impl FnOnce(&mut Connection) -> Result<R, StoreError> + Send + 'static,
 ) -> Result<R, StoreError> {
     let (answer, answered) = oneshot::channel();

@@ -136,6 +136,11 @@ fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
         upkeep::keep_log(&connection, &path)?;
     }
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A plan does not depend on the values bound: otherwise every statement with a bound LIMIT is prepared anew each time
+    // it runs.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(failed)?;
     // A misspelled column is an error, not a text.
     for config in [
         DbConfig::SQLITE_DBCONFIG_DQS_DML,
