@@ -6,7 +6,6 @@
 //! Read in this order: this page, [`edge`], [`admit`], [`extract`], then `send_message`.
 
 mod about;
-mod access;
 mod add_member;
 mod add_reaction;
 pub(crate) mod admit;

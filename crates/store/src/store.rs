@@ -329,7 +329,8 @@ impl Store {
         snapshot!(self, s => resume::resume(s, user, cursor))
     }
 
-    /// A page of a room's messages in their current state. The caller has checked that the reader may see the room.
+    /// A page of a room's messages in their current state, whoever asks. For audits; a reader is answered by
+    /// [`messages_for`](Store::messages_for).
     ///
     /// # Errors
     /// As every read.
@@ -341,6 +342,35 @@ impl Store {
         limit: u32,
     ) -> Result<MessagePage> {
         snapshot!(self, s => history::messages(s, room, reader, page, limit))
+    }
+
+    /// A page of a room's messages in their current state; none when this reader may not know of the room. `[RM5]`
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn messages_for(
+        &self,
+        reader: UserId,
+        room: RoomId,
+        page: Page,
+        limit: u32,
+    ) -> Result<Option<MessagePage>> {
+        snapshot!(self, s => room::for_reader(s, room, reader, history::messages(s, room, reader, page, limit)))
+    }
+
+    /// A piece of a room's log in order of `seq`, and the log's head; none when this reader may not know of the room.
+    /// `[RM5]`
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn events_for(
+        &self,
+        reader: UserId,
+        room: RoomId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Option<(Vec<StoredEvent>, Seq)>> {
+        snapshot!(self, s => room::for_reader(s, room, reader, log::room_after(s, room, after, limit)))
     }
 
     /// A room as this user sees it; none unless they are a member or it is a public channel.
@@ -375,7 +405,8 @@ impl Store {
         read!(self, s => room::member(s, room, user))
     }
 
-    /// The members of a room in the order of their ids.
+    /// The members of a room in the order of their ids, whoever asks. For audits; a reader is answered by
+    /// [`members_for`](Store::members_for).
     ///
     /// # Errors
     /// As every read.
@@ -386,6 +417,20 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<MemberInfo>> {
         read!(self, s => room::members(s, room, after, limit))
+    }
+
+    /// The members of a room in the order of their ids; none when this reader may not know of the room. `[RM5]`
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn members_for(
+        &self,
+        reader: UserId,
+        room: RoomId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Option<Vec<MemberInfo>>> {
+        snapshot!(self, s => room::for_reader(s, room, reader, room::members(s, room, after, limit)))
     }
 
     /// A page of who the members of a room are, in the order of their ids, and the last event of the room that the

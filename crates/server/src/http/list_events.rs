@@ -9,10 +9,9 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use tidings_protocol::{LogId, RefusalCode, RoomId, Seq, rest::Events};
+use tidings_protocol::{RefusalCode, RoomId, Seq, rest::Events};
 
 use super::{
-    access,
     extract::{Ids, Query},
     list_messages::in_range,
     paging::{self, Beside},
@@ -51,20 +50,8 @@ pub(crate) async fn list_events(
         in_range(query.after.unwrap_or_default())?,
         paging::limit(query.limit)?,
     );
-    let reading = async {
-        let events = node
-            .store
-            .log_after(LogId::Room(room), after, limit)
-            .await?;
-        // Read after the events, so that it is never below the last of them.
-        let head = node
-            .store
-            .room(room)
-            .await?
-            .map_or(Seq::ZERO, |room| room.head);
-        Ok((events, head))
-    };
-    let (events, head) = access::read(&node, principal.user, room, reading).await?;
+    let reading = node.store.events_for(principal.user, room, after, limit);
+    let (events, head) = reading.await?.ok_or(RefusalCode::NotFound)?;
     let events: Result<Vec<_>, _> = events
         .iter()
         .map(|event| event.to_event(principal.user))

@@ -9,10 +9,9 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use tidings_protocol::{RoomId, UserId, rest::Members};
+use tidings_protocol::{RefusalCode, RoomId, UserId, rest::Members};
 
 use super::{
-    access,
     extract::{Ids, Query},
     paging::{self, Beside},
 };
@@ -46,8 +45,10 @@ pub(crate) async fn list_members(
 ) -> Result<Response, Problem> {
     let limit = paging::limit(query.limit)?;
     // One more than asked for says whether there is a next page.
-    let reading = node.store.members(room, query.after, limit + 1);
-    let mut members = access::read(&node, principal.user, room, reading).await?;
+    let reading = node
+        .store
+        .members_for(principal.user, room, query.after, limit + 1);
+    let mut members = reading.await?.ok_or(RefusalCode::NotFound)?;
     let next = paging::cut(&mut members, limit).map(|member| member.user.id);
     let page = Members { members, next };
     Ok(paging::answer(&node, &uri, &Beside::after(next), page))

@@ -15,7 +15,6 @@ use tidings_protocol::{
 use tidings_store::Page;
 
 use super::{
-    access,
     extract::{Ids, Query},
     paging::{self, Beside},
 };
@@ -82,8 +81,8 @@ pub(crate) async fn list_messages(
     uri: OriginalUri,
 ) -> Result<Response, Problem> {
     let (page, limit) = (query.page()?, paging::limit(query.limit)?);
-    let reading = node.store.messages(room, principal.user, page, limit);
-    let page = access::read(&node, principal.user, room, reading).await?;
+    let reading = node.store.messages_for(principal.user, room, page, limit);
+    let page = reading.await?.ok_or(RefusalCode::NotFound)?;
     let seq_of = |message: Option<&Message>| message.map(|message| message.seq.to_string());
     let beside = Beside {
         before: seq_of(page.messages.first().filter(|_| page.more_before)),

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::future;
 use tidings_protocol::{EventId, Message, MessageReaction, RoomId, Seq, UserId};
 
 use crate::{
@@ -40,7 +41,7 @@ pub struct MessagePage {
     pub more_after: bool,
 }
 
-/// Run in a snapshot: the head and the page belong together.
+/// Run in a snapshot: the head and the page belong together, and are asked for at once.
 pub(crate) async fn messages<S: Snapshot>(
     s: &S,
     room: RoomId,
@@ -48,32 +49,39 @@ pub(crate) async fn messages<S: Snapshot>(
     page: Page,
     limit: u32,
 ) -> Result<MessagePage, StoreError> {
-    let head = row(s, &query::ROOM, vec![room.bytes().into()], decode::room)
-        .await?
-        .map_or(Seq::ZERO, |room| room.head);
+    let head = head(s, room);
     let limit = limit as usize;
-    let (mut rows, more_before, more_after);
+    let (head_now, mut rows, more_before, more_after);
     match page {
         Page::Latest => {
-            rows = before(s, room, Seq(u64::MAX), limit).await?;
+            (head_now, rows) =
+                future::try_join(head, before(s, room, Seq(u64::MAX), limit)).await?;
             more_before = cut(&mut rows, limit);
             more_after = false;
             rows.reverse();
         }
         Page::Before(seq) => {
-            rows = before(s, room, seq, limit).await?;
+            let newer = any(s, &query::ANY_MESSAGE_FROM, room, seq);
+            (head_now, rows, more_after) =
+                future::try_join3(head, before(s, room, seq, limit), newer).await?;
             more_before = cut(&mut rows, limit);
-            more_after = any(s, &query::ANY_MESSAGE_FROM, room, seq).await?;
             rows.reverse();
         }
         Page::After(seq) => {
-            rows = after(s, room, seq, limit).await?;
+            let older = any(s, &query::ANY_MESSAGE_UPTO, room, seq);
+            (head_now, rows, more_before) =
+                future::try_join3(head, after(s, room, seq, limit), older).await?;
             more_after = cut(&mut rows, limit);
-            more_before = any(s, &query::ANY_MESSAGE_UPTO, room, seq).await?;
         }
         Page::Around(seq) => {
-            rows = before(s, room, Seq(seq.0.saturating_add(1)), limit).await?;
-            let mut newer = after(s, room, seq, limit).await?;
+            let mut newer;
+            let upto = Seq(seq.0.saturating_add(1));
+            (head_now, rows, newer) = future::try_join3(
+                head,
+                before(s, room, upto, limit),
+                after(s, room, seq, limit),
+            )
+            .await?;
             let after_wanted = newer
                 .len()
                 .min((limit / 2).max(limit.saturating_sub(rows.len())));
@@ -86,10 +94,16 @@ pub(crate) async fn messages<S: Snapshot>(
     let messages = with_reactions(s, room, reader, rows).await?;
     Ok(MessagePage {
         messages,
-        head,
+        head: head_now,
         more_before,
         more_after,
     })
+}
+
+/// The last place of a room's log; zero for a room that is not there.
+pub(crate) async fn head<S: Snapshot>(s: &S, room: RoomId) -> Result<Seq, StoreError> {
+    let room = super::room::room(s, room).await?;
+    Ok(room.map_or(Seq::ZERO, |room| room.head))
 }
 
 /// Newest first; one more than asked for, if there is.

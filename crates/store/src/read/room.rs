@@ -1,10 +1,11 @@
 //! Rooms, memberships and who is in them.
 //!
-//! Owns: summaries as one reader sees them, pages of members and of public channels.
+//! Owns: who may read a room, summaries as one reader sees them, pages of members and of public channels.
 //! Never: gives a private room's summary to one who is no member.
 
+use futures_util::future;
 use tidings_core::{Member, Room};
-use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId};
+use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId, Visibility};
 
 use crate::{
     decode,
@@ -12,6 +13,23 @@ use crate::{
     query,
     value::{Param, Snapshot, row},
 };
+
+/// Reads something of a room in one snapshot with whether this user may: members may, and everybody a public channel. None
+/// when they may not know of it; then nothing of it is read, so that the answer takes as long whatever the room holds.
+/// `[RM3]` `[RM5]` `[P6]`
+pub(crate) async fn for_reader<S: Snapshot, T>(
+    s: &S,
+    room: RoomId,
+    user: UserId,
+    reading: impl Future<Output = Result<T, StoreError>>,
+) -> Result<Option<T>, StoreError> {
+    let (member, room) = future::try_join(member(s, room, user), self::room(s, room)).await?;
+    let joined = member.is_some_and(|member| member.joined);
+    match room {
+        Some(room) if joined || room.visibility == Visibility::Public => reading.await.map(Some),
+        _ => Ok(None),
+    }
+}
 
 /// Before the first id; `after` of a first page.
 const BEFORE_ALL: [u8; 16] = [0; 16];

@@ -1,7 +1,7 @@
 //! Pages of messages: the edges, and the current state.
 
 use tidings_core::Command;
-use tidings_protocol::{RoomId, Seq, UserId};
+use tidings_protocol::{LogId, RoomId, Seq, UserId};
 use tidings_store::{MessagePage, Page, Store};
 
 use crate::{Database, world::*};
@@ -157,4 +157,39 @@ pub(crate) async fn an_empty_or_missing_room_has_empty_pages(db: Database) {
     assert_eq!(store.room_summary(missing, ada).await.unwrap(), None);
     assert_eq!(store.room(missing).await.unwrap(), None);
     assert_eq!(store.member(missing, ada).await.unwrap(), None);
+}
+
+pub(crate) async fn a_room_is_read_by_who_may_know_of_it(db: Database) {
+    // [RM3] [RM5] [P6]
+    let store = db.open().await;
+    let ada = user(&store, "ada").await;
+    let lin = user(&store, "lin").await;
+    let (former, stranger) = (user(&store, "eve").await, user(&store, "max").await);
+    let room = group(&store, ada, &[lin, former]).await;
+    let public = channel(&store, ada, "news").await;
+    for at in [room, public] {
+        say(&store, ada, at, "for those who may").await;
+    }
+    leave(&store, former, room).await;
+    let nowhere = RoomId::from_bits(7);
+    for (reader, at, may) in [
+        (ada, room, true),
+        (lin, room, true),
+        (former, room, false),
+        (stranger, room, false),
+        (stranger, public, true),
+        (former, public, true),
+        (ada, nowhere, false),
+    ] {
+        let all = store.messages(at, reader, Page::Latest, 10).await.unwrap();
+        let read = store.messages_for(reader, at, Page::Latest, 10).await;
+        assert_eq!(read.unwrap(), may.then_some(all), "{reader} {at}");
+        let all = store.members(at, None, 10).await.unwrap();
+        let read = store.members_for(reader, at, None, 10).await;
+        assert_eq!(read.unwrap(), may.then_some(all), "{reader} {at}");
+        let log = store.log_after(LogId::Room(at), Seq(1), 10).await.unwrap();
+        let head = store.room(at).await.unwrap().map(|room| room.head);
+        let read = store.events_for(reader, at, Seq(1), 10).await.unwrap();
+        assert_eq!(read, may.then(|| (log, head.unwrap())), "{reader} {at}");
+    }
 }

@@ -60,6 +60,7 @@ on_both! {
     erasure::an_unknown_kind_passes_through,
     history::pages_end_where_the_messages_end,
     history::a_page_shows_messages_as_they_are_now,
+    history::a_room_is_read_by_who_may_know_of_it,
     history::an_empty_or_missing_room_has_empty_pages,
     opening::what_was_committed_is_there_after_reopening,
     opening::a_newer_database_is_refused,
