@@ -266,12 +266,6 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case(
-            "ANY_MESSAGE_FROM",
-            [1, LOVED, MESSAGES + 1]
-                .map(|at| vec![room(1), Int(at)])
-                .into(),
-        ),
-        case(
             "REACTIONS",
             vec![
                 vec![room(1), Ids((1..=50).map(event_key).collect())],

@@ -178,8 +178,6 @@ queries! {
     MESSAGES_AFTER = concat!(page_from!(), "WHERE t.room = $1 AND t.seq > $2 AND e.seq > $2 ORDER BY t.seq LIMIT $3");
     /// Whether there is a message up to a place: room, upto.
     ANY_MESSAGE_UPTO = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq <= $2 ORDER BY t.seq DESC LIMIT 1";
-    /// Whether there is a message from a place on: room, from.
-    ANY_MESSAGE_FROM = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq >= $2 ORDER BY t.seq LIMIT 1";
     /// Reactions on messages: room, messages.
     REACTIONS = "SELECT x.message, x.emoji, x.\"user\" FROM reactions x WHERE x.room = $1 AND x.message = ANY($2) \
         ORDER BY x.message, x.emoji, x.\"user\"";

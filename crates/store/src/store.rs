@@ -355,7 +355,7 @@ impl Store {
         page: Page,
         limit: u32,
     ) -> Result<Option<MessagePage>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, history::messages(s, room, reader, page, limit)))
+        snapshot!(self, s => room::for_reader(s, room, reader, |room| history::page(s, room, reader, page, limit)))
     }
 
     /// A piece of a room's log in order of `seq`, and the log's head; none when this reader may not know of the room.
@@ -370,7 +370,10 @@ impl Store {
         after: Seq,
         limit: u32,
     ) -> Result<Option<(Vec<StoredEvent>, Seq)>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, log::room_after(s, room, after, limit)))
+        snapshot!(self, s => room::for_reader(s, room, reader, async |room| {
+            let events = log::log_after(s, LogId::Room(room.id), after, limit).await?;
+            Ok((events, room.head))
+        }))
     }
 
     /// A room as this user sees it; none unless they are a member or it is a public channel.
@@ -430,7 +433,7 @@ impl Store {
         after: Option<UserId>,
         limit: u32,
     ) -> Result<Option<Vec<MemberInfo>>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, room::members(s, room, after, limit)))
+        snapshot!(self, s => room::for_reader(s, room, reader, |room| room::members(s, room.id, after, limit)))
     }
 
     /// A page of who the members of a room are, in the order of their ids, and the last event of the room that the

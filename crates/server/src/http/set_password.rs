@@ -62,7 +62,8 @@ pub(crate) async fn set_password(
         .verify(old, hash.clone(), Lane::Known)
         .await?
     {
-        // The answer to the first request was lost.
+        // Maybe the answer to the first request was lost. It is one more password asked about, and counts as one.
+        node.limits.old_password(user)?;
         return match node.passwords.verify(new, hash, Lane::Known).await? {
             true => changed(&principal, None),
             false => Err(Problem(

@@ -21,10 +21,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const VERSION_MIN: i64 = 130_000;
 
 /// Limits on the server's side, so that a frozen node does not keep a shard locked; and plans by index alone: every
-/// statement here has one, and a young table's statistics would say otherwise.
+/// statement here has one, and a young table's statistics would say otherwise. A plan is made once, for any values: made
+/// anew for each, planning a page costs more than reading it.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '10s'; SET client_encoding = 'UTF8'; SET jit = off; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET plan_cache_mode = force_generic_plan; \
     SET default_transaction_isolation = 'read committed'";
 
 /// A statement by its name.

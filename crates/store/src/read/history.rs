@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 
 use futures_util::future;
+use tidings_core::Room;
 use tidings_protocol::{EventId, Message, MessageReaction, RoomId, Seq, UserId};
 
 use crate::{
     decode::{self, PageRow},
     error::StoreError,
-    query::{self, Query},
+    query,
     value::{Param, Snapshot, row},
 };
 
@@ -41,7 +42,7 @@ pub struct MessagePage {
     pub more_after: bool,
 }
 
-/// Run in a snapshot: the head and the page belong together, and are asked for at once.
+/// Run in a snapshot: the room and the page belong together. A room that is not there has an empty page.
 pub(crate) async fn messages<S: Snapshot>(
     s: &S,
     room: RoomId,
@@ -49,39 +50,50 @@ pub(crate) async fn messages<S: Snapshot>(
     page: Page,
     limit: u32,
 ) -> Result<MessagePage, StoreError> {
-    let head = head(s, room);
-    let limit = limit as usize;
-    let (head_now, mut rows, more_before, more_after);
+    match super::room::room(s, room).await? {
+        Some(room) => self::page(s, room, reader, page, limit).await,
+        None => Ok(MessagePage {
+            messages: Vec::new(),
+            head: Seq::ZERO,
+            more_before: false,
+            more_after: false,
+        }),
+    }
+}
+
+/// A page of a room whose row was read in the same snapshot.
+pub(crate) async fn page<S: Snapshot>(
+    s: &S,
+    room: Room,
+    reader: UserId,
+    page: Page,
+    limit: u32,
+) -> Result<MessagePage, StoreError> {
+    let (head, last) = (room.head, room.last_message);
+    let (room, limit) = (room.id, limit as usize);
+    let (mut rows, more_before, more_after);
     match page {
         Page::Latest => {
-            (head_now, rows) =
-                future::try_join(head, before(s, room, Seq(u64::MAX), limit)).await?;
+            rows = before(s, room, Seq(u64::MAX), limit).await?;
             more_before = cut(&mut rows, limit);
             more_after = false;
             rows.reverse();
         }
         Page::Before(seq) => {
-            let newer = any(s, &query::ANY_MESSAGE_FROM, room, seq);
-            (head_now, rows, more_after) =
-                future::try_join3(head, before(s, room, seq, limit), newer).await?;
+            rows = before(s, room, seq, limit).await?;
             more_before = cut(&mut rows, limit);
+            more_after = last.is_some_and(|last| last >= seq);
             rows.reverse();
         }
         Page::After(seq) => {
-            let older = any(s, &query::ANY_MESSAGE_UPTO, room, seq);
-            (head_now, rows, more_before) =
-                future::try_join3(head, after(s, room, seq, limit), older).await?;
+            let older = any_upto(s, room, seq);
+            (rows, more_before) = future::try_join(after(s, room, seq, limit), older).await?;
             more_after = cut(&mut rows, limit);
         }
         Page::Around(seq) => {
             let mut newer;
-            let upto = Seq(seq.0.saturating_add(1));
-            (head_now, rows, newer) = future::try_join3(
-                head,
-                before(s, room, upto, limit),
-                after(s, room, seq, limit),
-            )
-            .await?;
+            let older = before(s, room, Seq(seq.0.saturating_add(1)), limit);
+            (rows, newer) = future::try_join(older, after(s, room, seq, limit)).await?;
             let after_wanted = newer
                 .len()
                 .min((limit / 2).max(limit.saturating_sub(rows.len())));
@@ -94,16 +106,10 @@ pub(crate) async fn messages<S: Snapshot>(
     let messages = with_reactions(s, room, reader, rows).await?;
     Ok(MessagePage {
         messages,
-        head: head_now,
+        head,
         more_before,
         more_after,
     })
-}
-
-/// The last place of a room's log; zero for a room that is not there.
-pub(crate) async fn head<S: Snapshot>(s: &S, room: RoomId) -> Result<Seq, StoreError> {
-    let room = super::room::room(s, room).await?;
-    Ok(room.map_or(Seq::ZERO, |room| room.head))
 }
 
 /// Newest first; one more than asked for, if there is.
@@ -137,14 +143,10 @@ fn cut(rows: &mut Vec<PageRow>, limit: usize) -> bool {
     more
 }
 
-async fn any<S: Snapshot>(
-    s: &S,
-    query: &'static Query,
-    room: RoomId,
-    seq: Seq,
-) -> Result<bool, StoreError> {
+async fn any_upto<S: Snapshot>(s: &S, room: RoomId, seq: Seq) -> Result<bool, StoreError> {
     let params = vec![room.bytes().into(), seq.0.into()];
-    Ok(row(s, query, params, decode::seq).await?.is_some())
+    let found = row(s, &query::ANY_MESSAGE_UPTO, params, decode::seq).await?;
+    Ok(found.is_some())
 }
 
 async fn with_reactions<S: Snapshot>(

@@ -2,7 +2,6 @@
 //!
 //! Owns: reading events as stored. Never: parses a body; unknown kinds pass as they are.
 
-use futures_util::future;
 use tidings_core::StoredEvent;
 use tidings_protocol::{LogId, Position, RoomId, Seq, ShardId, UserId};
 
@@ -42,17 +41,6 @@ pub(crate) async fn log_after<S: Snapshot>(
 ) -> Result<Vec<StoredEvent>, StoreError> {
     let params = vec![log.bytes().into(), after.0.into(), limit.into()];
     s.rows(&query::LOG_AFTER, params, decode::event).await
-}
-
-/// A piece of a room's log, and its head; run in a snapshot.
-pub(crate) async fn room_after<S: Snapshot>(
-    s: &S,
-    room: RoomId,
-    after: Seq,
-    limit: u32,
-) -> Result<(Vec<StoredEvent>, Seq), StoreError> {
-    let events = log_after(s, LogId::Room(room), after, limit);
-    future::try_join(events, super::history::head(s, room)).await
 }
 
 pub(crate) async fn shard_after<S: Snapshot>(

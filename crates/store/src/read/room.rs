@@ -17,16 +17,21 @@ use crate::{
 /// Reads something of a room in one snapshot with whether this user may: members may, and everybody a public channel. None
 /// when they may not know of it; then nothing of it is read, so that the answer takes as long whatever the room holds.
 /// `[RM3]` `[RM5]` `[P6]`
-pub(crate) async fn for_reader<S: Snapshot, T>(
+pub(crate) async fn for_reader<S: Snapshot, T, F>(
     s: &S,
     room: RoomId,
     user: UserId,
-    reading: impl Future<Output = Result<T, StoreError>>,
-) -> Result<Option<T>, StoreError> {
+    reading: impl FnOnce(Room) -> F,
+) -> Result<Option<T>, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
     let (member, room) = future::try_join(member(s, room, user), self::room(s, room)).await?;
     let joined = member.is_some_and(|member| member.joined);
     match room {
-        Some(room) if joined || room.visibility == Visibility::Public => reading.await.map(Some),
+        Some(room) if joined || room.visibility == Visibility::Public => {
+            reading(room).await.map(Some)
+        }
         _ => Ok(None),
     }
 }

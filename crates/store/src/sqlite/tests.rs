@@ -164,7 +164,6 @@ fn hot_reads_take_their_order_from_an_index() {
         "PUBLIC_ROOMS",
         "DEVICES",
         "ANY_MESSAGE_UPTO",
-        "ANY_MESSAGE_FROM",
     ];
     for name in hot {
         let query = READS.iter().find(|q| q.name == name).unwrap();
