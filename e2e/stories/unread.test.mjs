@@ -126,3 +126,28 @@ story('a long room that was never opened: it opens at its first message, and say
   await until('the first unread is on screen', () => onScreen(ben, 'line 301').catch(() => false));
   assert.ok((await marker(ben, 'harbour')).unread > 60);
 });
+
+story('what is deleted before it is read is not unread, at once and after a reload', async (stage) => {
+  // [P8] [SB2]
+  const [ada, ben] = await Promise.all([stage.person('Ada'), stage.person('Ben')]);
+  await Promise.all([ada.signUp(), ben.signUp()]);
+  await ada.createChannel('harbour');
+  await ben.joinChannel('harbour');
+  await ben.talkTo(ada);
+  await post(ada, 1, 5);
+  const address = `/api/v1/rooms/${ada.room()}/messages`;
+  const { messages } = await (await ada.page.request.get(address)).json();
+  const headers = { origin: stage.server.base };
+  const remove = async ({ id }) => assert.ok((await ada.page.request.delete(`${address}/${id}`, { headers })).ok());
+  await badge(ben, 'harbour').filter({ hasText: /^5/ }).waitFor();
+  await remove(messages[0]);
+  await remove(messages[4]);
+  await badge(ben, 'harbour').filter({ hasText: /^3/ }).waitFor();
+  await ben.page.reload();
+  await badge(ben, 'harbour').filter({ hasText: /^3/ }).waitFor();
+  for (const message of messages.slice(1, 4)) await remove(message);
+  await badge(ben, 'harbour').waitFor({ state: 'detached' });
+  await ben.page.reload();
+  await ben.live();
+  await badge(ben, 'harbour').waitFor({ state: 'detached' });
+});
