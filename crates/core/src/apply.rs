@@ -343,6 +343,17 @@ fn for_user(state: &mut State, user: UserId, event: &StoredEvent, content: &Know
             );
             state.changes.markers.insert((user, *room));
         }
-        _ => {}
+        // The password's hash is a secret, and no part of the event; kinds of room logs do not occur here.
+        Known::PasswordChanged {}
+        | Known::RoomCreated { .. }
+        | Known::RoomRenamed { .. }
+        | Known::MemberJoined { .. }
+        | Known::MemberLeft { .. }
+        | Known::RoleChanged { .. }
+        | Known::Message { .. }
+        | Known::MessageEdited { .. }
+        | Known::MessageDeleted { .. }
+        | Known::ReactionAdded { .. }
+        | Known::ReactionRemoved { .. } => {}
     }
 }

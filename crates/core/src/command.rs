@@ -229,7 +229,20 @@ impl Command {
             Command::CreateRoom { members, .. } => {
                 1 + u32::try_from(members.len()).unwrap_or(u32::MAX - 1)
             }
-            _ => 1,
+            Command::SendMessage { .. }
+            | Command::EditMessage { .. }
+            | Command::DeleteMessage { .. }
+            | Command::AddReaction { .. }
+            | Command::RemoveReaction { .. }
+            | Command::RenameRoom { .. }
+            | Command::AddMember { .. }
+            | Command::RemoveMember { .. }
+            | Command::SetRole { .. }
+            | Command::MoveMarker { .. }
+            | Command::CreateUser { .. }
+            | Command::AddDevice { .. }
+            | Command::RemoveDevice { .. }
+            | Command::SetPassword { .. } => 1,
         }
     }
 

@@ -95,7 +95,7 @@ pub fn execute(
             actor,
             count: count + u64::from(matches!(content, Known::Message { .. })),
             txn: txn.filter(|_| index == 0).cloned(),
-            kind: content.kind().into(),
+            kind: content.kind().as_str().into(),
             body: Some(Arc::from(encode(&content))),
         };
         let fingerprint = if index == 0 { fingerprint } else { 0 };

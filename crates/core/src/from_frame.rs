@@ -92,6 +92,12 @@ pub fn command(actor: UserId, frame: ClientFrame) -> Result<Command, RefusalCode
         ClientFrame::SetRole {
             room, user, role, ..
         } => Command::SetRole { room, user, role },
-        _ => return Err(RefusalCode::BadRequest),
+        ClientFrame::Hello { .. }
+        | ClientFrame::Open { .. }
+        | ClientFrame::Close { .. }
+        | ClientFrame::Typing { .. }
+        | ClientFrame::Presence { .. }
+        | ClientFrame::Watch { .. }
+        | ClientFrame::Ping {} => return Err(RefusalCode::BadRequest),
     })
 }

@@ -5,6 +5,9 @@
 //!
 //! Read in this order: [`command`], [`state`], [`decide`] (first `decide/message.rs`), [`apply`], [`permission`].
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod apply;
 pub mod chain;
 pub mod command;

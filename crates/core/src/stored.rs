@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tidings_protocol::{
-    EventId, LogId, Position, Seq, ShardId, Timestamp, TxnId, UserId, content::Known,
+    EventId, Kind, LogId, Position, Seq, ShardId, Timestamp, TxnId, UserId, content::Known,
 };
 
 use crate::chain::{Chain, Salt};
@@ -54,6 +54,12 @@ pub struct Entry {
 }
 
 impl StoredEvent {
+    /// Whether it is of this kind.
+    #[must_use]
+    pub fn is(&self, kind: Kind) -> bool {
+        &*self.kind == kind.as_str()
+    }
+
     /// The event with its body parsed, as clients get it; `txn` only for the actor. `[EV4]`
     ///
     /// # Errors

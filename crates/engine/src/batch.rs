@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use tidings_core::StoredEvent;
-use tidings_protocol::{LogId, Position, Seq, ShardId, UserId, content::Known};
+use tidings_protocol::{Kind, LogId, Position, Seq, ShardId, UserId, content::Known};
 
 use crate::encoded::{FORMATS, Format, Logged};
 
@@ -141,18 +141,26 @@ impl Batch {
 /// What an event does to the membership of its room.
 #[must_use]
 pub fn membership(event: &Logged) -> Option<Membership> {
-    match &*event.event().kind {
-        "member_joined" | "member_left" => match event.known()? {
-            Known::MemberJoined { user, .. } => Some(Membership {
-                user: *user,
-                joined: true,
-            }),
-            Known::MemberLeft { user } => Some(Membership {
-                user: *user,
-                joined: false,
-            }),
-            _ => None,
-        },
-        _ => None,
+    let envelope = event.event();
+    if !envelope.is(Kind::MemberJoined) && !envelope.is(Kind::MemberLeft) {
+        return None;
     }
+    let (user, joined) = match event.known()? {
+        Known::MemberJoined { user, .. } => (*user, true),
+        Known::MemberLeft { user } => (*user, false),
+        Known::RoomCreated { .. }
+        | Known::RoomRenamed { .. }
+        | Known::RoleChanged { .. }
+        | Known::Message { .. }
+        | Known::MessageEdited { .. }
+        | Known::MessageDeleted { .. }
+        | Known::ReactionAdded { .. }
+        | Known::ReactionRemoved { .. }
+        | Known::UserCreated { .. }
+        | Known::DeviceAdded { .. }
+        | Known::DeviceRemoved { .. }
+        | Known::PasswordChanged {}
+        | Known::MarkerMoved { .. } => return None,
+    };
+    Some(Membership { user, joined })
 }

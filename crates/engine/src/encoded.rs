@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use tidings_core::StoredEvent;
-use tidings_protocol::{Content, LastMessage, ServerFrame, UserId, content::Known, last_line};
+use tidings_protocol::{
+    Content, Kind, LastMessage, ServerFrame, UserId, content::Known, last_line,
+};
 use tidings_websocket::Deflater;
 
 /// Frames shorter than this are sent as they are: deflate would not make them smaller.
@@ -74,7 +76,9 @@ fn text(format: Format, json: &str) -> Bytes {
         Format::JsonDeflate if json.len() >= DEFLATE_BYTES_MIN => {
             DEFLATER.with_borrow_mut(|d| d.text(json))
         }
-        _ => tidings_websocket::text(json),
+        Format::Json | Format::Msgpack | Format::JsonDeflate | Format::MsgpackDeflate => {
+            tidings_websocket::text(json)
+        }
     }
 }
 
@@ -236,7 +240,7 @@ impl Logged {
     /// Whether it changes a message that came before it, which may be the last line of the room.
     #[must_use]
     pub fn changes_message(&self) -> bool {
-        matches!(&*self.event.kind, "message_edited" | "message_deleted")
+        self.event.is(Kind::MessageEdited) || self.event.is(Kind::MessageDeleted)
     }
 
     /// The last line of a room, if this event is a message.

@@ -5,6 +5,9 @@
 //!
 //! Read in this order: [`door`], [`appender`], [`batch`], [`feed`], [`hub`], then [`hints`] and [`presence`].
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod appender;
 pub mod batch;
 pub mod door;

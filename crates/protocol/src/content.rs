@@ -160,29 +160,68 @@ pub enum RemovedReason {
     PasswordChanged,
 }
 
-impl Known {
-    /// The kind as it stands on the wire and in the log.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Known::RoomCreated { .. } => "room_created",
-            Known::RoomRenamed { .. } => "room_renamed",
-            Known::MemberJoined { .. } => "member_joined",
-            Known::MemberLeft { .. } => "member_left",
-            Known::RoleChanged { .. } => "role_changed",
-            Known::Message { .. } => "message",
-            Known::MessageEdited { .. } => "message_edited",
-            Known::MessageDeleted { .. } => "message_deleted",
-            Known::ReactionAdded { .. } => "reaction_added",
-            Known::ReactionRemoved { .. } => "reaction_removed",
-            Known::UserCreated { .. } => "user_created",
-            Known::DeviceAdded { .. } => "device_added",
-            Known::DeviceRemoved { .. } => "device_removed",
-            Known::PasswordChanged {} => "password_changed",
-            Known::MarkerMoved { .. } => "marker_moved",
+macro_rules! kinds {
+    ($($variant:ident = $word:literal,)*) => {
+        /// The kinds of events that this version knows, by name alone.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[allow(missing_docs, reason = "they are described where their bodies are")]
+        pub enum Kind {
+            $($variant,)*
         }
-    }
 
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Kind] = &[$(Kind::$variant,)*];
+
+            /// The word that stands for it on the wire and in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Kind::$variant => $word,)*
+                }
+            }
+
+            /// The kind that a word stands for; none of a later version's.
+            #[must_use]
+            pub fn of(word: &str) -> Option<Kind> {
+                match word {
+                    $($word => Some(Kind::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl Known {
+            /// Its kind.
+            #[must_use]
+            pub const fn kind(&self) -> Kind {
+                match self {
+                    $(Known::$variant { .. } => Kind::$variant,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    RoomCreated = "room_created",
+    RoomRenamed = "room_renamed",
+    MemberJoined = "member_joined",
+    MemberLeft = "member_left",
+    RoleChanged = "role_changed",
+    Message = "message",
+    MessageEdited = "message_edited",
+    MessageDeleted = "message_deleted",
+    ReactionAdded = "reaction_added",
+    ReactionRemoved = "reaction_removed",
+    UserCreated = "user_created",
+    DeviceAdded = "device_added",
+    DeviceRemoved = "device_removed",
+    PasswordChanged = "password_changed",
+    MarkerMoved = "marker_moved",
+}
+
+impl Known {
     /// The earlier message that this event is about.
     #[must_use]
     pub const fn target(&self) -> Option<Seq> {
@@ -191,7 +230,17 @@ impl Known {
             | Known::MessageDeleted { target, .. }
             | Known::ReactionAdded { target, .. }
             | Known::ReactionRemoved { target, .. } => Some(*target),
-            _ => None,
+            Known::RoomCreated { .. }
+            | Known::RoomRenamed { .. }
+            | Known::MemberJoined { .. }
+            | Known::MemberLeft { .. }
+            | Known::RoleChanged { .. }
+            | Known::Message { .. }
+            | Known::UserCreated { .. }
+            | Known::DeviceAdded { .. }
+            | Known::DeviceRemoved { .. }
+            | Known::PasswordChanged {}
+            | Known::MarkerMoved { .. } => None,
         }
     }
 }
@@ -280,6 +329,15 @@ mod tests {
             serde_json::to_string(&known).unwrap(),
             r#"{"kind":"message","text":"hello"}"#
         );
-        assert_eq!(known.kind(), "message");
+        assert_eq!(known.kind(), Kind::Message);
+    }
+
+    #[test]
+    fn each_kind_has_a_word_of_its_own() {
+        // [EV5]
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of(kind.as_str()), Some(*kind));
+        }
+        assert_eq!(Kind::of("poll"), None);
     }
 }

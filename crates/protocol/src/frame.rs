@@ -247,7 +247,13 @@ impl ClientFrame {
             | ClientFrame::Join { txn, .. }
             | ClientFrame::Leave { txn, .. }
             | ClientFrame::SetRole { txn, .. } => Some(txn),
-            _ => None,
+            ClientFrame::Hello { .. }
+            | ClientFrame::Open { .. }
+            | ClientFrame::Close { .. }
+            | ClientFrame::Typing { .. }
+            | ClientFrame::Presence { .. }
+            | ClientFrame::Watch { .. }
+            | ClientFrame::Ping {} => None,
         }
     }
 }

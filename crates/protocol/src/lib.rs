@@ -7,6 +7,9 @@
 //! Read in this order: [`id`], [`number`], [`content`], [`event`], [`cursor`], [`frame`],
 //! [`refusal`], [`close`], [`limits`].
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod close;
 pub mod content;
 pub mod cursor;
@@ -24,7 +27,7 @@ pub mod summary;
 pub mod time;
 
 pub use close::CloseCode;
-pub use content::Content;
+pub use content::{Content, Kind};
 pub use cursor::{Cursor, CursorError};
 pub use event::Event;
 pub use frame::{ClientFrame, Follow, OpenRoom, SendContent, ServerFrame};

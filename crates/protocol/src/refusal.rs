@@ -252,7 +252,9 @@ impl From<crate::NameError> for Refusal {
     fn from(error: crate::NameError) -> Refusal {
         let code = match error {
             crate::NameError::TooLong(..) => RefusalCode::TooLarge,
-            _ => RefusalCode::BadRequest,
+            crate::NameError::Empty(_) | crate::NameError::Characters(..) => {
+                RefusalCode::BadRequest
+            }
         };
         Refusal::with_message(code, error.to_string())
     }

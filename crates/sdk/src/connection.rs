@@ -242,7 +242,7 @@ impl Connection {
         }
         let code = match self.status() {
             Status::Stopped { code } => code,
-            _ => None,
+            Status::Waiting | Status::Connecting | Status::Live => None,
         };
         Error::Stopped { code }
     }

@@ -53,9 +53,10 @@ impl Error {
     /// The server's no, when that is what it is.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Error::Refused { refusal, .. } => Some(refusal),
-            _ => None,
+        if let Error::Refused { refusal, .. } = self {
+            Some(refusal)
+        } else {
+            None
         }
     }
 

@@ -27,6 +27,9 @@
 //! With `https` the machine's own trust store says which certificates are good; [`Server`] names other authorities.
 //! TLS is rustls with aws-lc-rs: to build it takes a C compiler and nothing else on common targets.
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 mod address;
 mod client;
 mod connection;

@@ -76,7 +76,21 @@ impl Rooms {
                 ..
             } => self.answered(event),
             Output::Apply(event) => self.event(event),
-            _ => {}
+            Output::Answered {
+                answer: Answer::Unchanged(_) | Answer::Refused(_),
+                ..
+            }
+            | Output::Connect
+            | Output::Disconnect
+            | Output::Send(_)
+            | Output::Fetch(_)
+            | Output::Dropped(_)
+            | Output::OpenRefused { .. }
+            | Output::FrameRefused(_)
+            | Output::Signal(_)
+            | Output::ResumeMoved
+            | Output::Status(_)
+            | Output::WakeAt(_) => {}
         }
     }
 
@@ -235,8 +249,20 @@ fn fold(room: &mut RoomSummary, event: &Event, known: &Known, me: Option<UserId>
         }
         Known::RoomRenamed { name } => room.name = Some(name.clone()),
         Known::MemberJoined { .. } => room.members += 1,
-        Known::RoleChanged { user, role } if me == Some(*user) => room.role = Some(*role),
+        Known::RoleChanged { user, role } => {
+            if me == Some(*user) {
+                room.role = Some(*role);
+            }
+        }
         Known::MemberLeft { .. } => room.members = room.members.saturating_sub(1),
-        _ => {}
+        // What a summary says nothing of; kinds of user logs do not occur here.
+        Known::RoomCreated { .. }
+        | Known::ReactionAdded { .. }
+        | Known::ReactionRemoved { .. }
+        | Known::UserCreated { .. }
+        | Known::DeviceAdded { .. }
+        | Known::DeviceRemoved { .. }
+        | Known::PasswordChanged {}
+        | Known::MarkerMoved { .. } => {}
     }
 }

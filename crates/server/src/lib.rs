@@ -5,6 +5,9 @@
 //!
 //! Read in this order: [`config`], [`node`], [`reactor`], [`socket`], then [`http`].
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod asyncapi;
 pub mod auth;
 pub mod backup;

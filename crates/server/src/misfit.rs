@@ -82,6 +82,10 @@ pub(crate) fn of_json(error: &serde_json::Error, path: Option<&Path>) -> Refusal
 }
 
 /// The same for a MessagePack frame.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "errors of a library: all the others are of the bytes"
+)]
 pub(crate) fn of_msgpack(error: &rmp_serde::decode::Error) -> Refusal {
     match error {
         rmp_serde::decode::Error::Syntax(said) | rmp_serde::decode::Error::Uncategorized(said) => {

@@ -364,6 +364,10 @@ impl Core {
 }
 
 /// How a session ends that cannot begin for this reason. `[CL1]`
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other refusal is a fault of this side"
+)]
 const fn ends_with(refusal: &Refusal) -> CloseCode {
     match refusal.code {
         RefusalCode::Unauthenticated => CloseCode::Unauthenticated,

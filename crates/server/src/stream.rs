@@ -244,8 +244,8 @@ async fn answer(principal: Principal, since: Option<String>) -> Result<Bytes, Re
             // `ready` without a cursor, or `reset`: the state is the answer.
             PollState::Begun { reset, events } if fresh || reset || events > 0 || late => break,
             PollState::Ended(code) => return Err(refusal_of(code)),
-            _ if late => return Err(unavailable()),
-            _ => {}
+            PollState::Waiting | PollState::Begun { .. } if late => return Err(unavailable()),
+            PollState::Waiting | PollState::Begun { .. } => {}
         }
         // Every frame wakes, and the end of the session. Late is no fault.
         let _ = tokio::time::timeout_at(until, wake.notified()).await;

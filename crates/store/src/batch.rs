@@ -123,13 +123,14 @@ pub(crate) fn markers(commit: &Commit) -> Result<Vec<MarkerRow>, StoreError> {
 
 /// The account that this batch makes the owner of the server, as the first of all.
 pub(crate) fn first_account(entries: &[Entry]) -> Option<UserId> {
-    entries.iter().find_map(|entry| match &entry.content {
-        Known::UserCreated {
-            role: ServerRole::Owner,
-            ..
-        } => Some(entry.event.actor),
-        _ => None,
-    })
+    let makes_owner = |entry: &&Entry| {
+        let Known::UserCreated { role, .. } = &entry.content else {
+            return false;
+        };
+        *role == ServerRole::Owner
+    };
+    let entry = entries.iter().find(makes_owner);
+    entry.map(|entry| entry.event.actor)
 }
 
 /// The kind of log as it stands in `log_kind`.
@@ -165,13 +166,17 @@ pub(crate) fn public_names<Id>(
 
 /// The words that new people are found by.
 pub(crate) fn words(entries: &[Entry]) -> Vec<(String, UserId)> {
-    let of = |entry: &Entry| match &entry.content {
-        Known::UserCreated {
+    let of = |entry: &Entry| {
+        if let Known::UserCreated {
             username,
             display_name,
             ..
-        } => names::found_by(username, display_name),
-        _ => BTreeSet::new(),
+        } = &entry.content
+        {
+            names::found_by(username, display_name)
+        } else {
+            BTreeSet::new()
+        }
     };
     let with_user = |entry: &Entry| {
         let user = entry.event.actor;

@@ -5,6 +5,9 @@
 //!
 //! Read in this order: [`Store`], `migrations/sqlite/0001_first.sql`, `sqlite/write.rs`, `query.rs`, `read/`.
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 mod batch;
 mod decode;
 mod error;

@@ -237,7 +237,22 @@ impl ClientSession {
             ClientFrame::Presence { .. } => self.presence = Some(frame.clone()),
             ClientFrame::Watch { .. } => self.watch = Some(frame.clone()),
             ClientFrame::Typing { .. } => {}
-            _ => return,
+            // No signals: greetings, follows and commands have ways of their own.
+            ClientFrame::Hello { .. }
+            | ClientFrame::Open { .. }
+            | ClientFrame::Close { .. }
+            | ClientFrame::Send { .. }
+            | ClientFrame::Edit { .. }
+            | ClientFrame::Delete { .. }
+            | ClientFrame::React { .. }
+            | ClientFrame::Unreact { .. }
+            | ClientFrame::Mark { .. }
+            | ClientFrame::CreateRoom { .. }
+            | ClientFrame::Rename { .. }
+            | ClientFrame::Join { .. }
+            | ClientFrame::Leave { .. }
+            | ClientFrame::SetRole { .. }
+            | ClientFrame::Ping {} => return,
         }
         if self.link.is_live() {
             out.push(Output::Send(frame));

@@ -6,6 +6,9 @@
 //!
 //! Read in this order: [`subscription`], [`replay`], [`gate`], then [`client`].
 
+// A closed list says what each of its members means: a new one is asked about everywhere.
+#![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
+
 pub mod backoff;
 pub mod client;
 pub mod gate;

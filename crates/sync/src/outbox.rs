@@ -359,7 +359,15 @@ fn lane(command: &ClientFrame) -> Option<RoomId> {
         | ClientFrame::Join { room, .. }
         | ClientFrame::Leave { room, .. }
         | ClientFrame::SetRole { room, .. } => Some(*room),
-        _ => None,
+        ClientFrame::CreateRoom { .. } => None,
+        // No commands: they are never in an outbox.
+        ClientFrame::Hello { .. }
+        | ClientFrame::Open { .. }
+        | ClientFrame::Close { .. }
+        | ClientFrame::Typing { .. }
+        | ClientFrame::Presence { .. }
+        | ClientFrame::Watch { .. }
+        | ClientFrame::Ping {} => None,
     }
 }
 

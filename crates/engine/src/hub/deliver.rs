@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use smallvec::SmallVec;
-use tidings_protocol::{LogId, RoomId, ServerFrame, TxnId, UserId, content::Known};
+use tidings_protocol::{Kind, LogId, RoomId, ServerFrame, TxnId, UserId, content::Known};
 use tidings_sync::Due;
 
 use super::{Hub, PeerId, Wire};
@@ -49,7 +49,7 @@ impl<W: Wire> Hub<W> {
             }
         }
         for event in &segment.events {
-            if &*event.event().kind == "role_changed"
+            if event.event().is(Kind::RoleChanged)
                 && let Some(Known::RoleChanged { user, .. }) = event.known()
             {
                 for slot in self.user_peers(*user) {
@@ -168,7 +168,7 @@ impl<W: Wire> Hub<W> {
             match event.event().log {
                 LogId::Room(room) => {
                     let change = membership(event);
-                    if &*event.event().kind == "room_created" {
+                    if event.event().is(Kind::RoomCreated) {
                         self.change_all(event.event().actor, room, event, true);
                     }
                     if let Some(Membership { user, joined: true }) = change {

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use tidings_protocol::{
-    Gone, LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known,
+    Gone, Kind, LastMessage, RoomHead, RoomId, RoomName, Seq, ServerFrame, content::Known,
 };
 use tidings_sync::Subscription;
 
@@ -143,7 +143,22 @@ impl RoomEntry {
                     self.erase(*target);
                     self.gone.add(*target);
                 }
-                _ => {}
+                // What a summary says nothing of, or says for each reader.
+                Some(
+                    Known::RoomCreated { .. }
+                    | Known::MemberJoined { .. }
+                    | Known::MemberLeft { .. }
+                    | Known::RoleChanged { .. }
+                    | Known::Message { .. }
+                    | Known::ReactionAdded { .. }
+                    | Known::ReactionRemoved { .. }
+                    | Known::UserCreated { .. }
+                    | Known::DeviceAdded { .. }
+                    | Known::DeviceRemoved { .. }
+                    | Known::PasswordChanged {}
+                    | Known::MarkerMoved { .. },
+                )
+                | None => {}
             }
         }
         if self
@@ -203,7 +218,7 @@ impl RoomEntry {
 /// Whether a deletion of the message at `target` erases this event: the message itself, or an edit of it.
 pub(super) fn concerns(event: &Logged, target: Seq) -> bool {
     event.event().seq == target
-        || (&*event.event().kind == "message_edited"
+        || (event.event().is(Kind::MessageEdited)
             && matches!(event.known(), Some(Known::MessageEdited { target: edited, .. }) if *edited == target))
 }
 

@@ -40,6 +40,10 @@ struct Traits {
     skin: bool,
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "properties of Unicode: what is named is taken, nothing else"
+)]
 fn traits(c: char) -> Option<Traits> {
     let (colour, skin) = match c.emoji_status() {
         EmojiStatus::EmojiPresentation => (true, false),

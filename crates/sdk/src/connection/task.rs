@@ -299,7 +299,17 @@ impl Task {
                 let at = std::time::Duration::from_millis(at.0);
                 self.wake = self.began.checked_add(at);
             }
-            output => {
+            output @ (Output::Apply(_)
+            | Output::Welcome { .. }
+            | Output::Moved(_)
+            | Output::Room { .. }
+            | Output::Left(_)
+            | Output::Dropped(_)
+            | Output::History { .. }
+            | Output::OpenRefused { .. }
+            | Output::FrameRefused(_)
+            | Output::Signal(_)
+            | Output::ResumeMoved) => {
                 if matches!(output, Output::Welcome { .. })
                     && std::mem::take(&mut self.rooms_partial)
                 {

@@ -193,6 +193,10 @@ fn frame(frame: Option<ServerFrame>) -> Read {
     frame.map_or(Read::Other, |frame| Read::Frame(Box::new(frame)))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "errors of a library: the connection is gone"
+)]
 fn code_of(error: &WsError) -> u16 {
     match error {
         WsError::Http(answer) => match answer.status().as_u16() {

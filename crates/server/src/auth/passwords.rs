@@ -171,7 +171,7 @@ fn run(shared: &Shared, dummy: &str) {
                 let fits = fits(text, hash.as_deref().unwrap_or(dummy));
                 let _ = reply.send(fits && hash.is_some());
             }
-            _ => {}
+            Work::Hash { .. } | Work::Verify { .. } => {}
         }
     }
 }

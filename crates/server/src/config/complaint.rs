@@ -90,6 +90,10 @@ fn name(word: &str) -> String {
 
 /// What is wrong with the command line or a variable. None for what is no mistake: help, the version.
 #[must_use]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "kinds of a library: each that has words of its own is named"
+)]
 pub fn of_command_line(error: &clap::Error) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),

@@ -88,9 +88,9 @@ pub(crate) async fn sign_up(
     };
     submit_as(&node, user, None, create)
         .await
-        .map_err(|Problem(no)| match no.code {
-            RefusalCode::UsernameTaken => Problem(no.at(USERNAME)),
-            _ => Problem(no),
+        .map_err(|Problem(no)| {
+            let is_taken = no.code == RefusalCode::UsernameTaken;
+            Problem(if is_taken { no.at(USERNAME) } else { no })
         })?;
     node.limits.signed_up(body.username.as_str(), &tried);
     let new = NewDevice {

@@ -186,15 +186,13 @@ pub(crate) fn operations(document: &mut Value) -> impl Iterator<Item = &mut Valu
 
 /// Every `$ref` below a value.
 pub(crate) fn references(value: &Value, out: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            if let Some(Value::String(text)) = map.get("$ref") {
-                out.push(text.clone());
-            }
-            map.values().for_each(|value| references(value, out));
+    if let Value::Object(map) = value {
+        if let Some(Value::String(text)) = map.get("$ref") {
+            out.push(text.clone());
         }
-        Value::Array(items) => items.iter().for_each(|value| references(value, out)),
-        _ => {}
+        map.values().for_each(|value| references(value, out));
+    } else if let Value::Array(items) = value {
+        items.iter().for_each(|value| references(value, out));
     }
 }
 

@@ -298,8 +298,23 @@ impl Core {
         };
         let room = match frame {
             ClientFrame::Open { room, .. } | ClientFrame::Close { room } => Some(*room),
-            // Signals may be dropped. [SG1]
-            _ => return false,
+            // Signals may be dropped, [SG1] and commands are paid elsewhere.
+            ClientFrame::Hello { .. }
+            | ClientFrame::Send { .. }
+            | ClientFrame::Edit { .. }
+            | ClientFrame::Delete { .. }
+            | ClientFrame::React { .. }
+            | ClientFrame::Unreact { .. }
+            | ClientFrame::Mark { .. }
+            | ClientFrame::CreateRoom { .. }
+            | ClientFrame::Rename { .. }
+            | ClientFrame::Join { .. }
+            | ClientFrame::Leave { .. }
+            | ClientFrame::SetRole { .. }
+            | ClientFrame::Typing { .. }
+            | ClientFrame::Presence { .. }
+            | ClientFrame::Watch { .. }
+            | ClientFrame::Ping {} => return false,
         };
         self.act(|hub| hub.refuse(id, None, room, refusal));
         false
@@ -338,7 +353,19 @@ impl Core {
             }
             ClientFrame::Watch { users } => self.act(|hub| hub.watch(id, users)),
             ClientFrame::Ping {} => self.act(|hub| hub.send(id, &ServerFrame::Pong {})),
-            _ => {}
+            // The gate sends greetings and commands their own ways.
+            ClientFrame::Hello { .. }
+            | ClientFrame::Send { .. }
+            | ClientFrame::Edit { .. }
+            | ClientFrame::Delete { .. }
+            | ClientFrame::React { .. }
+            | ClientFrame::Unreact { .. }
+            | ClientFrame::Mark { .. }
+            | ClientFrame::CreateRoom { .. }
+            | ClientFrame::Rename { .. }
+            | ClientFrame::Join { .. }
+            | ClientFrame::Leave { .. }
+            | ClientFrame::SetRole { .. } => {}
         }
     }
 }

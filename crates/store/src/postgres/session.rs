@@ -69,7 +69,9 @@ impl Session {
             match failed(error) {
                 // Refused by the network, not by the server: it may come up.
                 StoreError::Trouble(what) => StoreError::Unavailable(what),
-                other => other,
+                other @ (StoreError::Conflict
+                | StoreError::Unavailable(_)
+                | StoreError::Refused(_)) => other,
             }
         })?;
         tokio::spawn(async move {

@@ -51,7 +51,9 @@ pub(super) async fn commit(
     written.into_iter().collect::<Result<()>>()?;
     committed.map_err(|error| match error {
         StoreError::Trouble(what) => StoreError::Unavailable(what),
-        other => other,
+        other @ (StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Refused(_)) => {
+            other
+        }
     })
 }
 

@@ -124,6 +124,10 @@ fn wrong(cause: rusqlite::types::FromSqlError) -> StoreError {
 }
 
 /// What an error of SQLite means to the caller.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "codes of SQLite: all the others are trouble"
+)]
 pub(crate) fn failed(error: Error) -> StoreError {
     let Error::SqliteFailure(code, message) = &error else {
         return StoreError::trouble("SQLite", error);

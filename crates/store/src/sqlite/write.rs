@@ -42,7 +42,9 @@ pub(super) fn append<R>(
     transaction.commit().map_err(|error| match failed(error) {
         // Whether the log reached the disk before the error is not known.
         StoreError::Trouble(what) => StoreError::Unavailable(what),
-        other => other,
+        other @ (StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Refused(_)) => {
+            other
+        }
     })?;
     Ok(answer)
 }

@@ -4,7 +4,7 @@
 //! Never: stops at damage; what comes after is judged by what is stored before it.
 
 use tidings_core::{BodyHash, Chain, Salt, StoredEvent, chain::body_hash};
-use tidings_protocol::{Content, EventId, LogId, MessageText, Position, Seq, content::Known};
+use tidings_protocol::{Content, EventId, Kind, LogId, MessageText, Position, Seq, content::Known};
 
 use super::{Report, Shards, statements as text};
 use crate::{
@@ -60,7 +60,7 @@ pub(super) fn content(event: &StoredEvent) -> Option<Known> {
             Ok(Content::Known(known)) => Some(known),
             _ => None,
         },
-        None if &*event.kind == "message" => Some(Known::Message { text: erased() }),
+        None if event.is(Kind::Message) => Some(Known::Message { text: erased() }),
         None => None,
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_core::{MessageRow, ReactionKey, State, StoredEvent, apply::apply};
-use tidings_protocol::{LogId, RoomId, Seq};
+use tidings_protocol::{Kind, LogId, RoomId, Seq};
 
 use super::{
     Report, differ,
@@ -32,7 +32,7 @@ pub(super) async fn verify<S: Snapshot>(
 ) -> Result<u64, StoreError> {
     let log = LogId::Room(room);
     let mut state = State::default();
-    for row in page.iter().filter(|row| &*row.event.kind == "message") {
+    for row in page.iter().filter(|row| row.event.is(Kind::Message)) {
         if let Some(content) = row.content() {
             apply(&mut state, &row.event, &content);
         }

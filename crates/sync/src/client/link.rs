@@ -107,7 +107,7 @@ impl Link {
                 self.connect(now, out);
             }
             Phase::Waiting { .. } => self.connect(now, out),
-            _ => {}
+            Phase::Connecting { .. } | Phase::Greeting { .. } | Phase::Live { .. } => {}
         }
     }
 
@@ -228,7 +228,10 @@ impl Link {
         match self.phase {
             Phase::Waiting { firm: false, .. } => self.connect(now, out),
             Phase::Live { .. } => self.ping(now, out),
-            _ => {}
+            Phase::Stopped { .. }
+            | Phase::Waiting { firm: true, .. }
+            | Phase::Connecting { .. }
+            | Phase::Greeting { .. } => {}
         }
     }
 

@@ -302,7 +302,7 @@ impl Node {
             actor,
             count,
             txn: txn.map(|txn| txn.parse().unwrap()),
-            kind: body.kind().into(),
+            kind: body.kind().as_str().into(),
             body: Some(serde_json::to_string(&body).unwrap().into()),
         };
         events.push(event.clone());
