@@ -43,7 +43,7 @@ enum Question {
         ("id" = Option<Vec<UserId>>, Query, description = "Ids, at most 100", explode = true),
         ("q" = Option<String>, Query, description = "The beginnings of words of a name"),
         ("after" = Option<UserId>, Query, description = "The `next` of the page before, with `q`"),
-        ("limit" = Option<u32>, Query, description = "At most so many, with `q`: 1 to 200"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "At most so many, with `q`: 1 to 200"),
     ),
     responses((status = 200, description = "Those found", body = Users))
 )]

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use tidings_protocol::limits::PAGE_MAX;
+
 use super::{openapi, shape};
 
 #[test]
@@ -41,6 +43,30 @@ fn every_operation_says_how_it_refuses_and_who_may() {
             );
         }
     }
+}
+
+#[test]
+fn every_list_says_how_long_a_page_may_be() {
+    // [RE13]
+    let document = openapi();
+    let mut lists = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for parameter in item["get"]["parameters"].as_array().into_iter().flatten() {
+            if parameter["name"] == "limit" {
+                lists += 1;
+                let (least, most) = (
+                    &parameter["schema"]["minimum"],
+                    &parameter["schema"]["maximum"],
+                );
+                assert_eq!(
+                    (least.as_u64(), most.as_u64()),
+                    (Some(1), Some(u64::from(PAGE_MAX))),
+                    "{path}"
+                );
+            }
+        }
+    }
+    assert!(lists >= 5, "{lists}");
 }
 
 /// Every schema below a value, with where it stands.

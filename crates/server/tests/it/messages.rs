@@ -324,6 +324,20 @@ async fn reactions_are_given_once_and_taken_back() {
     );
     server.ask("DELETE", &heart, &bob).await.expect(200);
     assert_eq!(server.ask("DELETE", &heart, &bob).await.status, 204);
+    // [LI2] One emoji, however it is written: with the selector of colour and without.
+    for (by, thumb) in [(&ada, "%F0%9F%91%8D"), (&bob, "%F0%9F%91%8D%EF%B8%8F")] {
+        let thumb = format!("{path}/{thumb}");
+        server.ask("PUT", &thumb, by).await.expect(200);
+    }
+    let page = server
+        .get(&format!("/api/v1/rooms/{room}/messages"), &bob)
+        .await
+        .expect(200);
+    let reactions = page["messages"][0]["reactions"].as_array().unwrap();
+    assert!(
+        reactions.contains(&json!({ "emoji": "👍", "users": both })),
+        "{page}"
+    );
     for wrong in ["a", "%3Cb%3E", "%F0%9F%91%8Dx"] {
         server
             .ask("PUT", &format!("{path}/{wrong}"), &bob)

@@ -256,6 +256,7 @@ async fn every_list_is_walked_the_same_way() {
     }
     for (list, rows, count) in [
         ("/api/v1/rooms?scope=public&limit=2".to_owned(), "rooms", 3),
+        ("/api/v1/users?q=&limit=1".to_owned(), "users", 2),
         (
             format!("/api/v1/rooms/{room}/members?limit=1"),
             "members",
