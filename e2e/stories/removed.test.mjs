@@ -28,7 +28,7 @@ story('what was written for a room that one was removed from is given back', asy
   await ben.page.goto(`/r/${ada.room()}`);
   await ben.live();
   const card = ben.at('stranded');
-  await card.getByText(/You are not in .*strict.* any more\. Not sent:/).waitFor();
+  await card.getByText(/Ada removed you from .*strict.*\. Not sent:/).waitFor();
   await card.getByText('written in the dark').waitFor();
   await stage.shoot('removed');
   await ben.page.setViewportSize({ width: 390, height: 844 });

@@ -258,6 +258,17 @@ impl ClientFrame {
     }
 }
 
+/// A room that the user is in no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LeftRoom {
+    /// The room.
+    pub room: RoomId,
+    /// Who removed the user; the user themselves when they left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
+}
+
 /// The state that `ready` and `reset` carry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -266,10 +277,10 @@ pub struct Welcome {
     pub me: UserProfile,
     /// `ready` with `since`: the rooms that moved since then. Else all rooms.
     pub rooms: Vec<RoomSummary>,
-    /// Rooms left or lost since then.
+    /// Rooms left or lost since then, and by whose doing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<RoomId>,
-    /// Users named by these rooms (the other one of a direct room, authors of last lines).
+    pub left: Vec<LeftRoom>,
+    /// Users named by these rooms (the other one of a direct room, authors of last lines, who removed the user).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<UserProfile>,
     /// The last event of the own user log.
@@ -341,10 +352,7 @@ pub enum ServerFrame {
         users: Vec<UserProfile>,
     },
     /// The user is no longer a member; nothing of this room follows.
-    Left {
-        /// The room.
-        room: RoomId,
-    },
+    Left(LeftRoom),
     /// The answer to a command that is refused.
     Refused {
         /// The command; none when the frame that is refused had none.

@@ -65,7 +65,7 @@ impl Rooms {
                     .rooms
                     .iter()
                     .for_each(|room| self.whole(room.clone()));
-                welcome.left.iter().for_each(|room| self.left(*room));
+                welcome.left.iter().for_each(|left| self.left(left.room));
             }
             Output::Moved(heads) => heads.iter().for_each(|head| self.moved(head)),
             Output::Room { room, .. } => self.whole((**room).clone()),

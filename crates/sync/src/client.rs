@@ -20,7 +20,7 @@ mod reach;
 mod tests;
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, Event, Follow, OpenRoom, Refusal, RefusalCode, RoomId, Seq,
+    ClientFrame, CloseCode, Event, Follow, LeftRoom, OpenRoom, Refusal, RefusalCode, RoomId, Seq,
     ServerFrame, TxnId,
     close::{ComeBack, come_back},
     limits::OPEN_ROOMS_MAX,
@@ -322,7 +322,7 @@ impl ClientSession {
             ServerFrame::Opened { room, from, .. } => self.opened(room, from, out),
             ServerFrame::Rooms { rooms } => out.push(Output::Moved(rooms)),
             ServerFrame::Room { room, users } => out.push(Output::Room { room, users }),
-            ServerFrame::Left { room } => {
+            ServerFrame::Left(LeftRoom { room, .. }) => {
                 self.places.remove(room);
                 out.push(Output::Left(room));
             }

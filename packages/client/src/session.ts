@@ -473,7 +473,7 @@ export class Session {
     this.ownMayJump = true;
     this.cursorHeld = welcome.cursor;
     this.effects.push({ do: 'welcome', reset, welcome });
-    for (const room of welcome.left ?? []) this.feeds.delete(room);
+    for (const { room } of welcome.left ?? []) this.feeds.delete(room);
     if (reset) for (const feed of this.feeds.values()) feed.reload(this.effects);
     this.enter('live');
     this.catchUpWithHello(now);

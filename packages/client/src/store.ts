@@ -155,7 +155,7 @@ export class Store {
     this.limits = welcome.limits;
     this.putUsers([...(welcome.users ?? []), welcome.me]);
     for (const room of [...welcome.rooms].sort(byTime)) this.putRoom(room);
-    for (const room of welcome.left ?? []) this.leave(room);
+    for (const { room, by } of welcome.left ?? []) this.leave(room, by);
     this.topics.touch('me', 'rooms');
   }
 
@@ -242,7 +242,7 @@ export class Store {
         this.putUsers(frame.users ?? []);
         return this.putRoom(frame.room);
       case 'left':
-        return this.leave(frame.room);
+        return this.leave(frame.room, frame.by);
       case 'refused':
         // An open room that is not there (any more).
         if (frame.room && frame.refusal.code === 'not_found') this.leave(frame.room);
@@ -278,6 +278,7 @@ export class Store {
   leave(id: RoomId, by: UserId | null = null): void {
     const room = this.summaries.get(id);
     if (room) this.former.set(id, { name: room.name, by });
+    if (by) this.users.want(by);
     this.departed.add(id);
     this.summaries.delete(id);
     this.sorted = null;

@@ -260,7 +260,10 @@ export class FakeServer {
         ),
     );
     const welcome: Welcome = {
-      left: left.map(({ state }) => state.room),
+      left: left.map(({ state, log }) => ({
+        room: state.room,
+        by: log.findLast(({ content }) => content?.kind === 'member_left' && content.user === user)?.actor,
+      })),
       me: this.user(user).profile,
       rooms: mine.map(({ state }) => this.summary(state.room, user)),
       user_seq: this.user(user).log.length,

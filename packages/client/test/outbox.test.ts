@@ -480,7 +480,7 @@ describe('a room that one is removed from', () => {
   }
 
   it('while away: what was written stays, with what is known, over reloads, until it is discarded', async () => {
-    const { time, server, room, open, remove, disk } = await world();
+    const { time, server, ada, room, open, remove, disk } = await world();
     const client = await open(1);
     await client.show(room);
     await time.pass(1_000);
@@ -495,7 +495,7 @@ describe('a room that one is removed from', () => {
     server.down = false;
     await time.pass(120_000);
     expect(client.store.room(room)).toBeUndefined();
-    const gone = { name: 'strict', by: null };
+    const gone = { name: 'strict', by: ada };
     expect(client.outbox.all()).toMatchObject([{ state: 'failed', gone, command: { content: { text: 'not sent' } } }]);
     await client.stop();
     const again = await open(2);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use smallvec::SmallVec;
-use tidings_protocol::{Kind, LogId, RoomId, ServerFrame, TxnId, UserId, content::Known};
+use tidings_protocol::{Kind, LeftRoom, LogId, RoomId, ServerFrame, TxnId, UserId, content::Known};
 use tidings_sync::Due;
 
 use super::{Hub, PeerId, Wire};
@@ -66,15 +66,16 @@ impl<W: Wire> Hub<W> {
             for slot in self.user_peers(user) {
                 // An older leaving would take a room away that the peer began with, and whoever is cut off then comes
                 // back with a cursor that says nothing of it. [SB8]
-                let is_news = segment
-                    .events
-                    .last()
-                    .is_some_and(|e| !self.began_with(slot, e));
-                if is_news && self.peers[slot as usize].is_listed() {
+                let news = segment.events.last();
+                let news = news.filter(|event| !self.began_with(slot, event));
+                if let Some(event) = news
+                    && self.peers[slot as usize].is_listed()
+                {
                     if joined {
                         self.came(slot, room)
                     } else {
-                        self.went(slot, room)
+                        let by = Some(event.event().actor);
+                        self.went(slot, LeftRoom { room, by })
                     }
                 }
             }

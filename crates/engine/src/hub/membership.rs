@@ -4,8 +4,8 @@
 //! Never: lists a room for one who has left it meanwhile, whatever a read of the store says. `[P6]`
 
 use tidings_protocol::{
-    LogId, Position, Refusal, RefusalCode, RoomId, RoomSummary, Seq, ServerFrame, UserProfile,
-    limits::OPEN_ROOMS_MAX,
+    LeftRoom, LogId, Position, Refusal, RefusalCode, RoomId, RoomSummary, Seq, ServerFrame,
+    UserProfile, limits::OPEN_ROOMS_MAX,
 };
 use tidings_sync::Subscription;
 
@@ -31,7 +31,7 @@ impl<W: Wire> Hub<W> {
     }
 
     /// The peer's user is no longer a member: nothing of the room after this. `[SB8]`
-    pub(super) fn went(&mut self, slot: u32, room: RoomId) {
+    pub(super) fn went(&mut self, slot: u32, left: LeftRoom) {
         let peer = &mut self.peers[slot as usize];
         if !peer.welcomed {
             peer.stale = true;
@@ -39,10 +39,10 @@ impl<W: Wire> Hub<W> {
         }
         let id = peer.id;
         let coming = peer.coming.len();
-        peer.coming.retain(|coming| coming.room != room);
+        peer.coming.retain(|coming| coming.room != left.room);
         let was_coming = peer.coming.len() < coming;
-        if self.forget(slot, room) || was_coming {
-            self.send(id, &ServerFrame::Left { room });
+        if self.forget(slot, left.room) || was_coming {
+            self.send(id, &ServerFrame::Left(left));
         }
     }
 

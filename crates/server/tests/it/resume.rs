@@ -106,7 +106,7 @@ async fn only_rooms_that_moved_are_told() {
     let mut expected: BTreeSet<String> = moved.iter().map(|room| (*room).clone()).collect();
     expected.extend([new.clone(), read.clone()]);
     assert_eq!(ids(&ready["rooms"]), expected);
-    assert_eq!(ready["left"], json!([left]));
+    assert_eq!(ready["left"], json!([{ "room": left, "by": ada.id }]));
     for room in ready["rooms"].as_array().unwrap() {
         let unread = room["count"].as_u64().unwrap() - room["marker"]["count"].as_u64().unwrap();
         if room["id"] == new.as_str() || room["id"] == read.as_str() {

@@ -412,7 +412,7 @@ async fn replays(scene: &Scene) {
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(Value::as_str)
+        .filter_map(|left| left["room"].as_str())
         .collect();
     let expected = scene.places[..3].iter().map(|p| p.room.as_str()).collect();
     assert_eq!(left, expected);

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use futures_util::future;
 use tidings_core::User;
-use tidings_protocol::{Cursor, LogId, Position, RoomId, RoomSummary, Seq, UserId, UserProfile};
+use tidings_protocol::{
+    Cursor, LeftRoom, LogId, Position, RoomId, RoomSummary, Seq, UserId, UserProfile,
+};
 
 use super::{log, people, room};
 use crate::{decode, error::StoreError, query, value::Snapshot};
@@ -39,11 +41,11 @@ pub struct Resume {
     /// With a cursor the rooms that moved since (their log, or the user's marker), without one all of them.
     pub rooms: Vec<RoomSummary>,
     /// Rooms left since the cursor; a room joined again since is not among them.
-    pub left: Vec<RoomId>,
+    pub left: Vec<LeftRoom>,
     /// Whether the user left a room and joined it again, all since the cursor. What they saw in the earlier stay is not
     /// among what a read of the visible events finds.
     pub rejoined: bool,
-    /// The users that `rooms` names: peers, and authors of last lines.
+    /// The users that `rooms` and `left` name: peers, authors of last lines, who removed this one.
     pub users: Vec<UserProfile>,
     /// The last position of every shard, in the same snapshot.
     pub heads: Vec<Position>,
@@ -89,9 +91,9 @@ pub(crate) async fn resume<S: Snapshot>(
         rejoined = following
             .iter()
             .map(|f| (f.room, f.earlier_left_position))
-            .chain(left.iter().map(|(room, _, earlier)| (*room, *earlier)))
+            .chain(left.iter().map(|(left, _, earlier)| (left.room, *earlier)))
             .any(|(room, earlier)| earlier > seen(room));
-        left.retain(|(room, position, _)| *position > seen(*room));
+        left.retain(|(left, position, _)| *position > seen(left.room));
     } else {
         left.clear();
         moved.extend(following.iter().map(|f| f.room));
@@ -100,6 +102,7 @@ pub(crate) async fn resume<S: Snapshot>(
     let joined: BTreeSet<RoomId> = following.iter().map(|f| f.room).collect();
     moved.retain(|room| joined.contains(room));
     let rooms = room::summaries(s, user, moved).await?;
+    let left: Vec<LeftRoom> = left.into_iter().map(|(left, ..)| left).collect();
     let named: BTreeSet<UserId> = rooms
         .iter()
         .flat_map(|room| {
@@ -107,13 +110,14 @@ pub(crate) async fn resume<S: Snapshot>(
                 .into_iter()
                 .chain(room.last.iter().map(|l| l.actor))
         })
+        .chain(left.iter().filter_map(|left| left.by))
         .collect();
     let users = people::profiles(s, named.into_iter().collect()).await?;
     Ok(Some(Resume {
         user: account,
         following,
         rooms,
-        left: left.into_iter().map(|(room, ..)| room).collect(),
+        left,
         rejoined,
         users,
         heads,

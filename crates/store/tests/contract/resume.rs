@@ -8,6 +8,10 @@ use tidings_store::Resume;
 
 use crate::{Database, world::*};
 
+fn left(resume: &Resume) -> Vec<RoomId> {
+    resume.left.iter().map(|left| left.room).collect()
+}
+
 fn rooms(resume: &Resume) -> BTreeSet<RoomId> {
     resume.rooms.iter().map(|room| room.id).collect()
 }
@@ -148,13 +152,26 @@ pub(crate) async fn rooms_left_and_joined_again(db: Database) {
     leave(&store, bob, lobby).await;
     say(&store, ada, team, "not for bob").await;
     let resume = store.resume(bob, Some(&since)).await.unwrap().unwrap();
-    let left: BTreeSet<_> = resume.left.iter().copied().collect();
-    assert_eq!(left, BTreeSet::from([lobby, team]));
+    // Who did it is told, and who that is.
+    let by = |room| {
+        resume
+            .left
+            .iter()
+            .find(|left| left.room == room)
+            .unwrap()
+            .by
+    };
+    assert_eq!(
+        (by(team), by(lobby), resume.left.len()),
+        (Some(ada), Some(bob), 2)
+    );
+    let named: BTreeSet<_> = resume.users.iter().map(|user| user.id).collect();
+    assert_eq!(named, BTreeSet::from([ada, bob]));
     assert_eq!((resume.rooms.len(), resume.following.len()), (0, 0));
 
     join(&store, bob, lobby).await;
     let resume = store.resume(bob, Some(&since)).await.unwrap().unwrap();
-    assert_eq!(resume.left, [team]);
+    assert_eq!(left(&resume), [team]);
     assert_eq!(rooms(&resume), BTreeSet::from([lobby]));
 
     // What was left before the cursor is old news.
@@ -192,7 +209,7 @@ pub(crate) async fn markers_moved_on_another_device(db: Database) {
     leave(&store, bob, other).await;
     let resume = store.resume(bob, Some(&since)).await.unwrap().unwrap();
     assert_eq!(rooms(&resume), BTreeSet::new());
-    assert_eq!(resume.left, [other]);
+    assert_eq!(left(&resume), [other]);
 }
 
 pub(crate) async fn own_messages_count_as_read(db: Database) {

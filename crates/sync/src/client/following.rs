@@ -3,7 +3,7 @@
 //! Owns: the rules by which an event is applied, kept back or passed over. Never: knows about sending.
 
 use tidings_protocol::{
-    ClientFrame, Event, Follow, LogId, Refusal, RoomId, Seq, frame::Welcome,
+    ClientFrame, Event, Follow, LeftRoom, LogId, Refusal, RoomId, Seq, frame::Welcome,
     limits::OPEN_REPLAY_EVENTS_MAX,
 };
 
@@ -52,7 +52,7 @@ impl ClientSession {
     }
 
     fn welcome_places(&mut self, reset: bool, welcome: &Welcome) {
-        for room in &welcome.left {
+        for LeftRoom { room, .. } in &welcome.left {
             self.places.remove(*room);
         }
         if self.follow == Follow::All {

@@ -260,7 +260,7 @@ impl Member {
             }
             other @ (ServerFrame::Refused { .. }
             | ServerFrame::Unchanged { .. }
-            | ServerFrame::Left { .. }) => {
+            | ServerFrame::Left(_)) => {
                 self.record
                     .notes
                     .push(Note::Unreadable(format!("{other:?}")));

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use tidings_core::room_fold::{Folded, FoldedMessage, RoomFold};
 use tidings_protocol::{
-    Content, Event, EventId, Follow, Gone, LogId, Marker, Message, RoomHead, RoomId, RoomSummary,
-    Seq, UserId, content::Known, frame::Welcome, rest::Messages,
+    Content, Event, EventId, Follow, Gone, LeftRoom, LogId, Marker, Message, RoomHead, RoomId,
+    RoomSummary, Seq, UserId, content::Known, frame::Welcome, rest::Messages,
 };
 
 /// The events of a room that a client holds, without a gap.
@@ -99,7 +99,7 @@ impl Fold {
         if reset {
             self.rooms.clear();
         }
-        for room in &welcome.left {
+        for LeftRoom { room, .. } in &welcome.left {
             self.rooms.remove(room);
         }
         for room in &welcome.rooms {

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tidings_protocol::{
-    ClientFrame, Content, Cursor, Event, Follow, LastMessage, LogId, RoomId, RoomSummary, Seq,
-    ServerFrame, ShardId, UserId, content::Known, frame::Welcome, limits::OPEN_REPLAY_EVENTS_MAX,
+    ClientFrame, Content, Cursor, Event, Follow, LastMessage, LeftRoom, LogId, RoomId, RoomSummary,
+    Seq, ServerFrame, ShardId, UserId, content::Known, frame::Welcome,
+    limits::OPEN_REPLAY_EVENTS_MAX,
 };
 
 use super::audit::Finding;
@@ -196,7 +197,7 @@ impl Observer {
             }
             ServerFrame::Room { room, .. } => self.whole(step, How::Room, room),
             // One who was added and removed in a moment hears of the end alone. [SB8]
-            ServerFrame::Left { room } => {
+            ServerFrame::Left(LeftRoom { room, .. }) => {
                 self.rooms.remove(room);
                 self.counts.remove(room);
             }
@@ -255,7 +256,7 @@ impl Observer {
             self.began = Some(welcome.cursor.clone());
         }
         self.at = Some(welcome.cursor.clone());
-        for room in &welcome.left {
+        for LeftRoom { room, .. } in &welcome.left {
             self.rooms.remove(room);
         }
         for room in &welcome.rooms {

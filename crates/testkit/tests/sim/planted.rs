@@ -3,8 +3,8 @@
 //! Owns: one planted fault an invariant, at least. Never: asks for the wording of a finding.
 
 use tidings_protocol::{
-    ClientFrame, Content, Event, Follow, Gone, LastMessage, LogId, Marker, Position, Role,
-    RoomHead, RoomId, Seq, ServerFrame, UserId, content::Known,
+    ClientFrame, Content, Event, Follow, Gone, LastMessage, LeftRoom, LogId, Marker, Position,
+    Role, RoomHead, RoomId, Seq, ServerFrame, UserId, content::Known,
 };
 use tidings_testkit::sim::{
     Fault, Finding, Options, Record, audit,
@@ -494,7 +494,10 @@ fn i11_frames_of_a_room_after_left() {
     ];
     for frame in paths {
         let (mut client, _) = opened();
-        client.frame(&ServerFrame::Left { room: ROOM });
+        client.frame(&ServerFrame::Left(LeftRoom {
+            room: ROOM,
+            by: None,
+        }));
         assert!(client.observer.complaints.is_empty());
         client.frame(&frame);
         found("I11", &client.observer.complaints);

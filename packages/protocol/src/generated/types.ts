@@ -495,6 +495,14 @@ export interface LastMessage {
   text: string | null;
 }
 
+/** A room that the user is in no more. */
+export interface LeftRoom {
+  /** Who removed the user; the user themselves when they left. */
+  by?: UserId;
+  /** The room. */
+  room: RoomId;
+}
+
 /** How news comes. */
 export type Live = 'sse' | 'poll';
 
@@ -811,11 +819,9 @@ export type ServerEventFrame = Event & {
 };
 
 /** The user is no longer a member; nothing of this room follows. */
-export interface ServerLeftFrame {
-  /** The room. */
-  room: RoomId;
+export type ServerLeftFrame = LeftRoom & {
   type: 'left';
-}
+};
 
 /**
  * A room is open: events after `from` follow. `from` above what was asked means: drop what is held,
@@ -1023,8 +1029,8 @@ export type Visibility = 'public' | 'private';
 export interface Welcome {
   /** From where to resume. */
   cursor: Cursor;
-  /** Rooms left or lost since then. */
-  left?: RoomId[];
+  /** Rooms left or lost since then, and by whose doing. */
+  left?: LeftRoom[];
   /** What the client must keep to. */
   limits: WireLimits;
   /** Who the session is. */
@@ -1033,7 +1039,10 @@ export interface Welcome {
   rooms: RoomSummary[];
   /** The last event of the own user log. */
   user_seq: Seq;
-  /** Users named by these rooms (the other one of a direct room, authors of last lines). */
+  /**
+   * Users named by these rooms (the other one of a direct room, authors of last lines, who removed
+   * the user).
+   */
   users?: UserProfile[];
 }
 

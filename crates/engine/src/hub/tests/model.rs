@@ -9,9 +9,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use tidings_core::{StoredEvent, User};
 use tidings_protocol::{
-    CloseCode, Cursor, DeviceId, Epoch, EventId, LastMessage, LogId, Marker, Position, Role,
-    RoomId, RoomKind, RoomSummary, Seq, ServerRole, ShardId, Timestamp, TxnId, UserId, UserKind,
-    UserProfile, Visibility, content::Known,
+    CloseCode, Cursor, DeviceId, Epoch, EventId, LastMessage, LeftRoom, LogId, Marker, Position,
+    Role, RoomId, RoomKind, RoomSummary, Seq, ServerRole, ShardId, Timestamp, TxnId, UserId,
+    UserKind, UserProfile, Visibility, content::Known,
 };
 use tidings_store::{Following, Resume};
 use tidings_websocket::{Decoder, Limits, Message, Role as End, Scratch};
@@ -622,7 +622,7 @@ impl Node {
             let seen = since.map(|cursor| cursor.position(shard));
             if let Some(position) = left_position {
                 if seen.is_some_and(|seen| position > seen) {
-                    left.push(room);
+                    left.push(LeftRoom { room, by: None });
                 }
                 continue;
             }

@@ -211,7 +211,8 @@ async fn who_joins_is_told_of_the_room_and_who_leaves_of_nothing_more() {
     writer.say(&room, "canary").await;
     let event = socket.expect_event("member_left").await;
     assert_eq!(event["seq"], left["seq"]);
-    assert_eq!(socket.next().await, json!({ "type": "left", "room": room }));
+    let expected = json!({ "type": "left", "room": room, "by": ada.id });
+    assert_eq!(socket.next().await, expected);
     let frames = other.until("left", |f| f["type"] == "left").await;
     assert!(!frames.iter().any(is_event));
     // Everything that came after is of another room.

@@ -3,8 +3,8 @@
 //! Owns: one test for each rule of the client's side. Never: a model of the server.
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, Epoch, Event, Follow, LogId, OpenRoom, Presence, Refusal, RefusalCode,
-    RoomId, Seq, ServerFrame, Timestamp, UserId,
+    ClientFrame, CloseCode, Epoch, Event, Follow, LeftRoom, LogId, OpenRoom, Presence, Refusal,
+    RefusalCode, RoomId, Seq, ServerFrame, Timestamp, UserId,
     limits::{HEARTBEAT_MS, OPEN_ROOMS_MAX, SILENCE_MS_MAX},
     rest::{Events, Messages},
 };
@@ -320,7 +320,13 @@ fn rooms_open_and_close_at_any_time() {
         refusal: RefusalCode::NotFound.into(),
     });
     assert_eq!(refused, "open-refused r5 not_found");
-    assert_eq!(rig.frame(ServerFrame::Left { room: room(6) }), "left r6");
+    assert_eq!(
+        rig.frame(ServerFrame::Left(LeftRoom {
+            room: room(6),
+            by: None
+        })),
+        "left r6"
+    );
     assert_eq!(rig.event(6, 1, None), "");
 }
 
@@ -650,7 +656,13 @@ fn with_follow_all_new_rooms_begin_with_their_first_event() {
     assert_eq!(rig.frame(frame), "room r8");
     assert_eq!(rig.event(8, 30, None), "apply r8:30; resume");
     assert_eq!(rig.event(8, 31, None), "apply r8:31; resume");
-    assert_eq!(rig.frame(ServerFrame::Left { room: room(8) }), "left r8");
+    assert_eq!(
+        rig.frame(ServerFrame::Left(LeftRoom {
+            room: room(8),
+            by: None
+        })),
+        "left r8"
+    );
     assert_eq!(rig.event(8, 60, None), "apply r8:60; resume");
 }
 

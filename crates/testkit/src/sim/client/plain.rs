@@ -99,7 +99,7 @@ impl Plain {
                 let reset = matches!(frame, ServerFrame::Reset(_));
                 self.cursor = Some(welcome.cursor.clone());
                 self.fold.welcome(reset, welcome);
-                welcome.left.iter().for_each(|room| self.forget(*room));
+                welcome.left.iter().for_each(|left| self.forget(left.room));
             }
             ServerFrame::Event(event) if event.answer => self.fold.answered(event),
             ServerFrame::Event(event) => {
@@ -116,7 +116,7 @@ impl Plain {
             }
             ServerFrame::Rooms { rooms } => rooms.iter().for_each(|head| self.fold.moved(head)),
             ServerFrame::Room { room, .. } => self.fold.whole(room),
-            ServerFrame::Left { room } => self.forget(*room),
+            ServerFrame::Left(left) => self.forget(left.room),
             ServerFrame::Refused {
                 room: Some(room), ..
             } => {

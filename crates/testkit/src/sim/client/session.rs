@@ -235,7 +235,7 @@ impl Session {
             }
             Output::Welcome { reset, welcome } => {
                 fold.welcome(reset, &welcome);
-                welcome.left.iter().for_each(|room| self.forget(*room));
+                welcome.left.iter().for_each(|left| self.forget(left.room));
             }
             Output::Moved(heads) => heads.iter().for_each(|head| fold.moved(head)),
             Output::Room { room, .. } => fold.whole(&room),

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tidings_protocol::{
-    ClientFrame, Content, Cursor, Epoch, Event, EventId, Follow, LogId, Position, Refusal,
-    RefusalCode, Role, RoomId, Seq, ServerFrame, ShardId, Timestamp, TxnId, UserId,
+    ClientFrame, Content, Cursor, Epoch, Event, EventId, Follow, LeftRoom, LogId, Position,
+    Refusal, RefusalCode, Role, RoomId, Seq, ServerFrame, ShardId, Timestamp, TxnId, UserId,
     content::Known,
     rest::{Events, Messages},
 };
@@ -144,7 +144,7 @@ impl Server {
                 conn.hidden.entry(id).or_default().push((left.next(), None));
                 if conn.follow == Follow::Listed {
                     self.flush_room(id, left);
-                    self.say(ServerFrame::Left { room: id });
+                    self.say(ServerFrame::Left(LeftRoom { room: id, by: None }));
                     self.conn.as_mut().unwrap().open.remove(&id);
                 }
             }
@@ -316,7 +316,10 @@ impl Server {
         let gone = (0..super::ROOMS)
             .map(room)
             .filter(|id| !self.is_member(*id));
-        answer.left = gone.clone().collect();
+        answer.left = gone
+            .clone()
+            .map(|room| LeftRoom { room, by: None })
+            .collect();
         let hidden = gone.map(|id| (id, vec![(Seq(1), None)])).collect();
         let conn = self.conn.as_mut().unwrap();
         conn.greeted = true;
@@ -473,7 +476,7 @@ impl Server {
         }
         self.say_event(log, seq);
         if ranges.iter().any(ends) {
-            self.say(ServerFrame::Left { room: id });
+            self.say(ServerFrame::Left(LeftRoom { room: id, by: None }));
         }
     }
 

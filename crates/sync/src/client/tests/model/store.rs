@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_protocol::{
-    ClientFrame, Event, Follow, LogId, OpenRoom, RoomId, SendContent, Seq, Timestamp, TxnId,
+    ClientFrame, Event, Follow, LeftRoom, LogId, OpenRoom, RoomId, SendContent, Seq, Timestamp,
+    TxnId,
 };
 
 use super::{
@@ -137,7 +138,7 @@ impl Caller {
                     let due = self.store.due.entry(LogId::Room(room.id));
                     due.or_insert(room.head);
                 }
-                for room in &welcome.left {
+                for LeftRoom { room, .. } in &welcome.left {
                     self.forget(*room);
                 }
             }
