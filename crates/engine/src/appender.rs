@@ -7,15 +7,20 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tidings_core::{
-    Command, Executed, Needs, State,
+    Executed, Needs, State,
     decide::{Ctx, execute},
 };
-use tidings_protocol::{LogId, Position, Refusal, RefusalCode, ShardId, TxnId, UserId};
+use tidings_protocol::{Position, Refusal, RefusalCode, ShardId, TxnId};
 use tidings_store::{Commit, Store, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::{
-    batch::Batch, encoded::Logged, environment::Environment, feed::Feed, hub::PeerId, inbox::Item,
+    batch::Batch,
+    encoded::Logged,
+    environment::Environment,
+    feed::{Feed, Routed},
+    inbox::Item,
+    work::{Answer, Reply, Submission, Work},
 };
 
 /// Commands committed as one transaction, at most: one disk sync for all of them.
@@ -25,53 +30,6 @@ pub const BATCH_COMMANDS_MAX: usize = 256;
 const RACES_MAX: u32 = 1;
 /// Commands that wait for one shard's appender; above it the door says "not now".
 pub const SHARD_QUEUE_MAX: usize = 8_192;
-
-/// A command and who gives it.
-#[derive(Debug, Clone)]
-pub struct Work {
-    /// Who.
-    pub actor: UserId,
-    /// The client's id for it.
-    pub txn: Option<TxnId>,
-    /// What.
-    pub command: Command,
-}
-
-/// Where the answer goes.
-#[derive(Debug)]
-pub enum Reply {
-    /// To a task that waits.
-    Once(oneshot::Sender<Answer>),
-    /// To a peer of a core's hub.
-    Peer {
-        /// The core.
-        core: u16,
-        /// The peer.
-        peer: PeerId,
-    },
-}
-
-/// The answer to a command. `[CM2]`
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// It happened; this is its first event.
-    Happened(Arc<Logged>),
-    /// It had happened before; this was its first event. `[CM3]`
-    Before(Arc<Logged>),
-    /// There was nothing to change.
-    Unchanged(LogId),
-    /// No.
-    Refused(Refusal),
-}
-
-/// A command on its way.
-#[derive(Debug)]
-pub struct Submission {
-    /// The command.
-    pub work: Work,
-    /// Where its answer goes.
-    pub reply: Reply,
-}
 
 /// What a batch of commands came to.
 #[derive(Debug)]
@@ -267,14 +225,6 @@ impl Appender {
         };
         refusal.request_id(request_id)
     }
-}
-
-/// Answers by core; those for waiting tasks are sent after publishing, too, so they come along.
-pub(crate) enum Routed {
-    /// For a peer of a core.
-    Core(u16, Item),
-    /// For a task.
-    Once(oneshot::Sender<Answer>, Answer),
 }
 
 fn route(replies: Vec<(Option<TxnId>, Reply)>, answers: Vec<Answer>) -> Vec<Routed> {

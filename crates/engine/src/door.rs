@@ -9,7 +9,10 @@ use parking_lot::RwLock;
 use tidings_protocol::{Refusal, RefusalCode, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::appender::{Answer, Appender, Reply, SHARD_QUEUE_MAX, Submission, Work};
+use crate::{
+    appender::{Appender, SHARD_QUEUE_MAX},
+    work::{Answer, Reply, Submission, Work},
+};
 
 /// The door. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -13,18 +13,26 @@ use std::sync::{
 use tidings_core::StoredEvent;
 use tidings_protocol::{Position, ShardId};
 use tidings_store::{Store, StoreError};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::{
-    appender::Routed,
     batch::Batch,
     hints::Hinter,
     inbox::{Inbox, Item},
     seldom::Seldom,
+    work::Answer,
 };
 
 /// Events read at once when this node catches up with what other nodes wrote.
 const FILL_PAGE: u32 = 500;
+
+/// Answers by core; those for waiting tasks are sent after publishing, too, so they come along.
+pub(crate) enum Routed {
+    /// For a peer of a core.
+    Core(u16, Item),
+    /// For a task.
+    Once(oneshot::Sender<Answer>, Answer),
+}
 
 /// Where commits of one shard meet, in order.
 struct Shard {

@@ -31,7 +31,9 @@ use tidings_protocol::{
     ServerFrame, ShardId, TxnId, UserId, content::Known,
 };
 
-pub use peer::{Hello, PeerId, Wire};
+pub use peer::{Hello, Wire};
+
+use crate::work::PeerId;
 
 use crate::{
     batch::Batch,

@@ -12,7 +12,10 @@ use parking_lot::Mutex;
 use tidings_protocol::{RoomId, ShardId, TxnId, UserId};
 use tokio::sync::Notify;
 
-use crate::{appender::Answer, batch::Batch, hub::PeerId};
+use crate::{
+    batch::Batch,
+    work::{Answer, PeerId},
+};
 
 /// Batches that wait for one core. Above it the core is told of a hole instead.
 pub const INBOX_BATCHES_MAX: usize = 1_024;

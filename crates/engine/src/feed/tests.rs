@@ -8,8 +8,9 @@ use tidings_store::StoreConfig;
 
 use super::*;
 use crate::{
-    appender::{self, Work},
+    appender,
     environment::{Environment, SystemEnvironment},
+    work::Work,
 };
 
 const SHARD: ShardId = ShardId(0);

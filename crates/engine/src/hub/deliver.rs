@@ -12,9 +12,9 @@ use tidings_sync::Due;
 
 use super::{Hub, PeerId, Wire};
 use crate::{
-    appender::Answer,
     batch::{Batch, Membership, Segment, membership},
     encoded::{self, Logged},
+    work::Answer,
 };
 
 impl<W: Wire> Hub<W> {

@@ -20,19 +20,11 @@ use tidings_sync::{Replay, Subscription};
 use crate::{
     batch::membership,
     encoded::{self, Format, Logged},
+    work::PeerId,
 };
 
 /// Bytes of events that wait for a peer that follows everything while its wire is full.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
-
-/// A peer of a hub; the generation tells it from a later one in the same slot.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PeerId {
-    /// The place in the hub.
-    pub slot: u32,
-    /// Which of the peers that had this place.
-    pub generation: u32,
-}
 
 /// Where a peer's bytes go. The hub calls [`Wire::send`] only while the wire is not full.
 pub trait Wire {

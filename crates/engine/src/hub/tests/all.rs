@@ -3,7 +3,7 @@
 use tidings_protocol::{Cursor, Follow, Position};
 
 use super::model::{ADA, EVE, Heard, LIN, Node, OTHER, ROOM, Session, seqs, txn, types};
-use crate::{appender::Answer, encoded::Format, hub::Hello};
+use crate::{encoded::Format, hub::Hello, work::Answer};
 
 fn all(since: Option<&Cursor>) -> Hello {
     Hello {

@@ -9,10 +9,10 @@ use tidings_protocol::{
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, seqs, txn, types};
 use crate::{
-    appender::Answer,
     encoded::Format,
     hub::Hello,
     inbox::{Inbox, Item},
+    work::Answer,
 };
 
 #[test]

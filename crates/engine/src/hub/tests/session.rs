@@ -6,7 +6,7 @@ use tidings_protocol::{
 };
 
 use super::model::{ADA, EVE, LIN, Node, OTHER, ROOM, device, seqs, types};
-use crate::{appender::Answer, encoded::Format, hub::Hello};
+use crate::{encoded::Format, hub::Hello, work::Answer};
 
 fn since(node: &Node) -> Hello {
     Hello {
