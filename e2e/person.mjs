@@ -227,10 +227,22 @@ export async function assertSame(...people) {
   const wanted = shownOf(log);
   const like = JSON.stringify(wanted);
   for (const person of people) {
-    const same = async () => JSON.stringify(await person.messages()) === like;
+    let up = false;
+    const same = async () => {
+      const shown = await person.messages();
+      if (JSON.stringify(shown) === like) return true;
+      // A page that opens with what it kept holds the last lines; the older ones come when somebody scrolls up to them.
+      const older = wanted.length - shown.length;
+      if (older > 0 && JSON.stringify(wanted.slice(older)) === JSON.stringify(shown)) {
+        up = true;
+        await person.page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, 0));
+      }
+      return false;
+    };
     await until(`${person.name} sees the log`, same, async () => {
       return `\nlog:  ${like}\npage: ${JSON.stringify(await person.messages())}`;
     });
+    if (up) await person.page.locator('.scroller').evaluate((scroller) => scroller.scrollTo(0, scroller.scrollHeight));
   }
   return wanted;
 }
