@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Notify, oneshot};
 
 use crate::{
     batch::Batch,
-    hints::Hinter,
+    hints::hinter::Hinter,
     inbox::{Inbox, Item},
     seldom::Seldom,
     work::Answer,

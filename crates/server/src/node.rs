@@ -120,9 +120,9 @@ impl Node {
             hints.start(Arc::clone(&feed), Arc::clone(&presence));
         }
         if store.is_shared() {
-            tokio::spawn(hints::look_for_ever(Arc::clone(&feed), connected));
+            tokio::spawn(hints::look::look_for_ever(Arc::clone(&feed), connected));
         } else {
-            tokio::spawn(hints::look_beside(
+            tokio::spawn(hints::look::look_beside(
                 Arc::clone(&feed),
                 store.clone(),
                 by_others,

@@ -340,7 +340,7 @@ impl Core {
     /// One session's presence changed: if the user's did, everybody who watches hears of it.
     pub fn presence_changed(&self, user: UserId, from: Presence, to: Presence) {
         if let Some(change) = self.node.presence.session(user, from, to) {
-            hints::tell(&self.node.feed, vec![change]);
+            hints::look::tell(&self.node.feed, vec![change]);
             if let Some(hinter) = &self.node.hinter {
                 hinter.presence_of((user, self.node.presence.status_here(user)));
             }
