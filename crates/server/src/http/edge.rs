@@ -163,6 +163,11 @@ fn set_headers(headers: &mut HeaderMap, id: &str) {
         return;
     }
     let safe = [
+        // What answers (RFC 9110 §10.2.4): `GET /api/v1` tells everybody the same.
+        (
+            header::SERVER,
+            concat!("Tidings/", env!("CARGO_PKG_VERSION")),
+        ),
         (header::CONTENT_SECURITY_POLICY, CSP),
         (header::REFERRER_POLICY, "no-referrer"),
         (

@@ -214,7 +214,16 @@ async fn counters_are_for_this_machine_alone() {
 #[tokio::test]
 async fn anybody_may_ask_what_answers_here() {
     let server = Server::start().await;
-    let about = server.call("GET", "/api/v1").send().await.expect(200);
+    let about = server.call("GET", "/api/v1").send().await;
+    // [RE1] Every answer says of which version it is, refusals too.
+    let version = concat!("Tidings/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(about.headers["server"], version);
+    let nowhere = server.call("GET", "/api/v1/nowhere").send().await;
+    assert_eq!(
+        (nowhere.status.as_u16(), &nowhere.headers["server"]),
+        (404, &about.headers["server"])
+    );
+    let about = about.expect(200);
     assert_eq!(about["name"], "tidings");
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(about["api"], json!(["v1"]));
