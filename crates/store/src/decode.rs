@@ -7,7 +7,7 @@ use std::{str::FromStr, sync::Arc};
 
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, Gone, LastMessage, LeftRoom, LogId, Marker, MemberInfo,
+    DeviceId, DisplayName, Emoji, EventId, Gone, LastMessage, LogId, Marker, MemberInfo,
     MessageText, Position, RoomId, RoomName, RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId,
     UserProfile, Username, Visibility,
 };
@@ -69,12 +69,17 @@ pub(crate) fn user_id(row: &dyn Columns) -> Result<UserId> {
 }
 
 /// A room that was left, where, and where an earlier stay in it ended.
-pub(crate) fn left_room(row: &dyn Columns) -> Result<(LeftRoom, Position, Position)> {
-    let left = LeftRoom {
-        room: room_id(row)?,
-        by: row.id_or_none(3)?.map(UserId::from_bytes),
-    };
-    Ok((left, Position(number(row, 1)?), Position(number(row, 2)?)))
+pub(crate) fn left_room(row: &dyn Columns) -> Result<(RoomId, Position, Position)> {
+    Ok((
+        room_id(row)?,
+        Position(number(row, 1)?),
+        Position(number(row, 2)?),
+    ))
+}
+
+/// A room that was left, and by whose doing.
+pub(crate) fn left_by(row: &dyn Columns) -> Result<(RoomId, UserId)> {
+    Ok((room_id(row)?, UserId::from_bytes(row.id(1)?)))
 }
 
 pub(crate) fn event(row: &dyn Columns) -> Result<StoredEvent> {

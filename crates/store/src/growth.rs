@@ -240,6 +240,13 @@ pub(crate) fn reads() -> Vec<Case> {
         ),
         case("FOLLOWING", vec![vec![user(2)], vec![user(1)]]),
         case("LEFT_ROOMS", vec![vec![user(2)], vec![user(1)]]),
+        case(
+            "LEFT_BY",
+            vec![
+                vec![user(2), Ids(vec![room_key(1)])],
+                vec![user(1), Ids(vec![room_key(1)])],
+            ],
+        ),
         looking(
             "MARKERS_MOVED",
             JOINED,

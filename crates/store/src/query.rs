@@ -166,9 +166,11 @@ queries! {
     /// The rooms a user is in and how far each has come.
     FOLLOWING = "SELECT m.room, r.head, r.count, r.head_position, m.joined_position, m.earlier_left_position \
         FROM members m JOIN rooms r ON r.id = m.room WHERE m.\"user\" = $1 AND m.joined = true";
-    /// The rooms a user was in, where they left, and by whose doing.
-    LEFT_ROOMS = "SELECT m.room, m.left_position, m.earlier_left_position, e.actor FROM members m \
-        LEFT JOIN events e ON e.log = m.room AND e.seq = m.left_seq WHERE m.\"user\" = $1 AND m.joined = false";
+    /// The rooms a user was in, and where they left.
+    LEFT_ROOMS = "SELECT m.room, m.left_position, m.earlier_left_position FROM members m WHERE m.\"user\" = $1 AND m.joined = false";
+    /// By whose doing a user left: user, rooms.
+    LEFT_BY = "SELECT m.room, e.actor FROM members m JOIN events e ON e.log = m.room AND e.seq = m.left_seq \
+        WHERE m.\"user\" = $1 AND m.room = ANY($2)";
     /// The rooms whose marker moved: user, after.
     MARKERS_MOVED = "SELECT k.room FROM markers k WHERE k.\"user\" = $1 AND k.position > $2";
 

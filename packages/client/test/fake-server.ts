@@ -260,10 +260,10 @@ export class FakeServer {
         ),
     );
     const welcome: Welcome = {
-      left: left.map(({ state, log }) => ({
-        room: state.room,
-        by: log.findLast(({ content }) => content?.kind === 'member_left' && content.user === user)?.actor,
-      })),
+      left: left.map(({ state, log }) => {
+        const leaving = log.findLast(({ content }) => content?.kind === 'member_left' && content.user === user);
+        return { room: state.room, ...(leaving && { by: leaving.actor }) };
+      }),
       me: this.user(user).profile,
       rooms: mine.map(({ state }) => this.summary(state.room, user)),
       user_seq: this.user(user).log.length,

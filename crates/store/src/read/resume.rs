@@ -3,7 +3,7 @@
 //! Owns: [`Resume`], read in one snapshot: which rooms moved since the cursor, and which were left.
 //! Never: reads the log of rooms that did not move.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future;
 use tidings_core::User;
@@ -12,7 +12,12 @@ use tidings_protocol::{
 };
 
 use super::{log, people, room};
-use crate::{decode, error::StoreError, query, value::Snapshot};
+use crate::{
+    decode,
+    error::StoreError,
+    query,
+    value::{Param, Snapshot},
+};
 
 /// A room that a user is in, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,9 +96,9 @@ pub(crate) async fn resume<S: Snapshot>(
         rejoined = following
             .iter()
             .map(|f| (f.room, f.earlier_left_position))
-            .chain(left.iter().map(|(left, _, earlier)| (left.room, *earlier)))
+            .chain(left.iter().map(|(room, _, earlier)| (*room, *earlier)))
             .any(|(room, earlier)| earlier > seen(room));
-        left.retain(|(left, position, _)| *position > seen(left.room));
+        left.retain(|(room, position, _)| *position > seen(*room));
     } else {
         left.clear();
         moved.extend(following.iter().map(|f| f.room));
@@ -102,7 +107,7 @@ pub(crate) async fn resume<S: Snapshot>(
     let joined: BTreeSet<RoomId> = following.iter().map(|f| f.room).collect();
     moved.retain(|room| joined.contains(room));
     let rooms = room::summaries(s, user, moved).await?;
-    let left: Vec<LeftRoom> = left.into_iter().map(|(left, ..)| left).collect();
+    let left = left_by(s, user, left.into_iter().map(|(room, ..)| room).collect()).await?;
     let named: BTreeSet<UserId> = rooms
         .iter()
         .flat_map(|room| {
@@ -122,4 +127,24 @@ pub(crate) async fn resume<S: Snapshot>(
         users,
         heads,
     }))
+}
+
+/// The rooms with the one who did it; who missed no leaving reads no log.
+async fn left_by<S: Snapshot>(
+    s: &S,
+    user: UserId,
+    left: Vec<RoomId>,
+) -> Result<Vec<LeftRoom>, StoreError> {
+    if left.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rooms = left.iter().map(|room| room.bytes()).collect();
+    let params = vec![user.bytes().into(), Param::Ids(rooms)];
+    let by = s.rows(&query::LEFT_BY, params, decode::left_by).await?;
+    let by: HashMap<RoomId, UserId> = by.into_iter().collect();
+    let named = |room| LeftRoom {
+        room,
+        by: by.get(&room).copied(),
+    };
+    Ok(left.into_iter().map(named).collect())
 }
