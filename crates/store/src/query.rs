@@ -170,7 +170,7 @@ queries! {
     LEFT_ROOMS = "SELECT m.room, m.left_position, m.earlier_left_position FROM members m WHERE m.\"user\" = $1 AND m.joined = false";
     /// By whose doing a user left: user, rooms.
     LEFT_BY = "SELECT m.room, e.actor FROM members m JOIN events e ON e.log = m.room AND e.seq = m.left_seq \
-        WHERE m.\"user\" = $1 AND m.room = ANY($2)";
+        WHERE m.\"user\" = $1 AND m.joined = false AND m.room = ANY($2)";
     /// The rooms whose marker moved: user, after.
     MARKERS_MOVED = "SELECT k.room FROM markers k WHERE k.\"user\" = $1 AND k.position > $2";
 
