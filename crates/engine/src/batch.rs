@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{Bytes, BytesMut};
 use tidings_core::StoredEvent;
-use tidings_protocol::{Kind, LogId, Position, Seq, ShardId, UserId, content::Known};
+use tidings_protocol::{Kind, LogId, Position, Seq, ShardId, UserId};
 
 use crate::encoded::{FORMATS, Format, Logged};
 
@@ -145,22 +145,6 @@ pub fn membership(event: &Logged) -> Option<Membership> {
     if !envelope.is(Kind::MemberJoined) && !envelope.is(Kind::MemberLeft) {
         return None;
     }
-    let (user, joined) = match event.known()? {
-        Known::MemberJoined { user, .. } => (*user, true),
-        Known::MemberLeft { user } => (*user, false),
-        Known::RoomCreated { .. }
-        | Known::RoomRenamed { .. }
-        | Known::RoleChanged { .. }
-        | Known::Message { .. }
-        | Known::MessageEdited { .. }
-        | Known::MessageDeleted { .. }
-        | Known::ReactionAdded { .. }
-        | Known::ReactionRemoved { .. }
-        | Known::UserCreated { .. }
-        | Known::DeviceAdded { .. }
-        | Known::DeviceRemoved { .. }
-        | Known::PasswordChanged {}
-        | Known::MarkerMoved { .. } => return None,
-    };
+    let (user, joined) = event.known()?.membership()?;
     Some(Membership { user, joined })
 }

@@ -33,11 +33,10 @@ use tidings_protocol::{
 
 pub use peer::{Hello, Wire};
 
-use crate::work::PeerId;
-
 use crate::{
     batch::Batch,
     encoded::{self, Logged},
+    work::PeerId,
 };
 use counts::Counts;
 use peer::Peer;

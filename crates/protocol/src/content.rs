@@ -225,22 +225,33 @@ impl Known {
     /// The earlier message that this event is about.
     #[must_use]
     pub const fn target(&self) -> Option<Seq> {
+        self.concerns().0
+    }
+
+    /// Who became a member of the room, or is one no more.
+    #[must_use]
+    pub const fn membership(&self) -> Option<(UserId, bool)> {
+        self.concerns().1
+    }
+
+    /// Both, said once.
+    const fn concerns(&self) -> (Option<Seq>, Option<(UserId, bool)>) {
         match self {
             Known::MessageEdited { target, .. }
             | Known::MessageDeleted { target, .. }
             | Known::ReactionAdded { target, .. }
-            | Known::ReactionRemoved { target, .. } => Some(*target),
+            | Known::ReactionRemoved { target, .. } => (Some(*target), None),
+            Known::MemberJoined { user, .. } => (None, Some((*user, true))),
+            Known::MemberLeft { user } => (None, Some((*user, false))),
             Known::RoomCreated { .. }
             | Known::RoomRenamed { .. }
-            | Known::MemberJoined { .. }
-            | Known::MemberLeft { .. }
             | Known::RoleChanged { .. }
             | Known::Message { .. }
             | Known::UserCreated { .. }
             | Known::DeviceAdded { .. }
             | Known::DeviceRemoved { .. }
             | Known::PasswordChanged {}
-            | Known::MarkerMoved { .. } => None,
+            | Known::MarkerMoved { .. } => (None, None),
         }
     }
 }

@@ -231,29 +231,60 @@ pub enum ClientFrame {
     Ping {},
 }
 
+/// What a frame of a client is, whoever takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// The greeting.
+    Hello,
+    /// It opens or closes this room.
+    Follow(RoomId),
+    /// It asks for something that lasts.
+    Command {
+        /// The client's id for it.
+        txn: &'a TxnId,
+        /// The room that it is about; none while that is to be made.
+        room: Option<RoomId>,
+    },
+    /// It may be lost. `[SG1]`
+    Signal,
+    /// A heartbeat.
+    Ping,
+}
+
 impl ClientFrame {
+    /// Which part of a session it is.
+    #[must_use]
+    pub fn part(&self) -> Part<'_> {
+        match self {
+            ClientFrame::Hello { .. } => Part::Hello,
+            ClientFrame::Open { room, .. } | ClientFrame::Close { room } => Part::Follow(*room),
+            ClientFrame::Send { txn, room, .. }
+            | ClientFrame::Edit { txn, room, .. }
+            | ClientFrame::Delete { txn, room, .. }
+            | ClientFrame::React { txn, room, .. }
+            | ClientFrame::Unreact { txn, room, .. }
+            | ClientFrame::Mark { txn, room, .. }
+            | ClientFrame::Rename { txn, room, .. }
+            | ClientFrame::Join { txn, room, .. }
+            | ClientFrame::Leave { txn, room, .. }
+            | ClientFrame::SetRole { txn, room, .. } => Part::Command {
+                txn,
+                room: Some(*room),
+            },
+            ClientFrame::CreateRoom { txn, .. } => Part::Command { txn, room: None },
+            ClientFrame::Typing { .. }
+            | ClientFrame::Presence { .. }
+            | ClientFrame::Watch { .. } => Part::Signal,
+            ClientFrame::Ping {} => Part::Ping,
+        }
+    }
+
     /// The client's id, when this is a command.
     #[must_use]
     pub fn txn(&self) -> Option<&TxnId> {
-        match self {
-            ClientFrame::Send { txn, .. }
-            | ClientFrame::Edit { txn, .. }
-            | ClientFrame::Delete { txn, .. }
-            | ClientFrame::React { txn, .. }
-            | ClientFrame::Unreact { txn, .. }
-            | ClientFrame::Mark { txn, .. }
-            | ClientFrame::CreateRoom { txn, .. }
-            | ClientFrame::Rename { txn, .. }
-            | ClientFrame::Join { txn, .. }
-            | ClientFrame::Leave { txn, .. }
-            | ClientFrame::SetRole { txn, .. } => Some(txn),
-            ClientFrame::Hello { .. }
-            | ClientFrame::Open { .. }
-            | ClientFrame::Close { .. }
-            | ClientFrame::Typing { .. }
-            | ClientFrame::Presence { .. }
-            | ClientFrame::Watch { .. }
-            | ClientFrame::Ping {} => None,
+        match self.part() {
+            Part::Command { txn, .. } => Some(txn),
+            Part::Hello | Part::Follow(_) | Part::Signal | Part::Ping => None,
         }
     }
 }

@@ -30,7 +30,7 @@ pub use close::CloseCode;
 pub use content::{Content, Kind};
 pub use cursor::{Cursor, CursorError};
 pub use event::Event;
-pub use frame::{ClientFrame, Follow, LeftRoom, OpenRoom, SendContent, ServerFrame};
+pub use frame::{ClientFrame, Follow, LeftRoom, OpenRoom, Part, SendContent, ServerFrame};
 pub use gone::Gone;
 pub use id::{DeviceId, EventId, IdError, LogId, RoomId, TxnId, UserId};
 pub use last_line::last_line;

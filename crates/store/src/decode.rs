@@ -7,7 +7,7 @@ use std::{str::FromStr, sync::Arc};
 
 use tidings_core::{Chain, Device, Member, MessageRow, Room, StoredEvent, User};
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, Gone, LastMessage, LogId, Marker, MemberInfo,
+    DeviceId, DisplayName, Emoji, EventId, Gone, LastMessage, LeftRoom, LogId, Marker, MemberInfo,
     MessageText, Position, RoomId, RoomName, RoomSummary, Seq, ShardId, Timestamp, TxnId, UserId,
     UserProfile, Username, Visibility,
 };
@@ -77,9 +77,11 @@ pub(crate) fn left_room(row: &dyn Columns) -> Result<(RoomId, Position, Position
     ))
 }
 
-/// A room that was left, and by whose doing.
-pub(crate) fn left_by(row: &dyn Columns) -> Result<(RoomId, UserId)> {
-    Ok((room_id(row)?, UserId::from_bytes(row.id(1)?)))
+pub(crate) fn left_by(row: &dyn Columns) -> Result<LeftRoom> {
+    Ok(LeftRoom {
+        room: room_id(row)?,
+        by: row.id_or_none(1)?.map(UserId::from_bytes),
+    })
 }
 
 pub(crate) fn event(row: &dyn Columns) -> Result<StoredEvent> {

@@ -28,6 +28,15 @@ impl StoreError {
         StoreError::Trouble(format!("{context}: {cause}"))
     }
 
+    /// The same of a call that may have reached the database: whether it did is not known.
+    pub(crate) fn unknown(self) -> StoreError {
+        if let StoreError::Trouble(what) = self {
+            StoreError::Unavailable(what)
+        } else {
+            self
+        }
+    }
+
     /// A row that does not read as what this version writes.
     pub(crate) fn damaged(what: &str) -> StoreError {
         StoreError::Trouble(format!(

@@ -240,10 +240,8 @@ pub(crate) fn reads() -> Vec<Case> {
         ),
         case("FOLLOWING", vec![vec![user(2)], vec![user(1)]]),
         case("LEFT_ROOMS", vec![vec![user(2)], vec![user(1)]]),
-        // No more than LEFT_ROOMS has read just before: the rooms that this user left.
-        looking(
+        case(
             "LEFT_BY",
-            5_000,
             vec![
                 vec![user(2), Ids(vec![room_key(1)])],
                 vec![user(1), Ids(vec![room_key(1)])],

@@ -20,8 +20,8 @@ mod reach;
 mod tests;
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, Event, Follow, LeftRoom, OpenRoom, Refusal, RefusalCode, RoomId, Seq,
-    ServerFrame, TxnId,
+    ClientFrame, CloseCode, Event, Follow, LeftRoom, OpenRoom, Part, Refusal, RefusalCode, RoomId,
+    Seq, ServerFrame, TxnId,
     close::{ComeBack, come_back},
     limits::OPEN_ROOMS_MAX,
 };
@@ -233,26 +233,15 @@ impl ClientSession {
     }
 
     fn signal(&mut self, frame: ClientFrame, out: &mut Vec<Output>) {
-        match &frame {
-            ClientFrame::Presence { .. } => self.presence = Some(frame.clone()),
-            ClientFrame::Watch { .. } => self.watch = Some(frame.clone()),
-            ClientFrame::Typing { .. } => {}
-            // No signals: greetings, follows and commands have ways of their own.
-            ClientFrame::Hello { .. }
-            | ClientFrame::Open { .. }
-            | ClientFrame::Close { .. }
-            | ClientFrame::Send { .. }
-            | ClientFrame::Edit { .. }
-            | ClientFrame::Delete { .. }
-            | ClientFrame::React { .. }
-            | ClientFrame::Unreact { .. }
-            | ClientFrame::Mark { .. }
-            | ClientFrame::CreateRoom { .. }
-            | ClientFrame::Rename { .. }
-            | ClientFrame::Join { .. }
-            | ClientFrame::Leave { .. }
-            | ClientFrame::SetRole { .. }
-            | ClientFrame::Ping {} => return,
+        // Greetings, follows and commands have ways of their own.
+        if frame.part() != Part::Signal {
+            return;
+        }
+        // What is told again to a new connection.
+        if matches!(frame, ClientFrame::Presence { .. }) {
+            self.presence = Some(frame.clone());
+        } else if matches!(frame, ClientFrame::Watch { .. }) {
+            self.watch = Some(frame.clone());
         }
         if self.link.is_live() {
             out.push(Output::Send(frame));

@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tidings_protocol::{
-    ClientFrame, Refusal, RefusalCode, RoomId, Timestamp, TxnId, limits::COMMANDS_IN_FLIGHT_MAX,
+    ClientFrame, Part, Refusal, RefusalCode, RoomId, Timestamp, TxnId,
+    limits::COMMANDS_IN_FLIGHT_MAX,
 };
 
 use crate::backoff::{Dice, Millis, ceiling_ms};
@@ -348,26 +349,10 @@ impl Outbox {
 
 /// What a command must stay in order with: the other commands about its room; new rooms among themselves.
 fn lane(command: &ClientFrame) -> Option<RoomId> {
-    match command {
-        ClientFrame::Send { room, .. }
-        | ClientFrame::Edit { room, .. }
-        | ClientFrame::Delete { room, .. }
-        | ClientFrame::React { room, .. }
-        | ClientFrame::Unreact { room, .. }
-        | ClientFrame::Mark { room, .. }
-        | ClientFrame::Rename { room, .. }
-        | ClientFrame::Join { room, .. }
-        | ClientFrame::Leave { room, .. }
-        | ClientFrame::SetRole { room, .. } => Some(*room),
-        ClientFrame::CreateRoom { .. } => None,
-        // No commands: they are never in an outbox.
-        ClientFrame::Hello { .. }
-        | ClientFrame::Open { .. }
-        | ClientFrame::Close { .. }
-        | ClientFrame::Typing { .. }
-        | ClientFrame::Presence { .. }
-        | ClientFrame::Watch { .. }
-        | ClientFrame::Ping {} => None,
+    match command.part() {
+        Part::Command { room, .. } => room,
+        // They are never in an outbox.
+        Part::Hello | Part::Follow(_) | Part::Signal | Part::Ping => None,
     }
 }
 

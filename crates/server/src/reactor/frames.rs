@@ -8,7 +8,7 @@ use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
-    ClientFrame, CloseCode, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
+    ClientFrame, CloseCode, Part, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
     frame::read::{self, Read},
     limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
 };
@@ -290,33 +290,18 @@ impl Core {
         let Some(user) = self.hub.borrow_mut().user_of(id) else {
             return false;
         };
-        if matches!(frame, ClientFrame::Ping {}) {
-            return true;
-        }
+        let room = match frame.part() {
+            Part::Ping => return true,
+            Part::Follow(room) => Some(room),
+            Part::Hello | Part::Command { .. } | Part::Signal => None,
+        };
         let Err(refusal) = auth::limits::command(&self.node, user) else {
             return true;
         };
-        let room = match frame {
-            ClientFrame::Open { room, .. } | ClientFrame::Close { room } => Some(*room),
-            // Signals may be dropped, [SG1] and commands are paid elsewhere.
-            ClientFrame::Hello { .. }
-            | ClientFrame::Send { .. }
-            | ClientFrame::Edit { .. }
-            | ClientFrame::Delete { .. }
-            | ClientFrame::React { .. }
-            | ClientFrame::Unreact { .. }
-            | ClientFrame::Mark { .. }
-            | ClientFrame::CreateRoom { .. }
-            | ClientFrame::Rename { .. }
-            | ClientFrame::Join { .. }
-            | ClientFrame::Leave { .. }
-            | ClientFrame::SetRole { .. }
-            | ClientFrame::Typing { .. }
-            | ClientFrame::Presence { .. }
-            | ClientFrame::Watch { .. }
-            | ClientFrame::Ping {} => return false,
-        };
-        self.act(|hub| hub.refuse(id, None, room, refusal));
+        // Signals may be dropped. [SG1]
+        if room.is_some() {
+            self.act(|hub| hub.refuse(id, None, room, refusal));
+        }
         false
     }
 

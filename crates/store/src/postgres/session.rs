@@ -65,15 +65,9 @@ pub(super) fn reads() -> Vec<Named> {
 impl Session {
     /// Connects, checks the server and prepares the statements.
     pub(super) async fn open(config: &Config, statements: &[Named]) -> Result<Session, StoreError> {
-        let (client, connection) = config.connect(NoTls).await.map_err(|error| {
-            match failed(error) {
-                // Refused by the network, not by the server: it may come up.
-                StoreError::Trouble(what) => StoreError::Unavailable(what),
-                other @ (StoreError::Conflict
-                | StoreError::Unavailable(_)
-                | StoreError::Refused(_)) => other,
-            }
-        })?;
+        // Refused by the network, not by the server: it may come up.
+        let connected = config.connect(NoTls).await;
+        let (client, connection) = connected.map_err(|error| failed(error).unknown())?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");

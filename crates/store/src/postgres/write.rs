@@ -49,12 +49,7 @@ pub(super) async fn commit(
     // The first failure is the cause. The server turns the COMMIT of a failed transaction into a rollback, and says
     // nothing of it.
     written.into_iter().collect::<Result<()>>()?;
-    committed.map_err(|error| match error {
-        StoreError::Trouble(what) => StoreError::Unavailable(what),
-        other @ (StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Refused(_)) => {
-            other
-        }
-    })
+    committed.map_err(StoreError::unknown)
 }
 
 async fn finish(mut write: Pin<Box<MaybeDone<Sent<'_>>>>) -> Result<()> {

@@ -3,7 +3,7 @@
 //! Owns: [`Resume`], read in one snapshot: which rooms moved since the cursor, and which were left.
 //! Never: reads the log of rooms that did not move.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use futures_util::future;
 use tidings_core::User;
@@ -138,13 +138,7 @@ async fn left_by<S: Snapshot>(
     if left.is_empty() {
         return Ok(Vec::new());
     }
-    let rooms = left.iter().map(|room| room.bytes()).collect();
+    let rooms = left.into_iter().map(RoomId::bytes).collect();
     let params = vec![user.bytes().into(), Param::Ids(rooms)];
-    let by = s.rows(&query::LEFT_BY, params, decode::left_by).await?;
-    let by: HashMap<RoomId, UserId> = by.into_iter().collect();
-    let named = |room| LeftRoom {
-        room,
-        by: by.get(&room).copied(),
-    };
-    Ok(left.into_iter().map(named).collect())
+    s.rows(&query::LEFT_BY, params, decode::left_by).await
 }

@@ -39,13 +39,9 @@ pub(super) fn append<R>(
     }
     let last = batch::check(shard, head, &commit.entries)?;
     write(&transaction, &commit, shard, last)?;
-    transaction.commit().map_err(|error| match failed(error) {
-        // Whether the log reached the disk before the error is not known.
-        StoreError::Trouble(what) => StoreError::Unavailable(what),
-        other @ (StoreError::Conflict | StoreError::Unavailable(_) | StoreError::Refused(_)) => {
-            other
-        }
-    })?;
+    // Whether the log reached the disk before an error is not known.
+    let committed = transaction.commit();
+    committed.map_err(|error| failed(error).unknown())?;
     Ok(answer)
 }
 
