@@ -17,8 +17,8 @@ use tidings_protocol::limits::{KNOWN_NETWORK_TIMES, KNOWN_SIGN_INS_PER_MINUTE, N
 use super::{
     acquaintances::Acquaintances,
     budgets::{Budgets, Rate},
-    steps::{Step, steps},
-    turns::{Turn, Turns, WAIT_MAX},
+    steps::{Step, WIDEST_TIMES, steps},
+    turns::{TURN_LASTS, TURNS_MAX, Turn, Turns, WAIT_MAX},
 };
 use crate::auth::passwords::Lane;
 
@@ -26,8 +26,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The rate of one known device, or of one name from one known network.
 const KNOWN: Rate = Rate::new(KNOWN_SIGN_INS_PER_MINUTE, MINUTE);
 
-/// Windows of a budget in the longest wait: what an address may hold of appointments is what its budget gives meanwhile.
-const WAITS: u32 = (WAIT_MAX.as_secs() / MINUTE.as_secs()) as u32;
+/// What an address may hold of the appointments: with the 16 times of the widest network, and what comes back while they
+/// last, no network has more than an eighth of all.
+const HELD: Rate = Rate::new(TURNS_MAX as u32 / 16 / WIDEST_TIMES, TURN_LASTS);
 
 /// Why somebody has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +174,8 @@ impl SignIns {
                 && self.known.spend(now, (name, narrowest), KNOWN, 1).is_ok()
         };
         let rate = self.rate.times(KNOWN_NETWORK_TIMES);
-        (by_device || by_network()) && spend_steps(&self.known_networks, now, steps, rate).is_ok()
+        (by_device || by_network())
+            && spend_steps(&self.known_networks, now, steps, rate, 1).is_ok()
     }
 
     /// A stranger's try: of the own address' budget, and of each shared place's, or with a turn at that place.
@@ -209,12 +211,14 @@ impl SignIns {
         }
         if !full.is_empty() {
             // The turns of a network are never closer together than its budget says, whoever has it; and no network holds
-            // more of the appointments than it could ever come for.
+            // so many that others get none.
             let never = |(place, next): &(&Place<'_>, Duration)| {
                 *next > WAIT_MAX && matches!(place, Place::Network(_))
             };
-            let rate = Rate::new(self.rate.burst.saturating_mul(WAITS), WAIT_MAX);
-            if full.iter().any(never) || spend_steps(&self.appointments, now, steps, rate).is_err()
+            let held = u32::try_from(full.len()).unwrap_or(u32::MAX);
+            if full.iter().any(never)
+                || !turns.have_room(now, full.len())
+                || spend_steps(&self.appointments, now, steps, HELD, held).is_err()
             {
                 return Err(refused(WAIT_MAX));
             }
@@ -227,8 +231,8 @@ impl SignIns {
         }
         for (place, times) in &places {
             turns.used(place, own.key());
-            // With a turn it may be more than there is: the turns are as far apart as it comes back.
-            let _ = self.strangers.spend(now, place, self.rate.times(*times), 1);
+            // With a turn it may be more than there is, since one may come late to it: then others wait for what was owed.
+            self.strangers.owe(now, place, self.rate.times(*times), 1);
         }
         Ok(())
     }
@@ -241,17 +245,18 @@ enum Place<'a> {
     Name(&'a str),
 }
 
-/// Spends at each step, or at none.
+/// Spends so much at each step, or at none.
 fn spend_steps(
     budgets: &Budgets,
     now: Duration,
     steps: &[Step],
     rate: Rate,
+    cost: u32,
 ) -> Result<(), Duration> {
     for (index, step) in steps.iter().enumerate() {
-        if let Err(wait) = budgets.spend(now, step.key(), rate.times(step.times), 1) {
+        if let Err(wait) = budgets.spend(now, step.key(), rate.times(step.times), cost) {
             for paid in &steps[..index] {
-                budgets.give_back(now, paid.key(), rate.times(paid.times), 1);
+                budgets.give_back(now, paid.key(), rate.times(paid.times), cost);
             }
             return Err(wait);
         }

@@ -8,10 +8,12 @@
 
 use std::net::IpAddr;
 
+/// The times of the widest.
+pub(super) const WIDEST_TIMES: u32 = 16;
 /// IPv4: an address (a household, an office), a block of a provider, a provider's pool.
-const V4: [(u8, u32); 3] = [(32, 1), (24, 4), (16, 16)];
+const V4: [(u8, u32); 3] = [(32, 1), (24, 4), (16, WIDEST_TIMES)];
 /// IPv6: a link, a household, a site, a provider.
-const V6: [(u8, u32); 4] = [(64, 1), (56, 2), (48, 4), (32, 16)];
+const V6: [(u8, u32); 4] = [(64, 1), (56, 2), (48, 4), (32, WIDEST_TIMES)];
 
 /// One step: a prefix, and how many times the budget of one address it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,6 +18,8 @@ use tidings_protocol::limits::SIGN_IN_WAIT_MS_MAX;
 pub(super) const WAIT_MAX: Duration = Duration::from_millis(SIGN_IN_WAIT_MS_MAX);
 /// How long a turn stays open.
 const OPEN: Duration = Duration::from_secs(5 * 60);
+/// An appointment at most, from when it is made until it is over.
+pub(super) const TURN_LASTS: Duration = WAIT_MAX.saturating_add(OPEN);
 /// Appointments of all places. Full, one more is told the longest wait and has none.
 pub(super) const TURNS_MAX: usize = 1 << 16;
 /// How often all appointments are looked through for room, at most.
@@ -34,12 +36,19 @@ pub(super) enum Turn {
     Now,
 }
 
+/// When a turn comes, and until when it may be moved.
+#[derive(Debug, Clone, Copy)]
+struct Appointment {
+    at: Duration,
+    movable: Duration,
+}
+
 /// The appointments.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     hasher: RandomState,
     /// When whom: by place and address.
-    turns: HashMap<u64, Duration>,
+    turns: HashMap<u64, Appointment>,
     /// The last appointment at each place.
     last: HashMap<u64, Duration>,
     /// When those that are over are looked for again, once there is no room.
@@ -56,8 +65,8 @@ impl Turns {
     /// The turn that an address has at a place; looking at it does not use it up.
     pub(super) fn of(&self, now: Duration, place: impl Hash, address: impl Hash) -> Turn {
         match self.turns.get(&self.hasher.hash_one((place, address))) {
-            Some(turn) if now < *turn => Turn::In(*turn - now),
-            Some(turn) if now < *turn + OPEN => Turn::Now,
+            Some(turn) if now < turn.at => Turn::In(turn.at - now),
+            Some(turn) if now < turn.at + OPEN => Turn::Now,
             _ => Turn::None,
         }
     }
@@ -73,27 +82,34 @@ impl Turns {
         last.map_or(now, |last| (*last).max(now)) + apart - now
     }
 
+    /// Whether so many more appointments can be made.
+    pub(super) fn have_room(&mut self, now: Duration, more: usize) -> bool {
+        let is_full = |turns: &Turns| turns.turns.len().max(turns.last.len()) + more > TURNS_MAX;
+        if is_full(self) && now >= self.look_again {
+            self.look_again = now + LOOK_EVERY;
+            self.turns.retain(|_, turn| now < turn.at + OPEN);
+            self.last.retain(|_, last| now < *last);
+        }
+        !is_full(self)
+    }
+
     /// Makes an appointment for an address at several places, for one time that is free at all of them: `next` of each as
-    /// [`Turns::next`] says it, none above the longest wait. Returns how long to wait.
+    /// [`Turns::next`] says it, cut to the longest wait. Returns how long to wait. There has to be room.
     pub(super) fn appoint<P: Hash + Copy>(
         &mut self,
         now: Duration,
         places: &[(P, Duration)],
         address: impl Hash + Copy,
     ) -> Duration {
-        if self.is_full(places.len()) && now >= self.look_again {
-            self.look_again = now + LOOK_EVERY;
-            self.turns.retain(|_, turn| now < *turn + OPEN);
-            self.last.retain(|_, last| now < *last);
-        }
-        if self.is_full(places.len()) {
-            return WAIT_MAX;
-        }
         let wait = places.iter().map(|(_, next)| *next).max();
         let wait = wait.unwrap_or_default().min(WAIT_MAX);
         for (place, next) in places {
             let key = self.hasher.hash_one((place, address));
-            self.turns.insert(key, now + wait);
+            let turn = Appointment {
+                at: now + wait,
+                movable: now + wait + OPEN + WAIT_MAX,
+            };
+            self.turns.insert(key, turn);
             // By its own measure alone: one who waits longer for another place leaves no hole here.
             let last = self.last.entry(self.hasher.hash_one(place)).or_default();
             *last = (now + (*next).min(WAIT_MAX)).max(*last);
@@ -101,7 +117,8 @@ impl Turns {
         wait
     }
 
-    /// Moves a turn that an address has at a place, when it first has to wait elsewhere: nobody waits twice for one try.
+    /// Moves a turn that an address has at a place, when it first has to wait elsewhere: nobody waits twice for one try, and
+    /// nobody saves a turn up for ever.
     pub(super) fn postpone(
         &mut self,
         now: Duration,
@@ -110,18 +127,14 @@ impl Turns {
         address: impl Hash,
     ) {
         if let Some(turn) = self.turns.get_mut(&self.hasher.hash_one((place, address))) {
-            *turn = now + wait;
+            turn.at = (now + wait).min(turn.movable).max(turn.at);
         }
     }
 
-    fn is_full(&self, more: usize) -> bool {
-        self.turns.len().max(self.last.len()) + more > TURNS_MAX
-    }
-
-    /// Those that are not over.
     #[cfg(test)]
+    /// Those that are not over.
     pub(super) fn held(&self, now: Duration) -> usize {
-        let held = self.turns.values().filter(|turn| now < **turn + OPEN);
+        let held = self.turns.values().filter(|turn| now < turn.at + OPEN);
         held.count()
     }
 }
@@ -135,6 +148,9 @@ mod tests {
     }
 
     fn appoint(turns: &mut Turns, now: Duration, place: &str, address: usize) -> Duration {
+        if !turns.have_room(now, 1) {
+            return WAIT_MAX;
+        }
         let next = turns.next(now, place, at(1));
         turns.appoint(now, &[(place, next)], address)
     }
@@ -181,6 +197,11 @@ mod tests {
         turns.postpone(at(2), at(500), "ada", 1usize);
         assert_eq!(turns.of(at(2), "ada", 1usize), Turn::In(at(500)));
         assert_eq!(turns.of(at(502), "ada", 1usize), Turn::Now);
+        // Not for ever.
+        for now in (2..5_000).step_by(500) {
+            turns.postpone(at(now), at(600), "ada", 1usize);
+        }
+        assert_eq!(turns.of(at(5_000), "ada", 1usize), Turn::None);
         // Who has none gets none.
         turns.postpone(at(2), at(500), "ada", 2usize);
         assert_eq!(turns.of(at(2), "ada", 2usize), Turn::None);
