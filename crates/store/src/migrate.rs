@@ -147,6 +147,19 @@ pub(crate) fn pending<'a>(
     Ok(&known[applied.len()..])
 }
 
+/// Tells the operator that a database with something in it is brought to this version. Whether there is anything to do.
+pub(crate) fn tell(pending: &[Migration], applied: &[Applied]) -> bool {
+    let (Some(first), false) = (pending.first(), applied.is_empty()) else {
+        return false;
+    };
+    tracing::info!(
+        first = first.name,
+        count = pending.len(),
+        "bringing the database to this version; with many messages that takes minutes"
+    );
+    true
+}
+
 /// Refuses a database that something is still to run on, where nothing may be changed.
 pub(crate) fn refuse_older(pending: &[Migration]) -> Result<(), StoreError> {
     match pending {

@@ -141,12 +141,7 @@ async fn run(client: &Client, known: &[Migration]) -> Result<(), StoreError> {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(0));
     let pending = migrate::pending(known, &applied)?;
-    if let (Some(first), false) = (pending.first(), applied.is_empty()) {
-        tracing::info!(
-            first = first.name,
-            count = pending.len(),
-            "bringing the database to this version; with many messages that takes minutes"
-        );
+    if migrate::tell(pending, &applied) {
         lock_tables(client).await?;
     }
     for migration in pending {

@@ -26,6 +26,10 @@ use crate::{
 
 /// How long a connection waits for another process that writes. Batches take milliseconds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where SQLite sorts what does not fit.
+const TEMP_STORE: &str = "temp_store";
+const TEMP_IN_FILE: i32 = 1;
+const TEMP_IN_MEMORY: i32 = 2;
 /// Prepared statements kept by a connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
 /// "TIDG" in the file's header, so that `file` and other programs can tell.
@@ -152,7 +156,7 @@ fn connect(place: &Place, cache_kib: i32) -> Result<Connection, StoreError> {
     functions(&connection)?;
     let set = |name: &str, value: i32| connection.pragma_update(None, name, value).map_err(failed);
     set("cache_size", -cache_kib)?;
-    set("temp_store", 2)?;
+    set(TEMP_STORE, TEMP_IN_MEMORY)?;
     // What is erased is overwritten, not only unlinked.
     set("secure_delete", 1)?;
     Ok(connection)
@@ -191,8 +195,25 @@ fn functions(connection: &Connection) -> Result<(), StoreError> {
         .map_err(failed)
 }
 
-/// Runs what is missing, in one transaction that also keeps a second process out.
+/// Runs what is missing, in one transaction that also keeps a second process out. What is sorted meanwhile, as an index of
+/// all messages is, goes to a file of SQLite's own: in memory it would be as large as the index.
 pub(super) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    known: &[Migration],
+) -> Result<Epoch, StoreError> {
+    let temp = |connection: &Connection, place: i32| {
+        connection
+            .pragma_update(None, TEMP_STORE, place)
+            .map_err(failed)
+    };
+    temp(connection, TEMP_IN_FILE)?;
+    let migrated = migrate_now(connection, path, known);
+    temp(connection, TEMP_IN_MEMORY)?;
+    migrated
+}
+
+fn migrate_now(
     connection: &mut Connection,
     path: &Path,
     known: &[Migration],
@@ -215,7 +236,9 @@ pub(super) fn migrate(
             .map_err(failed)?;
     }
     let now = now();
-    for migration in migrate::pending(known, &applied)? {
+    let pending = migrate::pending(known, &applied)?;
+    migrate::tell(pending, &applied);
+    for migration in pending {
         transaction
             .execute_batch(migration.text)
             .map_err(|e| StoreError::trouble(migration.name, e))?;

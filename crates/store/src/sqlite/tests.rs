@@ -52,6 +52,20 @@ fn an_upgrade_keeps_what_was_there_and_runs_once() {
         assert_eq!(ask(&connection, row), "ada, of ada");
         assert_eq!(ask(&connection, "SELECT name FROM colours"), "of ada");
     }
+    // What is sorted in an upgrade is as large as the messages are; while serving it is small.
+    let sorted = migrate::Migration {
+        version: 3,
+        name: "0003_sorted.sql",
+        text: "CREATE TABLE sorted AS SELECT temp_store FROM pragma_temp_store",
+    };
+    let sorting: Vec<_> = upgrade.iter().copied().chain([sorted]).collect();
+    open::migrate(&mut connection, &path, &sorting).unwrap();
+    let places = "SELECT s.temp_store || ', ' || p.temp_store FROM sorted s, pragma_temp_store p";
+    assert_eq!(
+        ask(&connection, places),
+        "1, 2",
+        "in a file, then in memory"
+    );
     // The older program does not touch it.
     let error = open::migrate(&mut connection, &path, first).unwrap_err();
     assert!(error.to_string().contains("newer version"), "{error}");
