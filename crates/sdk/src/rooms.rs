@@ -69,7 +69,7 @@ impl Rooms {
             }
             Output::Moved(heads) => heads.iter().for_each(|head| self.moved(head)),
             Output::Room { room, .. } => self.whole((**room).clone()),
-            Output::Left(room) => self.left(*room),
+            Output::Left(left) => self.left(left.room),
             Output::History { room, page } => self.history(*room, page),
             Output::Answered {
                 answer: Answer::Event(event),

@@ -3,8 +3,8 @@
 //! Owns: the updates, and which of a session's outputs they come from. Never: keeps any.
 
 use tidings_protocol::{
-    Event, Refusal, RoomHead, RoomId, RoomSummary, ServerFrame, UserProfile, frame::Welcome,
-    rest::Messages,
+    Event, LeftRoom, Refusal, RoomHead, RoomId, RoomSummary, ServerFrame, UserProfile,
+    frame::Welcome, rest::Messages,
 };
 use tidings_sync::{
     client::{Answer, Output, Resume},
@@ -33,7 +33,7 @@ pub enum Update {
         users: Vec<UserProfile>,
     },
     /// No longer a member: forget the room.
-    Left(RoomId),
+    Left(LeftRoom),
     /// Drop the messages held of a room: [`Update::History`] follows. With `follow: all` what lies between them and the
     /// next event can no longer be read, and events alone follow.
     Dropped(RoomId),
@@ -77,7 +77,7 @@ impl Update {
             Output::Welcome { reset, welcome } => Update::Welcome { reset, welcome },
             Output::Moved(rooms) => Update::Moved(rooms),
             Output::Room { room, users } => Update::Room { room, users },
-            Output::Left(room) => Update::Left(room),
+            Output::Left(left) => Update::Left(left),
             Output::Dropped(room) => Update::Dropped(room),
             Output::History { room, page } => Update::History { room, page },
             Output::OpenRefused { room, refusal } => Update::OpenRefused { room, refusal },

@@ -20,8 +20,8 @@ mod reach;
 mod tests;
 
 use tidings_protocol::{
-    ClientFrame, CloseCode, Event, Follow, LeftRoom, OpenRoom, Part, Refusal, RefusalCode, RoomId,
-    Seq, ServerFrame, TxnId,
+    ClientFrame, CloseCode, Event, Follow, OpenRoom, Part, Refusal, RefusalCode, RoomId, Seq,
+    ServerFrame, TxnId,
     close::{ComeBack, come_back},
     limits::OPEN_ROOMS_MAX,
 };
@@ -311,9 +311,9 @@ impl ClientSession {
             ServerFrame::Opened { room, from, .. } => self.opened(room, from, out),
             ServerFrame::Rooms { rooms } => out.push(Output::Moved(rooms)),
             ServerFrame::Room { room, users } => out.push(Output::Room { room, users }),
-            ServerFrame::Left(LeftRoom { room, .. }) => {
-                self.places.remove(room);
-                out.push(Output::Left(room));
+            ServerFrame::Left(left) => {
+                self.places.remove(left.room);
+                out.push(Output::Left(left));
             }
             ServerFrame::Refused {
                 room: Some(room),

@@ -1,8 +1,8 @@
 //! The list of rooms after each output of the session.
 
 use tidings_protocol::{
-    ClientFrame, EventId, Position, RoomKind, SendContent, Seq, ShardId, Timestamp, TxnId,
-    Visibility,
+    ClientFrame, EventId, LeftRoom, Position, RoomKind, SendContent, Seq, ShardId, Timestamp,
+    TxnId, Visibility,
 };
 use tidings_sync::outbox::Row;
 
@@ -219,7 +219,10 @@ fn a_summary_from_before_an_answer_leaves_the_marker() {
             users: Vec::new(),
         });
         assert_eq!(rooms.get(ROOM).unwrap().marker, mark(5));
-        rooms.take(&Output::Left(ROOM));
+        rooms.take(&Output::Left(LeftRoom {
+            room: ROOM,
+            by: None,
+        }));
         rooms.fill(vec![summary(9, 9, 0)]);
         assert_eq!(rooms.get(ROOM).unwrap().marker, mark(0), "a new stay");
     }
@@ -249,7 +252,10 @@ fn what_rest_tells_of_a_room_is_taken_when_it_is_newer() {
     assert_eq!(rooms.get(ROOM), Some(summary(5, 5, 4)));
     rooms.told_again(named(8, 3));
     assert_eq!(rooms.get(ROOM), Some(named(8, 4)), "the marker stays");
-    rooms.take(&Output::Left(ROOM));
+    rooms.take(&Output::Left(LeftRoom {
+        room: ROOM,
+        by: None,
+    }));
     rooms.told_again(named(9, 3));
     assert!(rooms.get(ROOM).is_none(), "a room that was left stays away");
 }

@@ -3,8 +3,8 @@
 //! Owns: the inputs and outputs. Never: holds state, or knows what follows from what.
 
 use tidings_protocol::{
-    ClientFrame, Cursor, Event, Follow, LogId, OpenRoom, Refusal, RoomHead, RoomId, RoomSummary,
-    Seq, ServerFrame, UserProfile,
+    ClientFrame, Cursor, Event, Follow, LeftRoom, LogId, OpenRoom, Refusal, RoomHead, RoomId,
+    RoomSummary, Seq, ServerFrame, UserProfile,
     frame::Welcome,
     rest::{Events, Messages},
 };
@@ -128,7 +128,7 @@ pub enum Output {
         users: Vec<UserProfile>,
     },
     /// The user is no longer a member: forget the room.
-    Left(RoomId),
+    Left(LeftRoom),
     /// Drop the messages held of a room: its latest history follows. With `follow: all` what lies between them and the
     /// next event can no longer be read, and events alone follow.
     Dropped(RoomId),

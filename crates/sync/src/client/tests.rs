@@ -126,7 +126,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Welcome { reset: true, .. } => "welcome-reset".to_owned(),
         Output::Moved(rooms) => format!("moved {}", rooms.len()),
         Output::Room { room, .. } => format!("room {}", name(room.id)),
-        Output::Left(room) => format!("left {}", name(*room)),
+        Output::Left(left) => format!("left {}", name(left.room)),
         Output::Dropped(room) => format!("dropped {}", name(*room)),
         Output::History { room, page } => format!("history {}@{}", name(*room), page.head),
         Output::OpenRefused { room, refusal } => {

@@ -622,7 +622,10 @@ impl Node {
             let seen = since.map(|cursor| cursor.position(shard));
             if let Some(position) = left_position {
                 if seen.is_some_and(|seen| position > seen) {
-                    left.push(LeftRoom { room, by: None });
+                    let mut events = self.store[usize::from(shard.0)].iter();
+                    let leaving = events.find(|e| e.position == position);
+                    let by = leaving.map(|leaving| leaving.actor);
+                    left.push(LeftRoom { room, by });
                 }
                 continue;
             }

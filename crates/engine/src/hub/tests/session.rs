@@ -32,7 +32,7 @@ fn ready_tells_what_moved_since() {
     let (_, ready) = node.session(LIN, Format::Json, hello);
     assert_eq!(
         (&ready["rooms"], &ready["left"]),
-        (&json!([]), &json!([{ "room": ROOM }]))
+        (&json!([]), &json!([{ "room": ROOM, "by": ADA }]))
     );
 }
 

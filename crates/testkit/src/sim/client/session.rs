@@ -239,7 +239,7 @@ impl Session {
             }
             Output::Moved(heads) => heads.iter().for_each(|head| fold.moved(head)),
             Output::Room { room, .. } => fold.whole(&room),
-            Output::Left(room) => self.forget(room),
+            Output::Left(left) => self.forget(left.room),
             Output::Dropped(room) => fold.dropped(room),
             Output::History { room, page } => fold.history(room, &page),
             Output::OpenRefused { room, .. } => {

@@ -152,7 +152,9 @@ impl Caller {
                 };
                 self.store.held.insert(LogId::Room(room), held);
             }
-            Output::Left(room) | Output::OpenRefused { room, .. } => self.forget(room),
+            Output::Left(LeftRoom { room, .. }) | Output::OpenRefused { room, .. } => {
+                self.forget(room)
+            }
             Output::Answered { row, answer } => {
                 self.store.rows.retain(|kept| kept.txn() != row.txn());
                 let refused = matches!(answer, Answer::Refused(_));
