@@ -11,12 +11,14 @@ pub mod known;
 pub mod limits;
 pub mod origin;
 pub mod passwords;
+pub mod remembered;
 pub mod token;
 
 use http::{HeaderMap, header};
 use tidings_protocol::{
     DeviceId, DeviceInfo, Refusal, RefusalCode, Timestamp, UserId, UserProfile,
 };
+use tidings_store::Reader;
 
 use crate::{auth::token::Token, config::Config, node::Node, problem};
 
@@ -112,13 +114,38 @@ pub async fn authenticate(node: &Node, headers: &HeaderMap) -> Result<Principal,
     }
 }
 
+/// Who reads, by the token that the headers carry: without asking the store where the token was looked up before, so that
+/// the device may be signed out by now. Good for a read that finds that out itself, and for nothing else.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn reader(node: &Node, headers: &HeaderMap) -> Result<Reader, Refusal> {
+    let (Credential::Bearer(token) | Credential::Cookie(token)) =
+        credential(&node.config, headers)?;
+    let token: Token = token.parse()?;
+    let hash = token.hash();
+    if let Some(reader) = node.remembered.get(&hash) {
+        return Ok(reader);
+    }
+    let principal = look_up(node, &token).await?;
+    let reader = Reader {
+        user: principal.user,
+        device: principal.device,
+    };
+    node.remembered.put(hash, reader);
+    Ok(reader)
+}
+
 /// Whose token this is.
 ///
 /// # Errors
 /// `unauthenticated` for a token that is not one or belongs to no device; `unavailable` or `internal` when the store
 /// cannot say.
 pub async fn authenticate_token(node: &Node, token: &str) -> Result<Principal, Refusal> {
-    let token: Token = token.parse()?;
+    look_up(node, &token.parse()?).await
+}
+
+async fn look_up(node: &Node, token: &Token) -> Result<Principal, Refusal> {
     let found = node
         .store
         .device_by_token(token.hash())

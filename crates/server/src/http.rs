@@ -74,8 +74,13 @@ pub fn router(node: Arc<Node>) -> Router {
         Arc::clone(&node),
         admit::admit,
     ));
+    let readers = readers().route_layer(middleware::from_fn_with_state(
+        Arc::clone(&node),
+        admit::admit_reader,
+    ));
     let api = anybody()
         .merge(admitted)
+        .merge(readers)
         .layer(middleware::from_fn(edge::in_time))
         .merge(streams())
         // Here, too: what is set further out would stand outside of these layers.
@@ -131,7 +136,6 @@ fn signed_in() -> Router<Arc<Node>> {
             "/rooms/{room}",
             get(get_room::get_room).patch(rename_room::rename_room),
         )
-        .route("/rooms/{room}/members", get(list_members::list_members))
         .route(
             "/rooms/{room}/members/{user}",
             put(add_member::add_member)
@@ -139,10 +143,7 @@ fn signed_in() -> Router<Arc<Node>> {
                 .delete(remove_member::remove_member),
         )
         // What is said in them.
-        .route(
-            "/rooms/{room}/messages",
-            post(send_message::send_message).get(list_messages::list_messages),
-        )
+        .route("/rooms/{room}/messages", post(send_message::send_message))
         .route(
             "/rooms/{room}/messages/{message}",
             patch(edit_message::edit_message).delete(delete_message::delete_message),
@@ -152,6 +153,13 @@ fn signed_in() -> Router<Arc<Node>> {
             put(add_reaction::add_reaction).delete(remove_reaction::remove_reaction),
         )
         .route("/rooms/{room}/marker", put(move_marker::move_marker))
+}
+
+/// The same people, where the read itself finds out whether their device is signed in.
+fn readers() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/rooms/{room}/members", get(list_members::list_members))
+        .route("/rooms/{room}/messages", get(list_messages::list_messages))
         .route("/rooms/{room}/events", get(list_events::list_events))
 }
 

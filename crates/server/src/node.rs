@@ -24,6 +24,7 @@ use crate::{
     auth::{
         limits::{Limits, seats::Seats},
         passwords::Passwords,
+        remembered::Remembered,
     },
     config::Config,
     mark::Marker,
@@ -58,6 +59,8 @@ pub struct Node {
     pub passwords: Passwords,
     /// How often somebody may try; shared by all cores.
     pub limits: Limits,
+    /// Whose tokens were looked up last; shared by all cores.
+    pub remembered: Remembered,
     /// Connections of those who are not known yet; shared by all cores.
     pub seats: Arc<Seats>,
     /// Clock and ids.
@@ -131,6 +134,7 @@ impl Node {
         Ok(Arc::new(Node {
             passwords: Passwords::new(config.password_threads),
             limits: Limits::new(&config),
+            remembered: Remembered::default(),
             seats: Seats::new(open_files()),
             config,
             store,

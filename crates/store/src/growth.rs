@@ -165,6 +165,12 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case(
+            "LOG_AFTER_FOR",
+            [(0, 1), (LOVED, 1), (LOVED, 10), (MESSAGES - 60, 1)]
+                .map(|(after, who)| vec![room(1), Int(after), page(), user(who)])
+                .into(),
+        ),
+        case(
             "SHARD_AFTER",
             [0, LOVED, MESSAGES, end - 60]
                 .map(|after| vec![Int(0), Int(after), page()])
@@ -217,6 +223,12 @@ pub(crate) fn reads() -> Vec<Case> {
             .into(),
         ),
         case(
+            "MEMBERS_FOR",
+            [(0, 1), (USERS / 2, 1), (USERS / 2, 10), (USERS - 60, 1)]
+                .map(|(after, who)| vec![room(1), user(after), page(), user(who)])
+                .into(),
+        ),
+        case(
             "MEMBER_IDS",
             [
                 (1, 0),
@@ -264,6 +276,19 @@ pub(crate) fn reads() -> Vec<Case> {
             "MESSAGES_AFTER",
             [0, 1_000, LOVED, MESSAGES - 1_000, MESSAGES]
                 .map(|after| vec![room(1), Int(after), page()])
+                .into(),
+        ),
+        // The large room is private: its second reader was there, and may see nothing.
+        case(
+            "MESSAGES_BEFORE_FOR",
+            [(MESSAGES + 1, 1), (LOVED, 1), (LOVED, 10), (60, 1)]
+                .map(|(before, who)| vec![room(1), Int(before), page(), user(who)])
+                .into(),
+        ),
+        case(
+            "MESSAGES_AFTER_FOR",
+            [(0, 1), (LOVED, 1), (LOVED, 10), (MESSAGES, 1)]
+                .map(|(after, who)| vec![room(1), Int(after), page(), user(who)])
                 .into(),
         ),
         case(
@@ -314,6 +339,12 @@ pub(crate) fn reads() -> Vec<Case> {
         case(
             "DEVICE_BY_TOKEN",
             vec![vec![Bytes(token(77))], vec![Bytes(token(USERS))]],
+        ),
+        case(
+            "SIGNED_IN",
+            [77, 1]
+                .map(|who| vec![Id(device_key(77)), user(who)])
+                .into(),
         ),
         case("DEVICES", vec![vec![user(77)], vec![user(1)]]),
         looking(

@@ -28,6 +28,7 @@ pub use error::StoreError;
 pub use hint_key::HintKey;
 pub use read::{
     history::{MessagePage, Page},
+    reader::{Reader, Seen},
     resume::{Following, Resume},
 };
 pub use store::{Commit, Store, StoreConfig};

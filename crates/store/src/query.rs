@@ -94,6 +94,49 @@ macro_rules! page_from {
          FROM messages t JOIN events e ON e.log = t.room AND e.seq = t.seq "
     };
 }
+/// Whether the reader `$4` may know of the room `$1`: members may, and everybody a public channel. Asked in the question
+/// itself, which may therefore leave before the answer is known. `[RM5]`
+macro_rules! readable {
+    () => {
+        "EXISTS (SELECT 1 FROM rooms v WHERE v.id = $1 AND (v.visibility = 'public' \
+         OR EXISTS (SELECT 1 FROM members w WHERE w.room = $1 AND w.\"user\" = $4 AND w.joined = true))) "
+    };
+}
+macro_rules! log_after {
+    () => {
+        concat!(
+            "SELECT ",
+            event_columns!(),
+            " FROM events e WHERE e.log = $1 AND e.seq > $2 "
+        )
+    };
+}
+macro_rules! members {
+    () => {
+        concat!(
+            "SELECT m.role, ",
+            profile_columns!(),
+            " FROM members m JOIN users u ON u.id = m.\"user\" \
+         WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true "
+        )
+    };
+}
+macro_rules! messages_before {
+    () => {
+        concat!(
+            page_from!(),
+            "WHERE t.room = $1 AND t.seq < $2 AND e.seq < $2 "
+        )
+    };
+}
+macro_rules! messages_after {
+    () => {
+        concat!(
+            page_from!(),
+            "WHERE t.room = $1 AND t.seq > $2 AND e.seq > $2 "
+        )
+    };
+}
 pub(crate) use {
     device_columns, event_columns, member_columns, message_columns, queries, room_columns,
     user_columns,
@@ -110,7 +153,9 @@ queries! {
     REACHED = "SELECT s.head, e.chain FROM shards s LEFT JOIN events e ON e.shard = s.shard AND e.position = s.head ORDER BY s.shard";
 
     /// A piece of one log: log, after, limit.
-    LOG_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.log = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3");
+    LOG_AFTER = concat!(log_after!(), "ORDER BY e.seq LIMIT $3");
+    /// The same of a room, where the reader may see it: room, after, limit, reader.
+    LOG_AFTER_FOR = concat!(log_after!(), "AND ", readable!(), "ORDER BY e.seq LIMIT $3");
     /// A piece of one shard: shard, after, limit.
     SHARD_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3");
     /// A piece of one shard as a user may see it, by looking at each of its events: user, shard, after, upto, limit. Of a
@@ -153,8 +198,9 @@ queries! {
     /// A membership, or its tombstone: room, user.
     MEMBER = concat!("SELECT ", member_columns!(), " FROM members m WHERE m.room = $1 AND m.\"user\" = $2");
     /// Members with their profiles: room, after, limit.
-    MEMBERS = concat!("SELECT m.role, ", profile_columns!(), " FROM members m JOIN users u ON u.id = m.\"user\" \
-        WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3");
+    MEMBERS = concat!(members!(), "ORDER BY m.\"user\" LIMIT $3");
+    /// The same, where the reader may see them: room, after, limit, reader.
+    MEMBERS_FOR = concat!(members!(), "AND ", readable!(), "ORDER BY m.\"user\" LIMIT $3");
     /// Who the members are: room, after, limit.
     MEMBER_IDS = "SELECT m.\"user\" FROM members m \
         WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3";
@@ -176,9 +222,13 @@ queries! {
 
     /// Messages before a place, newest first: room, before, limit. (Both sides of the join are bounded: from one, PostgreSQL
     /// does not conclude the other, and merges from the end of the log.)
-    MESSAGES_BEFORE = concat!(page_from!(), "WHERE t.room = $1 AND t.seq < $2 AND e.seq < $2 ORDER BY t.seq DESC LIMIT $3");
+    MESSAGES_BEFORE = concat!(messages_before!(), "ORDER BY t.seq DESC LIMIT $3");
+    /// The same, where the reader may see them: room, before, limit, reader.
+    MESSAGES_BEFORE_FOR = concat!(messages_before!(), "AND ", readable!(), "ORDER BY t.seq DESC LIMIT $3");
     /// Messages after a place, oldest first: room, after, limit.
-    MESSAGES_AFTER = concat!(page_from!(), "WHERE t.room = $1 AND t.seq > $2 AND e.seq > $2 ORDER BY t.seq LIMIT $3");
+    MESSAGES_AFTER = concat!(messages_after!(), "ORDER BY t.seq LIMIT $3");
+    /// The same, where the reader may see them: room, after, limit, reader.
+    MESSAGES_AFTER_FOR = concat!(messages_after!(), "AND ", readable!(), "ORDER BY t.seq LIMIT $3");
     /// Whether there is a message up to a place: room, upto.
     ANY_MESSAGE_UPTO = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq <= $2 ORDER BY t.seq DESC LIMIT 1";
     /// Reactions on messages: room, messages.
@@ -209,6 +259,8 @@ queries! {
     /// The first word of a person between two: user, from, upto.
     FIRST_WORD = "SELECT w.word FROM user_words w WHERE w.\"user\" = $1 AND w.word >= $2 AND w.word < $3 \
         ORDER BY w.word LIMIT 1";
+    /// Whether a device is signed in, as one of this user's: device, user.
+    SIGNED_IN = "SELECT d.\"user\" FROM devices d WHERE d.id = $1 AND d.\"user\" = $2";
     /// A device and its user, by the hash of the token.
     DEVICE_BY_TOKEN = concat!("SELECT ", device_columns!(), ", ", user_columns!(), " FROM devices d JOIN users u ON u.id = d.\"user\" WHERE d.token_hash = $1");
     /// A user's devices, newest first.

@@ -7,5 +7,6 @@
 pub(crate) mod history;
 pub(crate) mod log;
 pub(crate) mod people;
+pub(crate) mod reader;
 pub(crate) mod resume;
 pub(crate) mod room;

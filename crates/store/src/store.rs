@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use futures_util::future;
 use tidings_core::{Device, Entry, Member, Needs, Room, State, StoredEvent, User};
 use tidings_protocol::{
     Cursor, Epoch, LastMessage, LogId, MemberInfo, Position, RoomId, RoomSummary, Seq, ShardId,
@@ -22,8 +23,9 @@ use crate::{
     hint_key::HintKey,
     postgres::Postgres,
     read::{
-        history::{self, MessagePage, Page},
+        history::{self, MessagePage, Page, View},
         log, people,
+        reader::{self, Reader, Seen},
         resume::{self, Resume},
         room,
     },
@@ -341,39 +343,49 @@ impl Store {
         page: Page,
         limit: u32,
     ) -> Result<MessagePage> {
-        snapshot!(self, s => history::messages(s, room, reader, page, limit))
+        let view = View::Audit(reader);
+        snapshot!(self, s => async {
+            let found = history::page(s, room, view, page, limit);
+            let (found, row) = future::try_join(found, room::room(s, room)).await?;
+            Ok(found.of(row.as_ref()))
+        })
     }
 
-    /// A page of a room's messages in their current state; none when this reader may not know of the room. `[RM5]`
+    /// A page of a room's messages in their current state, for a reader. `[RM5]`
     ///
     /// # Errors
     /// As every read.
     pub async fn messages_for(
         &self,
-        reader: UserId,
+        reader: Reader,
         room: RoomId,
         page: Page,
         limit: u32,
-    ) -> Result<Option<MessagePage>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, |room| history::page(s, room, reader, page, limit)))
+    ) -> Result<Seen<MessagePage>> {
+        let view = View::Reader(reader.user);
+        snapshot!(self, s => async {
+            let reading = history::page(s, room, view, page, limit);
+            let seen = reader::of_room(s, room, reader, reading).await?;
+            Ok(seen.map(|(room, found)| found.of(Some(&room))))
+        })
     }
 
-    /// A piece of a room's log in order of `seq`, and the log's head; none when this reader may not know of the room.
-    /// `[RM5]`
+    /// A piece of a room's log in order of `seq`, and the log's head, for a reader. `[RM5]`
     ///
     /// # Errors
     /// As every read.
     pub async fn events_for(
         &self,
-        reader: UserId,
+        reader: Reader,
         room: RoomId,
         after: Seq,
         limit: u32,
-    ) -> Result<Option<(Vec<StoredEvent>, Seq)>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, async |room| {
-            let events = log::log_after(s, LogId::Room(room.id), after, limit).await?;
-            Ok((events, room.head))
-        }))
+    ) -> Result<Seen<(Vec<StoredEvent>, Seq)>> {
+        snapshot!(self, s => async {
+            let reading = log::room_log_for(s, room, after, limit, reader.user);
+            let seen = reader::of_room(s, room, reader, reading).await?;
+            Ok(seen.map(|(room, events)| (events, room.head)))
+        })
     }
 
     /// A room as this user sees it; none unless they are a member or it is a public channel.
@@ -422,18 +434,22 @@ impl Store {
         read!(self, s => room::members(s, room, after, limit))
     }
 
-    /// The members of a room in the order of their ids; none when this reader may not know of the room. `[RM5]`
+    /// The members of a room in the order of their ids, for a reader. `[RM5]`
     ///
     /// # Errors
     /// As every read.
     pub async fn members_for(
         &self,
-        reader: UserId,
+        reader: Reader,
         room: RoomId,
         after: Option<UserId>,
         limit: u32,
-    ) -> Result<Option<Vec<MemberInfo>>> {
-        snapshot!(self, s => room::for_reader(s, room, reader, |room| room::members(s, room.id, after, limit)))
+    ) -> Result<Seen<Vec<MemberInfo>>> {
+        snapshot!(self, s => async {
+            let reading = room::members_for(s, room, after, limit, reader.user);
+            let seen = reader::of_room(s, room, reader, reading).await?;
+            Ok(seen.map(|(_, members)| members))
+        })
     }
 
     /// A page of who the members of a room are, in the order of their ids, and the last event of the room that the

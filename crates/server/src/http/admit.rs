@@ -1,7 +1,8 @@
 //! Who comes past the door of the signed-in part.
 //!
 //! Owns: the token, the origin of a cookie's page, and the user's budget, for every address behind it.
-//! Never: lets a request through without a [`Principal`]; a handler that asks for one elsewhere gets a refusal.
+//! Never: lets a request through without a [`Principal`] or a [`Reader`]; a handler that asks for one elsewhere gets a
+//! refusal.
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tidings_protocol::RefusalCode;
+use tidings_protocol::{RefusalCode, UserId};
+use tidings_store::{Reader, Seen};
 
 use crate::{
     auth::{
@@ -44,10 +46,44 @@ pub(super) async fn admit(
         return Problem::from(RefusalCode::ForeignOrigin).into_response();
     }
     let user = principal.user;
+    request.extensions_mut().insert(principal);
+    within_budget(&node, user, request, next).await
+}
+
+/// The same for reads that find out themselves, in their own snapshot, whether the reader's device is signed in: they get
+/// a [`Reader`] and no [`Principal`](auth::Principal).
+pub(super) async fn admit_reader(
+    State(node): State<Arc<Node>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let reader = match auth::reader(&node, request.headers()).await {
+        Ok(reader) => reader,
+        Err(refusal) => return Problem::from(refusal).into_response(),
+    };
+    request.extensions_mut().insert(reader);
+    within_budget(&node, reader.user, request, next).await
+}
+
+/// What such a read found, as far as it is for the reader.
+///
+/// # Errors
+/// `unauthenticated` when the device is signed out; `not_found` when there is nothing that they may know of. `[RM5]`
+pub(super) fn shown<T>(node: &Node, reader: Reader, seen: Seen<T>) -> Result<T, Problem> {
+    match seen {
+        Seen::Found(found) => Ok(found),
+        Seen::Nothing => Err(RefusalCode::NotFound.into()),
+        Seen::SignedOut => {
+            node.remembered.forget(reader);
+            Err(RefusalCode::Unauthenticated.into())
+        }
+    }
+}
+
+async fn within_budget(node: &Node, user: UserId, request: Request, next: Next) -> Response {
     Stranger::is_known(request.extensions(), user);
     let mut response = match node.limits.spend(user) {
         Ok(budget) => {
-            request.extensions_mut().insert(principal);
             let mut response = next.run(request).await;
             tell(response.headers_mut(), budget);
             response

@@ -11,6 +11,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tidings_protocol::{Emoji, FieldError, NameError, Refusal, RefusalCode, TxnId, UserId};
+use tidings_store::Reader;
 
 use crate::{auth::Principal, misfit, problem::Problem};
 
@@ -47,6 +48,19 @@ impl<S: Sync> FromRequestParts<S> for Principal {
             .get::<Principal>()
             .cloned()
             .ok_or_else(|| RefusalCode::Unauthenticated.into())
+    }
+}
+
+/// Who reads, for a question that finds out itself whether their device is signed in.
+pub(crate) struct AsReader(pub(crate) Reader);
+
+impl<S: Sync> FromRequestParts<S> for AsReader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<AsReader, Problem> {
+        let reader = parts.extensions.get::<Reader>();
+        let reader = reader.copied().ok_or(RefusalCode::Unauthenticated)?;
+        Ok(AsReader(reader))
     }
 }
 

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use tidings_protocol::{RefusalCode, RoomId, Seq, rest::Events};
 
 use super::{
-    extract::{Ids, Query},
+    admit::shown,
+    extract::{AsReader, Ids, Query},
     list_messages::in_range,
     paging::{self, Beside},
 };
-use crate::{auth::Principal, node::Node, problem::Problem};
+use crate::{node::Node, problem::Problem};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +42,7 @@ pub(crate) struct ListEvents {
 )]
 pub(crate) async fn list_events(
     State(node): State<Arc<Node>>,
-    principal: Principal,
+    AsReader(reader): AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListEvents>,
     uri: OriginalUri,
@@ -50,11 +51,11 @@ pub(crate) async fn list_events(
         in_range(query.after.unwrap_or_default())?,
         paging::limit(query.limit)?,
     );
-    let reading = node.store.events_for(principal.user, room, after, limit);
-    let (events, head) = reading.await?.ok_or(RefusalCode::NotFound)?;
+    let reading = node.store.events_for(reader, room, after, limit);
+    let (events, head) = shown(&node, reader, reading.await?)?;
     let events: Result<Vec<_>, _> = events
         .iter()
-        .map(|event| event.to_event(principal.user))
+        .map(|event| event.to_event(reader.user))
         .collect();
     let events = events.map_err(|error| {
         tracing::error!(%room, %error, "a stored body does not parse");

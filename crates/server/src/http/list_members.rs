@@ -9,13 +9,14 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use tidings_protocol::{RefusalCode, RoomId, UserId, rest::Members};
+use tidings_protocol::{RoomId, UserId, rest::Members};
 
 use super::{
-    extract::{Ids, Query},
+    admit::shown,
+    extract::{AsReader, Ids, Query},
     paging::{self, Beside},
 };
-use crate::{auth::Principal, node::Node, problem::Problem};
+use crate::{node::Node, problem::Problem};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -38,17 +39,15 @@ pub(crate) struct ListMembers {
 )]
 pub(crate) async fn list_members(
     State(node): State<Arc<Node>>,
-    principal: Principal,
+    AsReader(reader): AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMembers>,
     uri: OriginalUri,
 ) -> Result<Response, Problem> {
     let limit = paging::limit(query.limit)?;
     // One more than asked for says whether there is a next page.
-    let reading = node
-        .store
-        .members_for(principal.user, room, query.after, limit + 1);
-    let mut members = reading.await?.ok_or(RefusalCode::NotFound)?;
+    let reading = node.store.members_for(reader, room, query.after, limit + 1);
+    let mut members = shown(&node, reader, reading.await?)?;
     let next = paging::cut(&mut members, limit).map(|member| member.user.id);
     let page = Members { members, next };
     Ok(paging::answer(&node, &uri, &Beside::after(next), page))

@@ -15,10 +15,11 @@ use tidings_protocol::{
 use tidings_store::Page;
 
 use super::{
-    extract::{Ids, Query},
+    admit::shown,
+    extract::{AsReader, Ids, Query},
     paging::{self, Beside},
 };
-use crate::{auth::Principal, node::Node, problem::Problem};
+use crate::{node::Node, problem::Problem};
 
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -75,14 +76,14 @@ fn bad(sentence: &str) -> Problem {
 )]
 pub(crate) async fn list_messages(
     State(node): State<Arc<Node>>,
-    principal: Principal,
+    AsReader(reader): AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMessages>,
     uri: OriginalUri,
 ) -> Result<Response, Problem> {
     let (page, limit) = (query.page()?, paging::limit(query.limit)?);
-    let reading = node.store.messages_for(principal.user, room, page, limit);
-    let page = reading.await?.ok_or(RefusalCode::NotFound)?;
+    let reading = node.store.messages_for(reader, room, page, limit);
+    let page = shown(&node, reader, reading.await?)?;
     let seq_of = |message: Option<&Message>| message.map(|message| message.seq.to_string());
     let beside = Beside {
         before: seq_of(page.messages.first().filter(|_| page.more_before)),

@@ -326,6 +326,32 @@ async fn devices_are_listed_and_signed_out_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_signed_out_reads_nothing_more() {
+    // Also where its token was looked up before; and it takes nothing of its user's budget from then on.
+    let server = Server::start().await;
+    let ada = server.user("ada").await;
+    let room = server.group(&ada, &[]).await;
+    let other = server.device(ada.id).await;
+    let reads =
+        ["messages", "events", "members"].map(|what| format!("/api/v1/rooms/{room}/{what}"));
+    for read in &reads {
+        server.get(read, &other).await.expect(200);
+    }
+    let path = format!("/api/v1/devices/{}", other.device);
+    server.ask("DELETE", &path, &ada).await.expect(200);
+    for read in &reads {
+        server
+            .get(read, &other)
+            .await
+            .refuses(401, "unauthenticated");
+        let again = server.get(read, &other).await;
+        again.refuses(401, "unauthenticated");
+        assert!(!again.headers.contains_key("ratelimit"));
+        server.get(read, &ada).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn the_oldest_device_gives_way() {
     let server = Server::start().await;
     let first = sign_up(&server, "ada").await;

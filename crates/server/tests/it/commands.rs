@@ -289,10 +289,16 @@ async fn accounts_are_added_listed_and_signed_out() {
 async fn what_is_done_to_accounts_beside_a_server_reaches_its_live_sessions() {
     let world = World::new().await;
     let ada = world.user("ada").await;
+    let room = world.room(&ada, json!({ "kind": "group" })).await;
+    let history = format!("/rooms/{room}/messages");
+    let read = async || world.call("GET", &history, Some(&ada), None).await;
+    read().await.expect(200);
     let mut socket = world.listed(&ada).await;
     let (mut stream, _) = world.stream(&ada, None).await;
     let gone = world.tidings(&["user", "sign-out", "ada"]).await;
     assert_eq!(gone.well(), "1 device signed out\n");
+    // At once, also where the server has heard nothing yet.
+    read().await.expect(401);
     assert_eq!(socket.closed().await, 4201);
     stream_ends(&mut stream).await;
     // Another password signs all devices out, too.

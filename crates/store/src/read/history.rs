@@ -1,18 +1,20 @@
 //! Pages of a room's messages in their current state.
 //!
 //! Owns: [`Page`], [`MessagePage`], the edges of pages.
-//! Never: judges whether the reader is a member.
+//! Never: judges whether the reader is a member; the statement does, and [`reader`](super::reader) tells them.
 
 use std::collections::HashMap;
 
 use futures_util::future;
 use tidings_core::Room;
-use tidings_protocol::{EventId, Message, MessageReaction, RoomId, Seq, UserId};
+use tidings_protocol::{
+    EventId, Message, MessageReaction, RoomId, Seq, UserId, number::NUMBER_MAX,
+};
 
 use crate::{
     decode::{self, PageRow},
     error::StoreError,
-    query,
+    query::{self, Query},
     value::{Param, Snapshot, row},
 };
 
@@ -42,58 +44,77 @@ pub struct MessagePage {
     pub more_after: bool,
 }
 
-/// Run in a snapshot: the room and the page belong together. A room that is not there has an empty page.
-pub(crate) async fn messages<S: Snapshot>(
-    s: &S,
-    room: RoomId,
-    reader: UserId,
-    page: Page,
-    limit: u32,
-) -> Result<MessagePage, StoreError> {
-    match super::room::room(s, room).await? {
-        Some(room) => self::page(s, room, reader, page, limit).await,
-        None => Ok(MessagePage {
-            messages: Vec::new(),
-            head: Seq::ZERO,
-            more_before: false,
-            more_after: false,
-        }),
+/// A page whose room was not looked at yet.
+pub(crate) struct Found {
+    messages: Vec<Message>,
+    more_before: bool,
+    more_after: bool,
+    /// There are newer ones from this place on, if the room's last message is not before it.
+    newer_from: Option<Seq>,
+}
+
+impl Found {
+    /// The page, with what the room's row says of its log's end. None stands for a room that is not there.
+    pub(crate) fn of(self, room: Option<&Room>) -> MessagePage {
+        let last = room.and_then(|room| room.last_message);
+        MessagePage {
+            messages: self.messages,
+            head: room.map_or(Seq::ZERO, |room| room.head),
+            more_before: self.more_before,
+            more_after: self.more_after || self.newer_from.is_some_and(|seq| last >= Some(seq)),
+        }
     }
 }
 
-/// A page of a room whose row was read in the same snapshot.
+/// Whose view of a page: who reacted is told to all, but `txn` only to its author.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum View {
+    /// A reader's; nothing where they may not know of the room.
+    Reader(UserId),
+    /// An audit's, as this user would see it.
+    Audit(UserId),
+}
+
+impl View {
+    const fn user(self) -> UserId {
+        match self {
+            View::Reader(user) | View::Audit(user) => user,
+        }
+    }
+}
+
+/// Which messages a page shows, and whether there are more. Run in a snapshot.
 pub(crate) async fn page<S: Snapshot>(
     s: &S,
-    room: Room,
-    reader: UserId,
+    room: RoomId,
+    view: View,
     page: Page,
     limit: u32,
-) -> Result<MessagePage, StoreError> {
-    let (head, last) = (room.head, room.last_message);
-    let (room, limit) = (room.id, limit as usize);
-    let (mut rows, more_before, more_after);
+) -> Result<Found, StoreError> {
+    let limit = limit as usize;
+    let (mut rows, more_before);
+    let (mut more_after, mut newer_from) = (false, None);
     match page {
         Page::Latest => {
-            rows = before(s, room, Seq(u64::MAX), limit).await?;
+            rows = before(s, room, view, Seq(NUMBER_MAX), limit).await?;
             more_before = cut(&mut rows, limit);
-            more_after = false;
             rows.reverse();
         }
         Page::Before(seq) => {
-            rows = before(s, room, seq, limit).await?;
+            rows = before(s, room, view, seq, limit).await?;
             more_before = cut(&mut rows, limit);
-            more_after = last.is_some_and(|last| last >= seq);
+            newer_from = Some(seq);
             rows.reverse();
         }
         Page::After(seq) => {
-            let older = any_upto(s, room, seq);
-            (rows, more_before) = future::try_join(after(s, room, seq, limit), older).await?;
+            let (newer, older) = (after(s, room, view, seq, limit), any_upto(s, room, seq));
+            (rows, more_before) = future::try_join(newer, older).await?;
             more_after = cut(&mut rows, limit);
         }
         Page::Around(seq) => {
             let mut newer;
-            let older = before(s, room, Seq(seq.0.saturating_add(1)), limit);
-            (rows, newer) = future::try_join(older, after(s, room, seq, limit)).await?;
+            let older = before(s, room, view, Seq(seq.0.saturating_add(1)), limit);
+            (rows, newer) = future::try_join(older, after(s, room, view, seq, limit)).await?;
             let after_wanted = newer
                 .len()
                 .min((limit / 2).max(limit.saturating_sub(rows.len())));
@@ -103,12 +124,12 @@ pub(crate) async fn page<S: Snapshot>(
             rows.append(&mut newer);
         }
     }
-    let messages = with_reactions(s, room, reader, rows).await?;
-    Ok(MessagePage {
+    let messages = with_reactions(s, room, view.user(), rows).await?;
+    Ok(Found {
         messages,
-        head,
         more_before,
         more_after,
+        newer_from,
     })
 }
 
@@ -116,24 +137,43 @@ pub(crate) async fn page<S: Snapshot>(
 async fn before<S: Snapshot>(
     s: &S,
     room: RoomId,
+    view: View,
     seq: Seq,
     limit: usize,
 ) -> Result<Vec<PageRow>, StoreError> {
-    let params = vec![room.bytes().into(), seq.0.into(), (limit as u64 + 1).into()];
-    s.rows(&query::MESSAGES_BEFORE, params, decode::page_row)
-        .await
+    let queries = (&query::MESSAGES_BEFORE, &query::MESSAGES_BEFORE_FOR);
+    rows(s, queries, room, view, seq, limit).await
 }
 
 /// Oldest first; one more than asked for, if there is.
 async fn after<S: Snapshot>(
     s: &S,
     room: RoomId,
+    view: View,
     seq: Seq,
     limit: usize,
 ) -> Result<Vec<PageRow>, StoreError> {
-    let params = vec![room.bytes().into(), seq.0.into(), (limit as u64 + 1).into()];
-    s.rows(&query::MESSAGES_AFTER, params, decode::page_row)
-        .await
+    let queries = (&query::MESSAGES_AFTER, &query::MESSAGES_AFTER_FOR);
+    rows(s, queries, room, view, seq, limit).await
+}
+
+/// Asks the first of the two for an audit, the second for a reader.
+async fn rows<S: Snapshot>(
+    s: &S,
+    (for_audits, for_readers): (&'static Query, &'static Query),
+    room: RoomId,
+    view: View,
+    seq: Seq,
+    limit: usize,
+) -> Result<Vec<PageRow>, StoreError> {
+    let mut params = vec![room.bytes().into(), seq.0.into(), (limit as u64 + 1).into()];
+    match view {
+        View::Audit(_) => s.rows(for_audits, params, decode::page_row).await,
+        View::Reader(user) => {
+            params.push(user.bytes().into());
+            s.rows(for_readers, params, decode::page_row).await
+        }
+    }
 }
 
 /// Cuts to the limit, and says whether there was more.

@@ -43,6 +43,19 @@ pub(crate) async fn log_after<S: Snapshot>(
     s.rows(&query::LOG_AFTER, params, decode::event).await
 }
 
+/// A piece of a room's log, where the reader may see it.
+pub(crate) async fn room_log_for<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    after: Seq,
+    limit: u32,
+    reader: UserId,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let (room, reader) = (room.bytes(), reader.bytes());
+    let params = vec![room.into(), after.0.into(), limit.into(), reader.into()];
+    s.rows(&query::LOG_AFTER_FOR, params, decode::event).await
+}
+
 pub(crate) async fn shard_after<S: Snapshot>(
     s: &S,
     shard: ShardId,

@@ -1,11 +1,10 @@
 //! Rooms, memberships and who is in them.
 //!
-//! Owns: who may read a room, summaries as one reader sees them, pages of members and of public channels.
+//! Owns: summaries as one reader sees them, pages of members and of public channels.
 //! Never: gives a private room's summary to one who is no member.
 
-use futures_util::future;
 use tidings_core::{Member, Room};
-use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId, Visibility};
+use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId};
 
 use crate::{
     decode,
@@ -13,28 +12,6 @@ use crate::{
     query,
     value::{Param, Snapshot, row},
 };
-
-/// Reads something of a room in one snapshot with whether this user may: members may, and everybody a public channel. None
-/// when they may not know of it; then nothing of it is read, so that the answer takes as long whatever the room holds.
-/// `[RM3]` `[RM5]` `[P6]`
-pub(crate) async fn for_reader<S: Snapshot, T, F>(
-    s: &S,
-    room: RoomId,
-    user: UserId,
-    reading: impl FnOnce(Room) -> F,
-) -> Result<Option<T>, StoreError>
-where
-    F: Future<Output = Result<T, StoreError>>,
-{
-    let (member, room) = future::try_join(member(s, room, user), self::room(s, room)).await?;
-    let joined = member.is_some_and(|member| member.joined);
-    match room {
-        Some(room) if joined || room.visibility == Visibility::Public => {
-            reading(room).await.map(Some)
-        }
-        _ => Ok(None),
-    }
-}
 
 /// Before the first id; `after` of a first page.
 const BEFORE_ALL: [u8; 16] = [0; 16];
@@ -69,6 +46,26 @@ pub(crate) async fn members<S: Snapshot>(
     let after = after.map_or(BEFORE_ALL, UserId::bytes);
     let params = vec![room.bytes().into(), after.into(), limit.into()];
     s.rows(&query::MEMBERS, params, decode::member_info).await
+}
+
+/// The same, where the reader may see them.
+pub(crate) async fn members_for<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    after: Option<UserId>,
+    limit: u32,
+    reader: UserId,
+) -> Result<Vec<MemberInfo>, StoreError> {
+    let after = after.map_or(BEFORE_ALL, UserId::bytes);
+    let reader = reader.bytes();
+    let params = vec![
+        room.bytes().into(),
+        after.into(),
+        limit.into(),
+        reader.into(),
+    ];
+    s.rows(&query::MEMBERS_FOR, params, decode::member_info)
+        .await
 }
 
 /// A page of who the members are, and the last event of the room that it takes into account.

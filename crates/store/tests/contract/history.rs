@@ -1,8 +1,8 @@
 //! Pages of messages: the edges, and the current state.
 
 use tidings_core::Command;
-use tidings_protocol::{LogId, RoomId, Seq, UserId};
-use tidings_store::{MessagePage, Page, Store};
+use tidings_protocol::{LogId, RoomId, Seq, UserId, content::RemovedReason};
+use tidings_store::{MessagePage, Page, Reader, Seen, Store};
 
 use crate::{Database, world::*};
 
@@ -168,11 +168,18 @@ pub(crate) async fn a_room_is_read_by_who_may_know_of_it(db: Database) {
     let room = group(&store, ada, &[lin, former]).await;
     let public = channel(&store, ada, "news").await;
     for at in [room, public] {
-        say(&store, ada, at, "for those who may").await;
+        for n in 1..=4 {
+            say(&store, ada, at, &format!("for those who may {n}")).await;
+        }
     }
     leave(&store, former, room).await;
     let nowhere = RoomId::from_bits(7);
-    for (reader, at, may) in [
+    let mut readers = std::collections::HashMap::new();
+    for user in [ada, lin, former, stranger] {
+        let device = device(&store, user).await;
+        readers.insert(user, Reader { user, device });
+    }
+    for (user, at, may) in [
         (ada, room, true),
         (lin, room, true),
         (former, room, false),
@@ -181,15 +188,50 @@ pub(crate) async fn a_room_is_read_by_who_may_know_of_it(db: Database) {
         (former, public, true),
         (ada, nowhere, false),
     ] {
-        let all = store.messages(at, reader, Page::Latest, 10).await.unwrap();
-        let read = store.messages_for(reader, at, Page::Latest, 10).await;
-        assert_eq!(read.unwrap(), may.then_some(all), "{reader} {at}");
+        let reader = readers[&user];
+        let pages = [
+            Page::Latest,
+            Page::Before(Seq(5)),
+            Page::After(Seq(3)),
+            Page::Around(Seq(4)),
+        ];
+        for page in pages {
+            let all = store.messages(at, user, page, 2).await.unwrap();
+            let read = store.messages_for(reader, at, page, 2).await.unwrap();
+            assert_eq!(read, shown(may, all), "{user} {at} {page:?}");
+        }
         let all = store.members(at, None, 10).await.unwrap();
-        let read = store.members_for(reader, at, None, 10).await;
-        assert_eq!(read.unwrap(), may.then_some(all), "{reader} {at}");
+        let read = store.members_for(reader, at, None, 10).await.unwrap();
+        assert_eq!(read, shown(may, all), "{user} {at}");
         let log = store.log_after(LogId::Room(at), Seq(1), 10).await.unwrap();
         let head = store.room(at).await.unwrap().map(|room| room.head);
         let read = store.events_for(reader, at, Seq(1), 10).await.unwrap();
-        assert_eq!(read, may.then(|| (log, head.unwrap())), "{reader} {at}");
+        let all = head.map(|head| (log, head));
+        let all = all.map_or(Seen::Nothing, |all| shown(may, all));
+        assert_eq!(read, all, "{user} {at}");
     }
+    // By a device of somebody else, and by one that is signed out, nobody reads anything.
+    let others = Reader {
+        user: ada,
+        device: readers[&stranger].device,
+    };
+    let remove = Command::RemoveDevice {
+        device: readers[&ada].device,
+        reason: RemovedReason::SignedOut,
+    };
+    happened(run(&store, ada, remove).await);
+    for reader in [others, readers[&ada]] {
+        for at in [room, public, nowhere] {
+            let read = store.messages_for(reader, at, Page::Latest, 10).await;
+            assert_eq!(read.unwrap(), Seen::SignedOut, "{at}");
+            let read = store.members_for(reader, at, None, 10).await;
+            assert_eq!(read.unwrap(), Seen::SignedOut, "{at}");
+            let read = store.events_for(reader, at, Seq(1), 10).await;
+            assert_eq!(read.unwrap(), Seen::SignedOut, "{at}");
+        }
+    }
+}
+
+fn shown<T>(may: bool, all: T) -> Seen<T> {
+    if may { Seen::Found(all) } else { Seen::Nothing }
 }

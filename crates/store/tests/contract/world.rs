@@ -2,8 +2,8 @@
 
 use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, StoredEvent, execute};
 use tidings_protocol::{
-    EventId, LogId, Position, Refusal, RefusalCode, RoomId, RoomKind, Seq, ShardId, Timestamp,
-    TxnId, UserId, UserKind, Visibility,
+    DeviceId, EventId, LogId, Position, Refusal, RefusalCode, RoomId, RoomKind, Seq, ShardId,
+    Timestamp, TxnId, UserId, UserKind, Visibility,
 };
 use tidings_store::{Commit, Store, StoreError};
 
@@ -134,6 +134,19 @@ pub(crate) async fn user(store: &Store, name: &str) -> UserId {
     let user = UserId::from_bits(id());
     happened(run(store, user, create_user(user, name)).await);
     user
+}
+
+/// A new device of this user, signed in.
+pub(crate) async fn device(store: &Store, user: UserId) -> DeviceId {
+    let device = DeviceId::from_bits(id());
+    let command = Command::AddDevice {
+        device,
+        name: "phone".to_owned(),
+        token_hash: std::array::from_fn(|n| device.bytes()[n % 16]),
+        checked_hash: None,
+    };
+    happened(run(store, user, command).await);
+    device
 }
 
 /// A new private group.
