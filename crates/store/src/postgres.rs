@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use crate::{Commit, batch, error::StoreError, value::Columns};
 use kept::Kept;
-use pool::Pool;
+use pool::{Home, Pool};
 use session::Session;
 
 /// Connections that append: one a shard is what an engine uses at once.
@@ -53,8 +53,13 @@ impl Postgres {
         let config = session::config(url)?;
         let made = migrate::migrate(&config, crate::migrate::POSTGRES).await?;
         Ok(Postgres {
-            appenders: Pool::new(config.clone(), statements::names(), APPENDERS_MAX),
-            readers: Pool::new(config, session::reads(), READERS_MAX),
+            appenders: Pool::new(
+                config.clone(),
+                statements::names(),
+                APPENDERS_MAX,
+                Home::Anywhere,
+            ),
+            readers: Pool::new(config, session::reads(), READERS_MAX, Home::Thread),
             kept: Kept::new(made.shards),
             epoch: made.epoch,
             shards: made.shards,

@@ -5,6 +5,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -21,7 +22,18 @@ use crate::error::StoreError;
 /// How long a caller waits for a connection to become free.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Who is lent a connection that others opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Home {
+    /// Everybody: there are as few connections as can be.
+    Anywhere,
+    /// Who has none of their own thread, once there are as many as may be. A connection is served by the thread that
+    /// opened it; from another one each question wakes it, and is woken by it.
+    Thread,
+}
+
 pub(super) struct Pool {
+    home: Home,
     config: Config,
     statements: Vec<Named>,
     permits: Semaphore,
@@ -37,8 +49,14 @@ pub(super) struct Lease<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(config: Config, statements: Vec<Named>, connections_max: usize) -> Pool {
+    pub(super) fn new(
+        config: Config,
+        statements: Vec<Named>,
+        connections_max: usize,
+        home: Home,
+    ) -> Pool {
         Pool {
+            home,
             config,
             statements,
             permits: Semaphore::new(connections_max),
@@ -71,11 +89,24 @@ impl Pool {
         self.opened.load(Ordering::Acquire)
     }
 
-    /// The connection used last, if it still stands.
+    /// The connection used last, if one still stands.
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock();
         idle.retain(|session| !session.is_closed());
-        idle.pop()
+        let own = match self.home {
+            Home::Anywhere => None,
+            Home::Thread => {
+                let here = thread::current().id();
+                let own = idle.iter().rposition(|session| session.home() == here);
+                // One of its own is opened as long as there may be more of them.
+                if own.is_none() && idle.len() <= self.permits.available_permits() {
+                    return None;
+                }
+                own
+            }
+        };
+        let last = idle.len().checked_sub(1)?;
+        Some(idle.remove(own.unwrap_or(last)))
     }
 }
 

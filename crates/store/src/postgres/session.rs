@@ -3,7 +3,11 @@
 //! Owns: what a server must be for us to use it, the settings of a connection, running a prepared statement.
 //! Never: prepares while it serves; all statements are prepared when it opens.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    thread::{self, ThreadId},
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement, types::ToSql};
@@ -35,6 +39,7 @@ pub(super) type Named = (&'static str, &'static str);
 /// An open connection.
 pub(crate) struct Session {
     client: Client,
+    home: ThreadId,
     statements: HashMap<&'static str, Statement>,
 }
 
@@ -80,7 +85,16 @@ impl Session {
             async move { Ok((*name, prepared.await.map_err(failed)?)) }
         });
         let statements = future::try_join_all(prepare).await?.into_iter().collect();
-        Ok(Session { client, statements })
+        Ok(Session {
+            client,
+            home: thread::current().id(),
+            statements,
+        })
+    }
+
+    /// The thread that opened it. Where threads have a runtime each, it serves the connection, too.
+    pub(super) const fn home(&self) -> ThreadId {
+        self.home
     }
 
     /// Whether the connection ended.
