@@ -50,6 +50,12 @@ story('a proxy without WebSocket, and the server dies behind it', async (stage) 
     await ben.at('composer').fill('');
     await typing.waitFor({ state: 'detached' });
 
+    // What is not known over this way is not made up.
+    await ada.at('connection').getByText('Limited', { exact: true }).waitFor();
+    await ada.talkTo(ben);
+    await ada.page.getByText('Presence not known').waitFor();
+    await ada.open('harbour');
+
     // The power goes out while both write.
     const adas = write(ada, 'storm', 6);
     const bens = write(ben, 'storm', 6);

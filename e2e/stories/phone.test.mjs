@@ -58,6 +58,8 @@ story('a phone beside a desktop', async (stage) => {
   await ada.page.goBack();
   await ada.at('room-list').waitFor();
   await ada.open('harbour');
+  const headings = await ada.page.getByRole('heading', { level: 1 }).allInnerTexts();
+  assert.deepEqual(headings, ['harbour'], 'the one heading that a phone shows');
 
   // A talk with all kinds of messages.
   await ada.say('from the quay');

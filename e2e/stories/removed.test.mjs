@@ -1,5 +1,6 @@
 /** Written offline, and removed from the room meanwhile: nothing of it vanishes without a word. */
 
+import assert from 'node:assert/strict';
 import { story } from '../stage.mjs';
 import { until } from '../wait.mjs';
 
@@ -35,6 +36,11 @@ story('what was written for a room that one was removed from is given back', asy
   await stage.shoot('removed-phone');
   await ben.page.reload();
   await ben.live();
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await card.getByRole('button', { name: 'Copy' }).click();
+  await card.getByRole('button', { name: 'Copied' }).waitFor();
+  const copied = await ben.page.evaluate(() => navigator.clipboard.readText());
+  assert.equal(copied, 'written in the dark');
   await card.getByRole('button', { name: 'Discard' }).click();
   await card.waitFor({ state: 'detached' });
 });

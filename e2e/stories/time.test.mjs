@@ -35,4 +35,10 @@ story('times that run backwards over midnight cost no message, and midnight chan
 
   await ben.page.clock.runFor(120_000);
   await until('today is yesterday', async () => (await days(ben))[0] === 'Yesterday', () => days(ben));
+
+  // A machine that slept for a day, and its timers with it: the day is looked at with the page.
+  await ben.page.clock.setSystemTime(midnight + 86_400_000 + 3_600_000);
+  assert.equal((await days(ben))[0], 'Yesterday');
+  await ben.page.evaluate(() => window.dispatchEvent(new Event('focus')));
+  await until('it was the day before', async () => (await days(ben))[0] !== 'Yesterday', () => days(ben));
 });

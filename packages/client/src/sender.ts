@@ -104,8 +104,12 @@ export class Sender {
   discard(txn: TxnId): boolean {
     const row = this.outbox.discard(txn);
     if (!row) return false;
-    this.store.topics.touch(`outbox:${row.room}`, 'stranded');
     this.keeper.rowDone(txn);
+    // Shown when it is stored: what somebody saw go away does not come back with the page, nor is it sent then.
+    void this.keeper.flush().then(() => {
+      this.store.topics.touch(`outbox:${row.room}`, 'stranded');
+      this.run();
+    });
     this.run();
     return true;
   }
