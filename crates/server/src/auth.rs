@@ -20,7 +20,12 @@ use tidings_protocol::{
 };
 use tidings_store::Reader;
 
-use crate::{auth::token::Token, config::Config, node::Node, problem};
+use crate::{
+    auth::{remembered::Asking, token::Token},
+    config::Config,
+    node::Node,
+    problem,
+};
 
 pub use address::ClientAddress;
 pub use origin::origin_allowed;
@@ -119,21 +124,36 @@ pub async fn authenticate(node: &Node, headers: &HeaderMap) -> Result<Principal,
 ///
 /// # Errors
 /// As [`authenticate`].
-pub async fn reader(node: &Node, headers: &HeaderMap) -> Result<Reader, Refusal> {
+pub async fn reader(node: &Node, headers: &HeaderMap) -> Result<Asking, Refusal> {
     let (Credential::Bearer(token) | Credential::Cookie(token)) =
         credential(&node.config, headers)?;
-    let token: Token = token.parse()?;
-    let hash = token.hash();
-    if let Some(reader) = node.remembered.get(&hash) {
-        return Ok(reader);
+    let hash = token.parse::<Token>()?.hash();
+    if let Some(asking) = node.remembered.get(&hash) {
+        return Ok(asking);
     }
-    let principal = look_up(node, &token).await?;
+    let principal = look_up(node, hash).await?;
     let reader = Reader {
         user: principal.user,
         device: principal.device,
     };
-    node.remembered.put(hash, reader);
-    Ok(reader)
+    Ok(node.remembered.put(hash, reader))
+}
+
+/// Whether this reader's device is signed in: as their read has found, else by asking.
+///
+/// # Errors
+/// `unavailable` or `internal` when the store cannot say.
+pub async fn is_signed_in(node: &Node, asking: &Asking) -> Result<bool, Refusal> {
+    if let Some(found) = asking.is_signed_in() {
+        return Ok(found);
+    }
+    let found = match look_up(node, asking.token_hash()).await {
+        Ok(_) => true,
+        Err(refusal) if refusal.code == RefusalCode::Unauthenticated => false,
+        Err(refusal) => return Err(refusal),
+    };
+    asking.looked_up(found);
+    Ok(found)
 }
 
 /// Whose token this is.
@@ -142,13 +162,13 @@ pub async fn reader(node: &Node, headers: &HeaderMap) -> Result<Reader, Refusal>
 /// `unauthenticated` for a token that is not one or belongs to no device; `unavailable` or `internal` when the store
 /// cannot say.
 pub async fn authenticate_token(node: &Node, token: &str) -> Result<Principal, Refusal> {
-    look_up(node, &token.parse()?).await
+    look_up(node, token.parse::<Token>()?.hash()).await
 }
 
-async fn look_up(node: &Node, token: &Token) -> Result<Principal, Refusal> {
+async fn look_up(node: &Node, token_hash: [u8; 32]) -> Result<Principal, Refusal> {
     let found = node
         .store
-        .device_by_token(token.hash())
+        .device_by_token(token_hash)
         .await
         .map_err(|error| problem::refusal_of_store(&error))?;
     let (device, user) = found.ok_or(RefusalCode::Unauthenticated)?;

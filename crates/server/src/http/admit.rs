@@ -1,7 +1,7 @@
 //! Who comes past the door of the signed-in part.
 //!
 //! Owns: the token, the origin of a cookie's page, and the user's budget, for every address behind it.
-//! Never: lets a request through without a [`Principal`] or a [`Reader`]; a handler that asks for one elsewhere gets a
+//! Never: lets a request through without a [`Principal`] or an [`Asking`](auth::remembered::Asking); a handler that asks for one elsewhere gets a
 //! refusal.
 
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tidings_protocol::{RefusalCode, UserId};
-use tidings_store::{Reader, Seen};
 
 use crate::{
     auth::{
@@ -46,54 +45,58 @@ pub(super) async fn admit(
         return Problem::from(RefusalCode::ForeignOrigin).into_response();
     }
     let user = principal.user;
+    Stranger::is_known(request.extensions(), user);
     request.extensions_mut().insert(principal);
-    within_budget(&node, user, request, next).await
+    let (response, budget) = within_budget(&node, user, request, next).await;
+    told(response, budget, user)
 }
 
 /// The same for reads that find out themselves, in their own snapshot, whether the reader's device is signed in: they get
-/// a [`Reader`] and no [`Principal`](auth::Principal).
+/// an [`Asking`] and no [`Principal`](auth::Principal). Nothing is said or noted of a user before that is known.
 pub(super) async fn admit_reader(
     State(node): State<Arc<Node>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let reader = match auth::reader(&node, request.headers()).await {
-        Ok(reader) => reader,
+    let asking = match auth::reader(&node, request.headers()).await {
+        Ok(asking) => Arc::new(asking),
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    request.extensions_mut().insert(reader);
-    within_budget(&node, reader.user, request, next).await
+    let user = asking.reader().user;
+    let stranger = request.extensions().get::<Stranger>().cloned();
+    request.extensions_mut().insert(Arc::clone(&asking));
+    let (response, budget) = within_budget(&node, user, request, next).await;
+    // What was refused before it came to a read may be of one who is signed out, too.
+    match auth::is_signed_in(&node, &asking).await {
+        Ok(true) => {
+            if let Some(stranger) = stranger {
+                stranger.0.is_known(user);
+            }
+            told(response, budget, user)
+        }
+        Ok(false) => Problem::from(RefusalCode::Unauthenticated).into_response(),
+        Err(refusal) => Problem::from(refusal).into_response(),
+    }
 }
 
-/// What such a read found, as far as it is for the reader.
-///
-/// # Errors
-/// `unauthenticated` when the device is signed out; `not_found` when there is nothing that they may know of. `[RM5]`
-pub(super) fn shown<T>(node: &Node, reader: Reader, seen: Seen<T>) -> Result<T, Problem> {
-    match seen {
-        Seen::Found(found) => Ok(found),
-        Seen::Nothing => Err(RefusalCode::NotFound.into()),
-        Seen::SignedOut => {
-            node.remembered.forget(reader);
-            Err(RefusalCode::Unauthenticated.into())
+async fn within_budget(
+    node: &Node,
+    user: UserId,
+    request: Request,
+    next: Next,
+) -> (Response, Budget) {
+    match node.limits.spend(user) {
+        Ok(budget) => (next.run(request).await, budget),
+        Err(refusal) => {
+            let response = Problem::from(refusal).into_response();
+            (response, node.limits.nothing_left())
         }
     }
 }
 
-async fn within_budget(node: &Node, user: UserId, request: Request, next: Next) -> Response {
-    Stranger::is_known(request.extensions(), user);
-    let mut response = match node.limits.spend(user) {
-        Ok(budget) => {
-            let mut response = next.run(request).await;
-            tell(response.headers_mut(), budget);
-            response
-        }
-        Err(refusal) => {
-            let mut response = Problem::from(refusal).into_response();
-            tell(response.headers_mut(), node.limits.nothing_left());
-            response
-        }
-    };
+/// The answer to a user, with what is left of their budget, and noted as theirs.
+fn told(mut response: Response, budget: Budget, user: UserId) -> Response {
+    tell(response.headers_mut(), budget);
     response.extensions_mut().insert(Actor(user));
     response
 }

@@ -3,6 +3,8 @@
 //! Owns: the JSON body, ids in the path, the query, the client's `txn`.
 //! Never: drops what it does not understand: a misspelt field or parameter is refused. `[RE8]`
 
+use std::sync::Arc;
+
 use axum::{
     RequestExt,
     body::Bytes,
@@ -11,9 +13,13 @@ use axum::{
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tidings_protocol::{Emoji, FieldError, NameError, Refusal, RefusalCode, TxnId, UserId};
-use tidings_store::Reader;
+use tidings_store::{Reader, Seen};
 
-use crate::{auth::Principal, misfit, problem::Problem};
+use crate::{
+    auth::{Principal, remembered::Asking},
+    misfit,
+    problem::Problem,
+};
 
 /// The header that makes a request repeatable (IETF draft "The Idempotency-Key HTTP Header Field").
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -52,15 +58,34 @@ impl<S: Sync> FromRequestParts<S> for Principal {
 }
 
 /// Who reads, for a question that finds out itself whether their device is signed in.
-pub(crate) struct AsReader(pub(crate) Reader);
+pub(crate) struct AsReader(Arc<Asking>);
+
+impl AsReader {
+    /// For the store.
+    pub(crate) fn reader(&self) -> Reader {
+        self.0.reader()
+    }
+
+    /// What their question has found, as far as it is for them.
+    ///
+    /// # Errors
+    /// `unauthenticated` when the device is signed out; `not_found` when there is nothing that they may know of. `[RM5]`
+    pub(crate) fn shown<T>(&self, seen: Seen<T>) -> Result<T, Problem> {
+        match self.0.found(seen) {
+            Seen::Found(found) => Ok(found),
+            Seen::Nothing => Err(RefusalCode::NotFound.into()),
+            Seen::SignedOut => Err(RefusalCode::Unauthenticated.into()),
+        }
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for AsReader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<AsReader, Problem> {
-        let reader = parts.extensions.get::<Reader>();
-        let reader = reader.copied().ok_or(RefusalCode::Unauthenticated)?;
-        Ok(AsReader(reader))
+        let asking = parts.extensions.get::<Arc<Asking>>();
+        let asking = asking.cloned().ok_or(RefusalCode::Unauthenticated)?;
+        Ok(AsReader(asking))
     }
 }
 

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use tidings_protocol::{RefusalCode, RoomId, Seq, rest::Events};
 
 use super::{
-    admit::shown,
     extract::{AsReader, Ids, Query},
     list_messages::in_range,
     paging::{self, Beside},
@@ -42,7 +41,7 @@ pub(crate) struct ListEvents {
 )]
 pub(crate) async fn list_events(
     State(node): State<Arc<Node>>,
-    AsReader(reader): AsReader,
+    asking: AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListEvents>,
     uri: OriginalUri,
@@ -51,11 +50,11 @@ pub(crate) async fn list_events(
         in_range(query.after.unwrap_or_default())?,
         paging::limit(query.limit)?,
     );
-    let reading = node.store.events_for(reader, room, after, limit);
-    let (events, head) = shown(&node, reader, reading.await?)?;
+    let reading = node.store.events_for(asking.reader(), room, after, limit);
+    let (events, head) = asking.shown(reading.await?)?;
     let events: Result<Vec<_>, _> = events
         .iter()
-        .map(|event| event.to_event(reader.user))
+        .map(|event| event.to_event(asking.reader().user))
         .collect();
     let events = events.map_err(|error| {
         tracing::error!(%room, %error, "a stored body does not parse");

@@ -12,7 +12,6 @@ use serde::Deserialize;
 use tidings_protocol::{RoomId, UserId, rest::Members};
 
 use super::{
-    admit::shown,
     extract::{AsReader, Ids, Query},
     paging::{self, Beside},
 };
@@ -39,15 +38,17 @@ pub(crate) struct ListMembers {
 )]
 pub(crate) async fn list_members(
     State(node): State<Arc<Node>>,
-    AsReader(reader): AsReader,
+    asking: AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMembers>,
     uri: OriginalUri,
 ) -> Result<Response, Problem> {
     let limit = paging::limit(query.limit)?;
     // One more than asked for says whether there is a next page.
-    let reading = node.store.members_for(reader, room, query.after, limit + 1);
-    let mut members = shown(&node, reader, reading.await?)?;
+    let reading = node
+        .store
+        .members_for(asking.reader(), room, query.after, limit + 1);
+    let mut members = asking.shown(reading.await?)?;
     let next = paging::cut(&mut members, limit).map(|member| member.user.id);
     let page = Members { members, next };
     Ok(paging::answer(&node, &uri, &Beside::after(next), page))

@@ -15,7 +15,6 @@ use tidings_protocol::{
 use tidings_store::Page;
 
 use super::{
-    admit::shown,
     extract::{AsReader, Ids, Query},
     paging::{self, Beside},
 };
@@ -76,14 +75,14 @@ fn bad(sentence: &str) -> Problem {
 )]
 pub(crate) async fn list_messages(
     State(node): State<Arc<Node>>,
-    AsReader(reader): AsReader,
+    asking: AsReader,
     Ids(room): Ids<RoomId>,
     Query(query): Query<ListMessages>,
     uri: OriginalUri,
 ) -> Result<Response, Problem> {
     let (page, limit) = (query.page()?, paging::limit(query.limit)?);
-    let reading = node.store.messages_for(reader, room, page, limit);
-    let page = shown(&node, reader, reading.await?)?;
+    let reading = node.store.messages_for(asking.reader(), room, page, limit);
+    let page = asking.shown(reading.await?)?;
     let seq_of = |message: Option<&Message>| message.map(|message| message.seq.to_string());
     let beside = Beside {
         before: seq_of(page.messages.first().filter(|_| page.more_before)),

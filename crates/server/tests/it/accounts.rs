@@ -327,27 +327,33 @@ async fn devices_are_listed_and_signed_out_one_by_one() {
 
 #[tokio::test]
 async fn a_device_that_is_signed_out_reads_nothing_more() {
-    // Also where its token was looked up before; and it takes nothing of its user's budget from then on.
+    // [RE10] Also where its token was looked up before; and nothing is said or spent in its user's name.
     let server = Server::start().await;
     let ada = server.user("ada").await;
     let room = server.group(&ada, &[]).await;
-    let other = server.device(ada.id).await;
-    let reads =
-        ["messages", "events", "members"].map(|what| format!("/api/v1/rooms/{room}/{what}"));
-    for read in &reads {
-        server.get(read, &other).await.expect(200);
-    }
-    let path = format!("/api/v1/devices/{}", other.device);
-    server.ask("DELETE", &path, &ada).await.expect(200);
-    for read in &reads {
-        server
-            .get(read, &other)
-            .await
-            .refuses(401, "unauthenticated");
-        let again = server.get(read, &other).await;
-        again.refuses(401, "unauthenticated");
-        assert!(!again.headers.contains_key("ratelimit"));
-        server.get(read, &ada).await.expect(200);
+    let read = |what: &str| format!("/api/v1/rooms/{room}/{what}");
+    for (method, path) in [
+        ("GET", read("messages")),
+        ("GET", read("events")),
+        ("GET", read("members")),
+        ("HEAD", read("messages")),
+        // What comes to no read.
+        ("GET", read("messages?limit=0")),
+        ("GET", read("events?after=x")),
+        ("GET", read("members?limt=1")),
+        ("GET", "/api/v1/rooms/none/messages".to_owned()),
+        ("GET", format!("/api/v1/rooms/{}/messages", nothing("room"))),
+    ] {
+        let other = server.device(ada.id).await;
+        server.get(&read("messages"), &other).await.expect(200);
+        let device = format!("/api/v1/devices/{}", other.device);
+        server.ask("DELETE", &device, &ada).await.expect(200);
+        for _ in 0..2 {
+            let answer = server.call(method, &path).by(&other).send().await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+            assert!(!answer.headers.contains_key("ratelimit"), "{method} {path}");
+        }
+        server.get(&read("messages"), &ada).await.expect(200);
     }
 }
 

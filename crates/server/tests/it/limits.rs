@@ -43,6 +43,39 @@ async fn a_user_has_one_budget_and_is_told_of_it() {
 }
 
 #[tokio::test]
+async fn reads_of_a_room_are_paid_from_the_same_budget() {
+    // [RE10] By those who are signed in alone.
+    let settings = Settings {
+        commands_per_second: Some(1),
+        ..Settings::default()
+    };
+    let server = Server::with(settings).await;
+    let ada = server.user("ada").await;
+    let (other, last) = (server.device(ada.id).await, server.device(ada.id).await);
+    let room = server.group(&ada, &[]).await;
+    let path = format!("/api/v1/rooms/{room}/messages");
+    let first = server.get(&path, &other).await;
+    first.expect(200);
+    assert_eq!(first.headers["ratelimit-policy"], "\"user\";q=4;w=4");
+    let gone = format!("/api/v1/devices/{}", other.device);
+    server.ask("DELETE", &gone, &last).await.expect(200);
+    for device in [&ada, &last].into_iter().cycle().take(20) {
+        server.get(&path, device).await;
+    }
+    let none = server.get(&path, &ada).await;
+    waits(&none);
+    let left = none.headers["ratelimit"].to_str().unwrap();
+    assert!(left.starts_with("\"user\";r=0;t="), "{left}");
+    // Who is signed out is told that, not to wait.
+    for _ in 0..2 {
+        server
+            .get(&path, &other)
+            .await
+            .refuses(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
 async fn sign_ins_are_limited_by_address_and_by_name_alike_for_names_nobody_has() {
     let settings = Settings {
         sign_ins_per_minute: Some(2),

@@ -132,6 +132,11 @@ async fn unknown_addresses_and_methods_are_problems() {
             format!("/api/v1/rooms/{}/marker", nothing("room")),
             "PUT",
         ),
+        (
+            "PUT",
+            format!("/api/v1/rooms/{}/messages", nothing("room")),
+            "POST,GET,HEAD",
+        ),
         ("POST", "/healthz".to_owned(), "GET,HEAD"),
         ("POST", "/anything".to_owned(), "GET,HEAD"),
         ("BREW", "/api/v1/me".to_owned(), "GET,HEAD"),

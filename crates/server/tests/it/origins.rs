@@ -89,9 +89,16 @@ async fn reading_and_bearers_need_no_origin() {
     let server = Server::start().await;
     let ada = server.user("ada").await;
     let room = server.group(&ada, &[]).await;
-    for method in ["GET", "HEAD"] {
+    let history = format!("/api/v1/rooms/{room}/messages");
+    for (method, path) in [
+        ("GET", "/api/v1/me"),
+        ("HEAD", "/api/v1/me"),
+        ("GET", &history),
+        ("HEAD", &history),
+        ("GET", &history),
+    ] {
         let call = server
-            .call(method, "/api/v1/me")
+            .call(method, path)
             .cookie(&ada)
             .header("origin", "https://evil.example");
         let answer = call.send().await;

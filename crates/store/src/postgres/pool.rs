@@ -4,8 +4,9 @@
 //! Never: takes back a connection after an error: what is not given back is closed.
 
 use std::{
+    collections::HashSet,
     sync::atomic::{AtomicU64, Ordering},
-    thread,
+    thread::{self, ThreadId},
     time::Duration,
 };
 
@@ -22,23 +23,31 @@ use crate::error::StoreError;
 /// How long a caller waits for a connection to become free.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who is lent a connection that others opened.
+/// Whether a thread is lent connections that others opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Home {
-    /// Everybody: there are as few connections as can be.
+    /// Always: there are as few connections as can be.
     Anywhere,
-    /// Who has none of their own thread, once there are as many as may be. A connection is served by the thread that
-    /// opened it; from another one each question wakes it, and is woken by it.
+    /// Where none of its own is idle, and as many are open as may be. A connection is served by the thread that opened
+    /// it; asked from another, it wakes that thread for each question and is woken by it for each answer.
     Thread,
 }
 
 pub(super) struct Pool {
     home: Home,
+    leases_max: usize,
     config: Config,
     statements: Vec<Named>,
     permits: Semaphore,
-    idle: Mutex<Vec<Session>>,
+    idle: Mutex<Idle>,
     opened: AtomicU64,
+}
+
+#[derive(Default)]
+struct Idle {
+    sessions: Vec<Session>,
+    /// Threads that have opened one.
+    homes: HashSet<ThreadId>,
 }
 
 /// A connection in use. Dropped without [`give_back`](Lease::give_back) it is closed.
@@ -52,15 +61,16 @@ impl Pool {
     pub(super) fn new(
         config: Config,
         statements: Vec<Named>,
-        connections_max: usize,
+        leases_max: usize,
         home: Home,
     ) -> Pool {
         Pool {
             home,
             config,
             statements,
-            permits: Semaphore::new(connections_max),
-            idle: Mutex::new(Vec::new()),
+            leases_max,
+            permits: Semaphore::new(leases_max),
+            idle: Mutex::default(),
             opened: AtomicU64::new(0),
         }
     }
@@ -70,11 +80,18 @@ impl Pool {
             .await
             .map_err(|_| StoreError::Unavailable("every connection is in use".to_owned()))?
             .map_err(|_| StoreError::Unavailable("the store is closing".to_owned()))?;
-        let session = match self.idle() {
+        let here = thread::current().id();
+        let session = match self.idle(here) {
             Some(session) => session,
             None => {
                 self.opened.fetch_add(1, Ordering::AcqRel);
-                Session::open(&self.config, &self.statements).await?
+                match Session::open(&self.config, &self.statements).await {
+                    Ok(session) => {
+                        self.idle.lock().homes.insert(here);
+                        session
+                    }
+                    Err(error) => self.idle.lock().sessions.pop().ok_or(error)?,
+                }
             }
         };
         Ok(Lease {
@@ -89,24 +106,37 @@ impl Pool {
         self.opened.load(Ordering::Acquire)
     }
 
-    /// The connection used last, if one still stands.
-    fn idle(&self) -> Option<Session> {
+    /// What to lend, if anything stands there: the connection used last, of the own thread first.
+    fn idle(&self, here: ThreadId) -> Option<Session> {
         let mut idle = self.idle.lock();
-        idle.retain(|session| !session.is_closed());
-        let own = match self.home {
-            Home::Anywhere => None,
-            Home::Thread => {
-                let here = thread::current().id();
-                let own = idle.iter().rposition(|session| session.home() == here);
-                // One of its own is opened as long as there may be more of them.
-                if own.is_none() && idle.len() <= self.permits.available_permits() {
-                    return None;
-                }
-                own
-            }
-        };
-        let last = idle.len().checked_sub(1)?;
-        Some(idle.remove(own.unwrap_or(last)))
+        idle.sessions.retain(|session| !session.is_closed());
+        if self.home == Home::Anywhere {
+            return idle.sessions.pop();
+        }
+        if let Some(own) = idle.sessions.iter().rposition(|s| s.home() == here) {
+            return Some(idle.sessions.remove(own));
+        }
+        let leased = self.leases_max - self.permits.available_permits();
+        if idle.sessions.len() + leased <= self.leases_max {
+            return None;
+        }
+        // There are as many as may be. A thread that never had one gets its first for one that another has to spare.
+        if !idle.homes.contains(&here) {
+            idle.spare();
+            return None;
+        }
+        idle.sessions.pop()
+    }
+}
+
+impl Idle {
+    /// Closes a connection of the thread that has the most.
+    fn spare(&mut self) {
+        let of = |home| self.sessions.iter().filter(|s| s.home() == home).count();
+        let place = (0..self.sessions.len()).max_by_key(|place| of(self.sessions[*place].home()));
+        if let Some(place) = place {
+            self.sessions.remove(place);
+        }
     }
 }
 
@@ -117,6 +147,6 @@ impl Lease<'_> {
 
     /// For the next caller.
     pub(super) fn give_back(self) {
-        self.pool.idle.lock().push(self.session);
+        self.pool.idle.lock().sessions.push(self.session);
     }
 }

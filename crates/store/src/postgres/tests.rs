@@ -1,6 +1,7 @@
 //! Every statement prepares on a real server, each by an index, on connections that commit durably.
 
 mod growth;
+mod pool;
 
 use tidings_testkit::postgres::TestPostgres;
 

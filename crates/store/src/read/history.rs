@@ -1,7 +1,7 @@
 //! Pages of a room's messages in their current state.
 //!
 //! Owns: [`Page`], [`MessagePage`], the edges of pages.
-//! Never: judges whether the reader is a member; the statement does, and [`reader`](super::reader) tells them.
+//! Never: judges whether the reader is a member; the statement does, and [`reader`](super::reader) says so.
 
 use std::collections::HashMap;
 
