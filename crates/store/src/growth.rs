@@ -205,6 +205,12 @@ pub(crate) fn reads() -> Vec<Case> {
                 .into(),
         ),
         case("ROOM", vec![vec![room(1)], vec![room(9_999)]]),
+        case(
+            "ROOM_FOR",
+            [(1, 1), (1, 10), (9_999, 1)]
+                .map(|(number, who)| vec![room(number), user(who)])
+                .into(),
+        ),
         case("LAST_LINE", vec![vec![room(1)], vec![room(9_999)]]),
         case(
             "MEMBER",

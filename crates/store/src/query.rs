@@ -94,12 +94,16 @@ macro_rules! page_from {
          FROM messages t JOIN events e ON e.log = t.room AND e.seq = t.seq "
     };
 }
-/// Whether the reader `$4` may know of the room `$1`: members may, and everybody a public channel. Asked in the question
-/// itself, which may therefore leave before the answer is known. `[RM5]`
+/// Whether a reader, by the parameter that holds them, may know of the room `$1`: members may, and everybody a public
+/// channel. Asked in the question itself, which may therefore leave before the answer is known. `[RM3]` `[RM5]`
 macro_rules! readable {
-    () => {
-        "EXISTS (SELECT 1 FROM rooms v WHERE v.id = $1 AND (v.visibility = 'public' \
-         OR EXISTS (SELECT 1 FROM members w WHERE w.room = $1 AND w.\"user\" = $4 AND w.joined = true))) "
+    ($reader:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM rooms v WHERE v.id = $1 AND (v.visibility = 'public' \
+             OR EXISTS (SELECT 1 FROM members w WHERE w.room = $1 AND w.\"user\" = ",
+            $reader,
+            " AND w.joined = true))) "
+        )
     };
 }
 macro_rules! log_after {
@@ -155,7 +159,7 @@ queries! {
     /// A piece of one log: log, after, limit.
     LOG_AFTER = concat!(log_after!(), "ORDER BY e.seq LIMIT $3");
     /// The same of a room, where the reader may see it: room, after, limit, reader.
-    LOG_AFTER_FOR = concat!(log_after!(), "AND ", readable!(), "ORDER BY e.seq LIMIT $3");
+    LOG_AFTER_FOR = concat!(log_after!(), "AND ", readable!("$4"), "ORDER BY e.seq LIMIT $3");
     /// A piece of one shard: shard, after, limit.
     SHARD_AFTER = concat!("SELECT ", event_columns!(), " FROM events e WHERE e.shard = $1 AND e.position > $2 ORDER BY e.position LIMIT $3");
     /// A piece of one shard as a user may see it, by looking at each of its events: user, shard, after, upto, limit. Of a
@@ -191,6 +195,8 @@ queries! {
 
     /// A room.
     ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1");
+    /// The same, where the reader may know of it: room, reader.
+    ROOM_FOR = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1 AND ", readable!("$2"));
     /// How far a room has come, and its last line: room.
     LAST_LINE = "SELECT r.head, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted FROM rooms r \
         LEFT JOIN events e ON e.log = r.id AND e.seq = r.last_message \
@@ -200,7 +206,7 @@ queries! {
     /// Members with their profiles: room, after, limit.
     MEMBERS = concat!(members!(), "ORDER BY m.\"user\" LIMIT $3");
     /// The same, where the reader may see them: room, after, limit, reader.
-    MEMBERS_FOR = concat!(members!(), "AND ", readable!(), "ORDER BY m.\"user\" LIMIT $3");
+    MEMBERS_FOR = concat!(members!(), "AND ", readable!("$4"), "ORDER BY m.\"user\" LIMIT $3");
     /// Who the members are: room, after, limit.
     MEMBER_IDS = "SELECT m.\"user\" FROM members m \
         WHERE m.room = $1 AND m.\"user\" > $2 AND m.joined = true ORDER BY m.\"user\" LIMIT $3";
@@ -224,11 +230,11 @@ queries! {
     /// does not conclude the other, and merges from the end of the log.)
     MESSAGES_BEFORE = concat!(messages_before!(), "ORDER BY t.seq DESC LIMIT $3");
     /// The same, where the reader may see them: room, before, limit, reader.
-    MESSAGES_BEFORE_FOR = concat!(messages_before!(), "AND ", readable!(), "ORDER BY t.seq DESC LIMIT $3");
+    MESSAGES_BEFORE_FOR = concat!(messages_before!(), "AND ", readable!("$4"), "ORDER BY t.seq DESC LIMIT $3");
     /// Messages after a place, oldest first: room, after, limit.
     MESSAGES_AFTER = concat!(messages_after!(), "ORDER BY t.seq LIMIT $3");
     /// The same, where the reader may see them: room, after, limit, reader.
-    MESSAGES_AFTER_FOR = concat!(messages_after!(), "AND ", readable!(), "ORDER BY t.seq LIMIT $3");
+    MESSAGES_AFTER_FOR = concat!(messages_after!(), "AND ", readable!("$4"), "ORDER BY t.seq LIMIT $3");
     /// Whether there is a message up to a place: room, upto.
     ANY_MESSAGE_UPTO = "SELECT t.seq FROM messages t WHERE t.room = $1 AND t.seq <= $2 ORDER BY t.seq DESC LIMIT 1";
     /// Reactions on messages: room, messages.

@@ -1,8 +1,8 @@
 //! Who comes past the door of the signed-in part.
 //!
 //! Owns: the token, the origin of a cookie's page, and the user's budget, for every address behind it.
-//! Never: lets a request through without a [`Principal`] or an [`Asking`](auth::remembered::Asking); a handler that asks for one elsewhere gets a
-//! refusal.
+//! Never: lets a request through without a [`Principal`] or an [`Asking`](auth::remembered::Asking); a handler that asks
+//! for one elsewhere gets a refusal.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 
 use futures_util::future;
 use tidings_core::Room;
-use tidings_protocol::{DeviceId, RoomId, UserId, Visibility};
+use tidings_protocol::{DeviceId, RoomId, UserId};
 
 use super::{people, room};
 use crate::{error::StoreError, value::Snapshot};
@@ -50,19 +50,15 @@ pub(crate) async fn of_room<S: Snapshot, T>(
     reader: Reader,
     reading: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<Seen<(Room, T)>, StoreError> {
-    let (is_signed_in, member, room, found) = future::try_join4(
+    let (is_signed_in, room, found) = future::try_join3(
         people::is_signed_in(s, reader),
-        room::member(s, room, reader.user),
-        room::room(s, room),
+        room::room_for(s, room, reader.user),
         reading,
     )
     .await?;
-    if !is_signed_in {
-        return Ok(Seen::SignedOut);
-    }
-    let joined = member.is_some_and(|member| member.joined);
     Ok(match room {
-        Some(room) if joined || room.visibility == Visibility::Public => Seen::Found((room, found)),
-        _ => Seen::Nothing,
+        _ if !is_signed_in => Seen::SignedOut,
+        Some(room) => Seen::Found((room, found)),
+        None => Seen::Nothing,
     })
 }

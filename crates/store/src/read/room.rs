@@ -20,6 +20,16 @@ pub(crate) async fn room<S: Snapshot>(s: &S, room: RoomId) -> Result<Option<Room
     row(s, &query::ROOM, vec![room.bytes().into()], decode::room).await
 }
 
+/// A room, where the reader may know of it.
+pub(crate) async fn room_for<S: Snapshot>(
+    s: &S,
+    room: RoomId,
+    reader: UserId,
+) -> Result<Option<Room>, StoreError> {
+    let params = vec![room.bytes().into(), reader.bytes().into()];
+    row(s, &query::ROOM_FOR, params, decode::room).await
+}
+
 pub(crate) async fn last_line<S: Snapshot>(
     s: &S,
     room: RoomId,
