@@ -1,7 +1,7 @@
 /**
  * Clients that others' programs make of the served OpenAPI document, against the server itself: none
  * of its types is dropped, and what tells variants apart does so. TypeScript and Python always; with
- * `TIDINGS_TEST_CLIENTS=all` Go too, which brings its generator over the module proxy.
+ * `TIDINGS_TEST_CLIENTS=all` Go and Java too, whose generators come by their own package managers.
  */
 
 import assert from 'node:assert/strict';
@@ -20,6 +20,8 @@ const OUT = join(ROOT, 'node_modules/.tidings-clients');
 const STORIES = join(HERE, 'generated');
 const BIN = join(ROOT, 'node_modules/.bin');
 const GO_GENERATOR = 'github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2';
+/** What a generator may say, in bytes. */
+const LOG_MAX = 16 * 1024 * 1024;
 const run = promisify(execFile);
 
 let server;
@@ -120,5 +122,17 @@ if (process.env.TIDINGS_TEST_CLIENTS === 'all') {
     await does('go', ['mod', 'init', 'tidings.test/story'], { cwd: folder });
     await does('go', ['mod', 'tidy'], { cwd: folder });
     assert.match(await does('go', ['run', '.'], { cwd: folder }), /the story holds/);
+  });
+
+  test('Java: OpenAPI Generator', async () => {
+    const folder = join(OUT, 'java');
+    await mkdir(folder);
+    await copyFile(document, join(folder, 'openapi.json'));
+    for (const file of ['pom.xml', 'Story.java']) await copyFile(join(STORIES, file), join(folder, file));
+    // It checks the document by the standard first, and refuses one that breaks it.
+    const maven = ['-q', '-B', 'compile', 'exec:java'];
+    assert.match(await does('mvn', maven, { cwd: folder, maxBuffer: LOG_MAX }), /the story holds/);
+    const models = await readdir(join(folder, 'target/generated-sources/openapi/src/main/java/tidings/model'));
+    for (const name of objects) assert.ok(models.includes(`${name}.java`), name);
   });
 }

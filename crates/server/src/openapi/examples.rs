@@ -18,8 +18,11 @@ const PROBLEM: &str = "Problem";
 /// Gives every body of a document its example.
 pub(super) fn give(document: &mut Value) {
     for operation in operations(document) {
-        content_of(&mut operation["requestBody"]);
-        let answers = operation["responses"].as_object_mut().into_iter().flatten();
+        operation.get_mut("requestBody").map(content_of);
+        let answers = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut);
+        let answers = answers.into_iter().flatten();
         answers.for_each(|(_, answer)| content_of(answer));
     }
 }

@@ -100,7 +100,11 @@ pub(crate) fn write_null_once(schemas: &mut Map<String, Value>, asked: &BTreeSet
 /// Takes null out of the parameters: there is no way to write it in an address or a header.
 pub(crate) fn no_null_in_parameters(document: &mut Value) {
     for operation in operations(document) {
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        // (Indexed to be changed, what is not there would come to be, as null.)
+        let parameters = operation
+            .get_mut("parameters")
+            .and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
             rewrite_null(&mut parameter["schema"], false);
         }
     }

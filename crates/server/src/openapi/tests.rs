@@ -23,6 +23,32 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
+fn what_is_not_there_is_left_out() {
+    // Neither standard knows a member that is null: readers that check refuse the whole document.
+    for document in [openapi(), crate::asyncapi::asyncapi()] {
+        let mut nulls = Vec::new();
+        find_nulls(&document, "", &mut nulls);
+        assert!(nulls.is_empty(), "{nulls:#?}");
+    }
+}
+
+fn find_nulls(value: &Value, at: &str, out: &mut Vec<String>) {
+    match value {
+        Value::Null => out.push(at.to_owned()),
+        Value::Object(members) => members
+            .iter()
+            // What a server answers may hold null.
+            .filter(|(name, _)| !["example", "examples"].contains(&name.as_str()))
+            .for_each(|(name, inner)| find_nulls(inner, &format!("{at}/{name}"), out)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(n, inner)| find_nulls(inner, &format!("{at}/{n}"), out)),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
 fn every_operation_says_how_it_refuses_and_who_may() {
     let document = openapi();
     assert_eq!(document["openapi"], "3.1.0");
