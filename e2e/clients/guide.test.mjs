@@ -1,4 +1,4 @@
-/** The bots of docs/guides/write-a-bot.md, as they stand there, against the server. */
+/** The bots of docs/guides/write-a-bot.md as they stand there, and those of the Rust SDK, against the server. */
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -50,8 +50,8 @@ function start(command, env) {
   return { lines, kill: () => child.kill('SIGKILL') };
 }
 
-/** Ada and the bot talk; with a state the bot is killed in between, and misses nothing. */
-async function talk(name, command, keeps) {
+/** Ada and the bot talk; one that keeps its place in a file is killed in between, and misses nothing. */
+async function talk(name, command, place) {
   const bot = await account(server.base, name);
   const body = { kind: 'group', name, members: [bot.user.id] };
   const { room } = await call(server.base, ada.token, 'POST', '/rooms', body);
@@ -68,11 +68,11 @@ async function talk(name, command, keeps) {
   const here = () => until('the bot', () => running.lines.some((line) => line.endsWith('is here')), told);
   try {
     await here();
-    if (keeps) await until('its place', () => readFile(join(state, 'echo.cursor')).catch(() => null));
+    if (place) await until('its place', () => readFile(join(state, place)).catch(() => null));
     await say('ping');
     await until('an answer', async () => (await answers()).includes('ping'), told);
     const expected = ['ping'];
-    if (keeps) {
+    if (place) {
       running.kill();
       await say('are you there?');
       running = start(command, env);
@@ -100,20 +100,58 @@ test('TypeScript', async () => {
   await run(process.execPath, [join(ROOT, 'packages/client/build.mjs')]);
   const file = join(OUT, 'bot.mjs');
   await writeFile(file, blocks.ts);
-  await talk('echo-ts', [process.execPath, file], false);
+  await talk('echo-ts', [process.execPath, file]);
 });
 
 test('Python', async () => {
   const file = join(OUT, 'bot.py');
   await writeFile(file, blocks.python);
-  await talk('echo-py', ['python3', file], true);
+  await talk('echo-py', ['python3', file], 'echo.cursor');
 });
 
-test('Rust', async () => {
-  const example = await readFile(join(ROOT, 'crates/sdk/examples/guide_bot.rs'), 'utf8');
-  assert.equal(example.slice(example.indexOf('use ')), blocks.rust, 'the guide shows the example');
+/** An example of the Rust SDK, built. */
+async function example(name) {
   // Of the whole workspace, so that features are those of the build before, and nothing is built anew.
-  await run('cargo', ['build', '--quiet', '--workspace', '--example', 'guide_bot'], { cwd: ROOT });
+  await run('cargo', ['build', '--quiet', '--workspace', '--example', name], { cwd: ROOT });
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
-  await talk('echo-rs', [join(target, 'debug/examples/guide_bot')], false);
+  return join(target, 'debug/examples', name);
+}
+
+/** What an example shows: all but the sentence above it. */
+async function shown(name) {
+  const text = await readFile(join(ROOT, 'crates/sdk/examples', `${name}.rs`), 'utf8');
+  return text.slice(text.indexOf('use '));
+}
+
+test('Rust', async () => {
+  assert.equal(await shown('guide_bot'), blocks.rust, 'the guide shows the example');
+  await talk('echo-rs', [await example('guide_bot')]);
+});
+
+test('Rust, a bot that keeps its place', async () => {
+  await talk('echo-kept', [await example('echo_bot')], 'echo-bot.cursor');
+});
+
+test('Rust, what the first page of the SDK shows', async () => {
+  const readme = await readFile(join(ROOT, 'crates/sdk/README.md'), 'utf8');
+  assert.ok(readme.includes(`\`\`\`rust\n${await shown('hello')}\`\`\``), 'the README shows the example');
+  const bot = await account(server.base, 'hello');
+  const body = { kind: 'group', name: 'hello', members: [bot.user.id] };
+  const { room } = await call(server.base, ada.token, 'POST', '/rooms', body);
+  const path = `/rooms/${room.id}/messages`;
+  const texts = async () => (await call(server.base, ada.token, 'GET', path)).messages.map(({ text }) => text);
+  const command = [await example('hello')];
+  const running = start(command, { TIDINGS_URL: server.base, TIDINGS_TOKEN: bot.token });
+  const told = () => running.lines.join('\n');
+  try {
+    await until('its hello', async () => (await texts()).includes('hello'), told);
+    await call(server.base, ada.token, 'POST', path, { text: 'hello, bot' });
+    await until('what it heard', () => running.lines.some((line) => line.includes('hello, bot')), told);
+    assert.deepEqual(await texts(), ['hello', 'hello, bot'], 'said once');
+  } finally {
+    running.kill();
+  }
+  const stranger = start(command, { TIDINGS_URL: server.base, TIDINGS_TOKEN: '' });
+  await until('that it has no token', () => stranger.lines.length > 0);
+  stranger.kill();
 });

@@ -3,26 +3,7 @@
 //! Owns: REST calls ([`Client`]), and one lasting connection with its outbox ([`Connection`], [`Updates`]).
 //! Never: decides what an event means for a room's state, or keeps history; both are the caller's.
 //! The token stays out of URLs and of every `Debug` output.
-//!
-//! ```no_run
-//! # async fn example() -> Result<(), tidings_sdk::Error> {
-//! use tidings_sdk::{Client, ConnectOptions, Update};
-//!
-//! let client = Client::with_token("https://chat.example", "the token")?;
-//! let (connection, mut updates) = client.connect(ConnectOptions::default()).await?;
-//! connection.ready().await?;
-//! for room in connection.rooms() {
-//!     connection.open(room.id, None).await;
-//!     connection.send(room.id, "hello").await?;
-//! }
-//! while let Some(update) = updates.recv().await {
-//!     if let Update::Event(event) = update {
-//!         println!("{event:?}");
-//!     }
-//! }
-//! # Ok(())
-//! # }
-//! ```
+#![doc = concat!("\n```no_run\n", include_str!("../examples/hello.rs"), "```\n")]
 //!
 //! With `https` the machine's own trust store says which certificates are good; [`Server`] names other authorities.
 //! TLS is rustls with aws-lc-rs: to build it takes a C compiler and nothing else on common targets.
