@@ -1,10 +1,12 @@
 /** The network goes, and the page says so at once; it comes back, and all goes on. */
 
+import assert from 'node:assert/strict';
+import { AXE, look } from '../look.mjs';
 import { assertSame } from '../person.mjs';
-import { story } from '../stage.mjs';
+import { DESKTOP, story } from '../stage.mjs';
 
 story('the network is gone and back', async (stage) => {
-  const [ada, ben] = await Promise.all([stage.person('Ada'), stage.person('Ben')]);
+  const [ada, ben] = await Promise.all([stage.person('Ada'), stage.person('Ben', DESKTOP, [AXE])]);
   await Promise.all([ada.signUp(), ben.signUp()]);
   await ada.createChannel('harbour');
   await ben.joinChannel('harbour');
@@ -21,7 +23,9 @@ story('the network is gone and back', async (stage) => {
   await ben.page.getByText('No connection. What you write is sent when it is back.').waitFor();
   await ben.say('written in the dark');
   await ada.say('meanwhile');
-  await stage.shoot('offline');
+  // What waits is as easy to read as what was sent.
+  const shoot = (theme) => stage.shoot(theme, [ben]);
+  assert.deepEqual(await look(ben, 'offline', shoot), []);
 
   // A signing out that would lose something asks first.
   await ben.page.getByRole('button', { name: 'Sign out' }).click();
