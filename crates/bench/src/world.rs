@@ -118,7 +118,10 @@ mod tests {
     fn what_is_sent_is_a_frame_of_the_protocol() {
         let frame = send_frame("t-1", "room_01h455vb4pex5vsknk084sn02q", &line(60));
         let frame: tidings_protocol::ClientFrame = serde_json::from_str(&frame).unwrap();
-        assert!(matches!(frame, tidings_protocol::ClientFrame::Send { .. }));
+        let tidings_protocol::ClientFrame::Give { command, .. } = frame else {
+            panic!("no command: {frame:?}");
+        };
+        assert_eq!(command.word(), "send");
         for bytes in [1, 6, 60, 62, 500] {
             assert_eq!(line(bytes).len(), bytes);
         }

@@ -1,103 +1,89 @@
-//! From a client's frame to the command that it gives.
+//! From a command as it is given to the one that is decided.
 //!
 //! Owns: the one translation from the wire's words to the core's, for the socket and for REST. `[RE14]`
 //! Never: checks rights; deciding does.
 
 use std::collections::BTreeSet;
 
-use tidings_protocol::{ClientFrame, RefusalCode, RoomKind, SendContent, UserId, Visibility};
+use tidings_protocol::{Command as Given, RoomKind, SendContent, TxnId, UserId, Visibility};
 
 use crate::{command::Command, derive};
 
-/// The command that `frame` gives in the name of `actor`.
-///
-/// # Errors
-/// `bad_request` for a frame that is no command.
-pub fn command(actor: UserId, frame: ClientFrame) -> Result<Command, RefusalCode> {
-    Ok(match frame {
-        ClientFrame::Send {
-            room,
-            content: SendContent::Text { text },
-            ..
-        } => Command::SendMessage { room, text },
-        ClientFrame::Edit {
-            room,
-            message,
-            content: SendContent::Text { text },
-            ..
-        } => Command::EditMessage {
-            room,
-            message,
-            text,
+/// The command that `given` is in the name of `actor`. Its `txn` names a room that it makes.
+#[must_use]
+pub fn command(actor: UserId, txn: &TxnId, given: Given) -> Command {
+    match given {
+        Given::SendMessage(send) => {
+            let SendContent::Text { text } = send.content;
+            Command::SendMessage {
+                room: send.room,
+                text,
+            }
+        }
+        Given::EditMessage(edit) => {
+            let SendContent::Text { text } = edit.content;
+            Command::EditMessage {
+                room: edit.room,
+                message: edit.message,
+                text,
+            }
+        }
+        Given::DeleteMessage(delete) => Command::DeleteMessage {
+            room: delete.room,
+            message: delete.message,
         },
-        ClientFrame::Delete { room, message, .. } => Command::DeleteMessage { room, message },
-        ClientFrame::React {
-            room,
-            message,
-            emoji,
-            ..
-        } => Command::AddReaction {
-            room,
-            message,
-            emoji,
+        Given::AddReaction(add) => Command::AddReaction {
+            room: add.room,
+            message: add.message,
+            emoji: add.emoji,
         },
-        ClientFrame::Unreact {
-            room,
-            message,
-            emoji,
-            ..
-        } => Command::RemoveReaction {
-            room,
-            message,
-            emoji,
+        Given::RemoveReaction(remove) => Command::RemoveReaction {
+            room: remove.room,
+            message: remove.message,
+            emoji: remove.emoji,
         },
-        ClientFrame::Mark { room, seq, .. } => Command::MoveMarker { room, seq },
-        ClientFrame::CreateRoom {
-            txn,
-            kind,
-            name,
-            visibility,
-            members,
-        } => {
+        Given::MoveMarker(to) => Command::MoveMarker {
+            room: to.room,
+            seq: to.seq,
+        },
+        Given::CreateRoom(create) => {
             // Naming oneself, or the other twice, says no more. With none or several others no id fits: deciding refuses it.
-            let others: BTreeSet<UserId> = members
+            let others: BTreeSet<UserId> = create
+                .members
                 .iter()
                 .copied()
                 .filter(|user| *user != actor)
                 .collect();
-            let room = match (kind, others.first()) {
+            let room = match (create.kind, others.first()) {
                 (RoomKind::Direct, Some(other)) if others.len() == 1 => {
                     derive::direct_room(actor, *other)
                 }
-                _ => derive::room_of_txn(actor, &txn),
+                _ => derive::room_of_txn(actor, txn),
             };
-            let visibility = visibility.unwrap_or(Visibility::Private);
             Command::CreateRoom {
                 room,
-                kind,
-                visibility,
-                name,
-                members,
+                kind: create.kind,
+                visibility: create.visibility.unwrap_or(Visibility::Private),
+                name: create.name,
+                members: create.members,
             }
         }
-        ClientFrame::Rename { room, name, .. } => Command::RenameRoom { room, name },
-        ClientFrame::Join { room, user, .. } => Command::AddMember {
-            room,
-            user: user.unwrap_or(actor),
+        Given::RenameRoom(rename) => Command::RenameRoom {
+            room: rename.room,
+            name: rename.name,
         },
-        ClientFrame::Leave { room, user, .. } => Command::RemoveMember {
-            room,
-            user: user.unwrap_or(actor),
+        Given::AddMember(add) => Command::AddMember {
+            room: add.room,
+            user: add.user.unwrap_or(actor),
         },
-        ClientFrame::SetRole {
-            room, user, role, ..
-        } => Command::SetRole { room, user, role },
-        ClientFrame::Hello { .. }
-        | ClientFrame::Open { .. }
-        | ClientFrame::Close { .. }
-        | ClientFrame::Typing { .. }
-        | ClientFrame::Presence { .. }
-        | ClientFrame::Watch { .. }
-        | ClientFrame::Ping {} => return Err(RefusalCode::BadRequest),
-    })
+        Given::RemoveMember(remove) => Command::RemoveMember {
+            room: remove.room,
+            user: remove.user.unwrap_or(actor),
+        },
+        Given::SetRole(set) => Command::SetRole {
+            room: set.room,
+            user: set.user,
+            role: set.role,
+        },
+    }
 }

@@ -5,16 +5,16 @@
 
 pub mod read;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
+    command::Command,
     cursor::Cursor,
     event::Event,
-    id::{EventId, LogId, RoomId, TxnId, UserId},
-    name::{Emoji, MessageText, RoomName},
+    id::{LogId, RoomId, TxnId, UserId},
     number::Seq,
     refusal::Refusal,
-    summary::{Presence, Role, RoomHead, RoomKind, RoomSummary, UserProfile, Visibility},
+    summary::{Presence, RoomHead, RoomSummary, UserProfile},
 };
 
 /// The subprotocol with text frames.
@@ -46,22 +46,15 @@ pub struct OpenRoom {
     pub after: Option<Seq>,
 }
 
-/// What a message to be sent holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum SendContent {
-    /// Text.
-    Text {
-        /// The text as written.
-        text: MessageText,
-    },
-}
-
 /// What a client says. A field that the server does not know is refused, never skipped. `[FR2]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    remote = "Self",
+    tag = "type",
+    rename_all = "snake_case",
+    deny_unknown_fields
+)]
 pub enum ClientFrame {
     /// The first frame: who, from where, following what.
     Hello {
@@ -94,122 +87,6 @@ pub enum ClientFrame {
         /// The room.
         room: RoomId,
     },
-    /// Send a message.
-    Send {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Where.
-        room: RoomId,
-        /// What.
-        content: SendContent,
-    },
-    /// Change the text of one's own message.
-    Edit {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Where.
-        room: RoomId,
-        /// Which.
-        message: EventId,
-        /// The new content.
-        content: SendContent,
-    },
-    /// Delete a message.
-    Delete {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Where.
-        room: RoomId,
-        /// Which.
-        message: EventId,
-    },
-    /// React to a message.
-    React {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Where.
-        room: RoomId,
-        /// To which.
-        message: EventId,
-        /// With what.
-        emoji: Emoji,
-    },
-    /// Take a reaction back.
-    Unreact {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Where.
-        room: RoomId,
-        /// From which.
-        message: EventId,
-        /// Which.
-        emoji: Emoji,
-    },
-    /// Move the own read marker forward.
-    Mark {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Which room.
-        room: RoomId,
-        /// Read up to and including this.
-        seq: Seq,
-    },
-    /// Create a room. A direct room is created by naming its other member.
-    CreateRoom {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// What kind.
-        kind: RoomKind,
-        /// Its name; needed for a channel, optional for a group, none for a direct room.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<RoomName>,
-        /// Public or private; private when left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        visibility: Option<Visibility>,
-        /// Members besides the actor.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        members: Vec<UserId>,
-    },
-    /// Give a room another name.
-    Rename {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Which.
-        room: RoomId,
-        /// The new name.
-        name: RoomName,
-    },
-    /// Join a public channel (`user` is oneself or left out), or add a user.
-    Join {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Which room.
-        room: RoomId,
-        /// Whom; oneself when left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<UserId>,
-    },
-    /// Leave a room (`user` is oneself or left out), or remove a user.
-    Leave {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Which room.
-        room: RoomId,
-        /// Whom; oneself when left out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<UserId>,
-    },
-    /// Give a member another role.
-    SetRole {
-        /// The client's id for this command.
-        txn: TxnId,
-        /// Which room.
-        room: RoomId,
-        /// Whose.
-        user: UserId,
-        /// The role from then on.
-        role: Role,
-    },
     /// Signal: typing in an open room. Renewed every few seconds while it lasts.
     Typing {
         /// Where.
@@ -229,6 +106,33 @@ pub enum ClientFrame {
     },
     /// A heartbeat of one's own, where the transport's ping is out of reach (browsers). Answered by `pong`.
     Ping {},
+    /// A command. Its word is the frame's `type`, and its fields stand beside `txn`.
+    #[serde(skip)]
+    Give {
+        /// The client's id for this command.
+        txn: TxnId,
+        /// What is to happen.
+        command: Command,
+    },
+}
+
+impl Serialize for ClientFrame {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if let ClientFrame::Give { txn, command } = self {
+            return command.write(txn, s);
+        }
+        ClientFrame::serialize(self, s)
+    }
+}
+
+/// From any format; what comes over a socket is read by [`read`], which is faster and keeps the `txn` of what it refuses.
+impl<'de> Deserialize<'de> for ClientFrame {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<ClientFrame, D::Error> {
+        let value = serde_json::Value::deserialize(d)?;
+        let text = value.to_string();
+        read::frame(&read::Text(&text))
+            .map_err(|error| D::Error::custom(read::without_place(&error)))
+    }
 }
 
 /// What a frame of a client is, whoever takes it.
@@ -252,26 +156,25 @@ pub enum Part<'a> {
 }
 
 impl ClientFrame {
+    /// The frame of a command.
+    #[must_use]
+    pub fn give(txn: TxnId, command: impl Into<Command>) -> ClientFrame {
+        ClientFrame::Give {
+            txn,
+            command: command.into(),
+        }
+    }
+
     /// Which part of a session it is.
     #[must_use]
     pub fn part(&self) -> Part<'_> {
         match self {
             ClientFrame::Hello { .. } => Part::Hello,
             ClientFrame::Open { room, .. } | ClientFrame::Close { room } => Part::Follow(*room),
-            ClientFrame::Send { txn, room, .. }
-            | ClientFrame::Edit { txn, room, .. }
-            | ClientFrame::Delete { txn, room, .. }
-            | ClientFrame::React { txn, room, .. }
-            | ClientFrame::Unreact { txn, room, .. }
-            | ClientFrame::Mark { txn, room, .. }
-            | ClientFrame::Rename { txn, room, .. }
-            | ClientFrame::Join { txn, room, .. }
-            | ClientFrame::Leave { txn, room, .. }
-            | ClientFrame::SetRole { txn, room, .. } => Part::Command {
+            ClientFrame::Give { txn, command } => Part::Command {
                 txn,
-                room: Some(*room),
+                room: command.room(),
             },
-            ClientFrame::CreateRoom { txn, .. } => Part::Command { txn, room: None },
             ClientFrame::Typing { .. }
             | ClientFrame::Presence { .. }
             | ClientFrame::Watch { .. } => Part::Signal,
@@ -450,6 +353,7 @@ pub struct UserPresence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subject::{SendContent, SendMessage};
 
     #[test]
     fn frames_are_the_same_in_json_and_msgpack() {
@@ -459,7 +363,7 @@ mod tests {
         )
         .unwrap();
         assert!(
-            matches!(&frame, ClientFrame::Send { content: SendContent::Text { text }, .. } if text.as_str() == "hello")
+            matches!(&frame, ClientFrame::Give { command: Command::SendMessage(SendMessage { content: SendContent::Text { text }, .. }), .. } if text.as_str() == "hello")
         );
         let packed = rmp_serde::to_vec_named(&frame).unwrap();
         assert_eq!(

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Event,
-    frame::SendContent,
     id::{RoomId, TxnId, UserId},
     name::{DisplayName, RoomName, Username},
     number::Seq,
+    subject::SendContent,
     summary::{
         DeviceInfo, Marker, MemberInfo, Message, Role, RoomKind, RoomSummary, UserProfile,
         Visibility,

@@ -7,7 +7,10 @@ use std::{env, error::Error, fs, io, path::Path};
 
 use tidings_sdk::{
     Client, ConnectOptions, Error as SdkError, FileOutbox, Resume, Update,
-    protocol::{ClientFrame, Content, Event, Follow, SendContent, UserId, content::Known},
+    protocol::{
+        ClientFrame, Content, Event, Follow, SendContent, UserId, content::Known,
+        subject::SendMessage,
+    },
 };
 
 #[tokio::main]
@@ -57,12 +60,16 @@ fn answer(event: &Event, me: UserId) -> Option<ClientFrame> {
     let Known::Message { text } = known else {
         return None;
     };
-    (event.actor != me).then(|| ClientFrame::Send {
-        txn: format!("echo-{}", event.id)
-            .parse()
-            .expect("an event's id is printable ASCII"),
-        room,
-        content: SendContent::Text { text: text.clone() },
+    (event.actor != me).then(|| {
+        ClientFrame::give(
+            format!("echo-{}", event.id)
+                .parse()
+                .expect("an event's id is printable ASCII"),
+            SendMessage {
+                room,
+                content: SendContent::Text { text: text.clone() },
+            },
+        )
     })
 }
 

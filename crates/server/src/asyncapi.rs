@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 use tidings_protocol::{
-    ClientFrame, RefusalCode, ServerFrame,
+    ClientFrame, Command, RefusalCode, ServerFrame,
     close::{CloseCode, come_back},
     frame::{SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK},
     limits,
@@ -21,8 +21,9 @@ const ANSWERS: [&str; 3] = ["event", "refused", "unchanged"];
 pub fn asyncapi() -> Value {
     let mut schemas = Map::new();
     let mut messages = Map::new();
-    let said = frames::<ClientFrame>("client", &mut schemas, &mut messages);
-    let heard = frames::<ServerFrame>("server", &mut schemas, &mut messages);
+    let given = commands(&mut schemas);
+    let said = frames::<ClientFrame>("client", given, &mut schemas, &mut messages);
+    let heard = frames::<ServerFrame>("server", Vec::new(), &mut schemas, &mut messages);
     let channel: Map<String, Value> = said
         .iter()
         .chain(&heard)
@@ -165,9 +166,39 @@ fn constants() -> Value {
     })
 }
 
-/// Makes one message of each variant of a frame, and takes over the schemas that it names. Returns the messages' names.
+/// The frame of each command: its own fields, with `type` and `txn` beside them.
+fn commands(schemas: &mut Map<String, Value>) -> Vec<Value> {
+    let mut named = Vec::new();
+    Command::named_schemas(&mut named);
+    for (name, schema) in named {
+        schemas.insert(name, plain(&schema));
+    }
+    let frame = |(word, schema): (&str, _)| {
+        let mut frame = plain(&schema);
+        let mut txn = reference("#/components/schemas/TxnId");
+        txn["description"] = "The client's id for this command.".into();
+        frame["properties"]["txn"] = txn;
+        frame["properties"]["type"] = json!({ "type": "string", "enum": [word] });
+        let own = frame["required"].as_array().cloned().unwrap_or_default();
+        frame["required"] = ["txn".into()]
+            .into_iter()
+            .chain(own)
+            .chain(["type".into()])
+            .collect();
+        if let Some(frame) = frame.as_object_mut() {
+            // As for every other frame: the rule that refuses unknown fields stands in the protocol.
+            frame.remove("additionalProperties");
+        }
+        frame
+    };
+    Command::schemas().into_iter().map(frame).collect()
+}
+
+/// Makes one message of each variant of a frame, and of those `beside`, and takes over the schemas that it names. Returns
+/// the messages' names.
 fn frames<F: ToSchema>(
     side: &str,
+    beside: Vec<Value>,
     schemas: &mut Map<String, Value>,
     messages: &mut Map<String, Value>,
 ) -> Vec<String> {
@@ -177,7 +208,8 @@ fn frames<F: ToSchema>(
         schemas.insert(name, plain(&schema));
     }
     let frame = plain(&<F as PartialSchema>::schema());
-    let variants = frame["oneOf"].as_array().cloned().unwrap_or_default();
+    let mut variants = frame["oneOf"].as_array().cloned().unwrap_or_default();
+    variants.extend(beside);
     let mut names = Vec::new();
     for mut variant in variants {
         let Some(kind) = tag(&variant) else { continue };
@@ -265,7 +297,8 @@ mod tests {
                 .count()
         };
         let variants = |frame: Value| frame["oneOf"].as_array().unwrap().len();
-        assert_eq!(sides("client_"), variants(plain(&ClientFrame::schema())));
+        let others = variants(plain(&ClientFrame::schema()));
+        assert_eq!(sides("client_"), others + Command::WORDS.len());
         assert_eq!(sides("server_"), variants(plain(&ServerFrame::schema())));
         for name in [
             "client_hello",

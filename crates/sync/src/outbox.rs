@@ -359,16 +359,18 @@ fn lane(command: &ClientFrame) -> Option<RoomId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidings_protocol::SendContent;
+    use tidings_protocol::{SendContent, subject::SendMessage};
 
     fn row(txn: &str, room: u128) -> Row {
-        let command = ClientFrame::Send {
-            txn: txn.parse().unwrap(),
-            room: RoomId::from_bits(room),
-            content: SendContent::Text {
-                text: txn.parse().unwrap(),
+        let command = ClientFrame::give(
+            txn.parse().unwrap(),
+            SendMessage {
+                room: RoomId::from_bits(room),
+                content: SendContent::Text {
+                    text: txn.parse().unwrap(),
+                },
             },
-        };
+        );
         Row::new(command, Timestamp::default()).unwrap()
     }
 

@@ -3,16 +3,17 @@
 //! Owns: what is a frame, what is refused with its `txn`, and what is no object at all.
 //! Never: knows who said it, or what it costs them. The server and its simulation read with these two functions.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{self, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::ClientFrame;
 use crate::{
+    command::Command,
     id::TxnId,
     limits::MSGPACK_DEPTH_MAX,
     refusal::{Refusal, RefusalCode},
@@ -68,7 +69,7 @@ pub fn json(text: &str, tell: impl FnOnce(&Fault<'_>) -> Refusal) -> Read {
     if !text.trim_start().starts_with('{') {
         return Read::NoObject;
     }
-    match serde_json::from_str::<ClientFrame>(text) {
+    match frame(&Text(text)) {
         Ok(frame) => Read::Frame(Box::new(frame)),
         Err(error) => match serde_json::from_str::<Outline>(text) {
             Ok(outline) => Read::Refused {
@@ -91,9 +92,7 @@ pub fn msgpack(bytes: &[u8], tell: impl FnOnce(&Fault<'_>) -> Refusal) -> Read {
             return Read::Refused { txn, refusal };
         }
     };
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(MSGPACK_DEPTH_MAX);
-    match ClientFrame::deserialize(&mut deserializer) {
+    match frame(&Packed(bytes)) {
         Ok(frame) => Read::Frame(Box::new(frame)),
         Err(error) => {
             let refusal = tell(&Fault::MsgPack(&error));
@@ -102,8 +101,98 @@ pub fn msgpack(bytes: &[u8], tell: impl FnOnce(&Fault<'_>) -> Refusal) -> Read {
     }
 }
 
+/// Types of frames that are no commands.
+pub(super) const OTHER_WORDS: &[&str] = &[
+    "hello", "open", "close", "typing", "presence", "watch", "ping",
+];
+
+/// All types of frames.
+static WORDS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| [OTHER_WORDS, Command::WORDS].concat());
+
+/// The type of a frame, whatever else stands there.
+#[derive(Deserialize)]
+struct Word<'a> {
+    #[serde(borrow, rename = "type")]
+    word: Cow<'a, str>,
+}
+
+/// What every command has, whatever else stands there.
+#[derive(Deserialize)]
+struct Given {
+    txn: TxnId,
+}
+
+/// Bytes that are read more than once: first for the type of the frame, then for what that has.
+pub(super) trait Source<'a> {
+    type Error: de::Error;
+
+    fn read<T: Deserialize<'a>>(&self) -> Result<T, Self::Error>;
+    fn command(&self, word: &str) -> Option<Result<Command, Self::Error>>;
+    fn other(&self) -> Result<ClientFrame, Self::Error>;
+}
+
+/// The frame that these bytes are.
+pub(super) fn frame<'a, S: Source<'a>>(source: &S) -> Result<ClientFrame, S::Error> {
+    let Word { word } = source.read()?;
+    if OTHER_WORDS.contains(&&*word) {
+        return source.other();
+    }
+    let Some(command) = source.command(&word) else {
+        return Err(<S::Error as de::Error>::unknown_variant(&word, &WORDS));
+    };
+    // A field that nobody knows is told before a txn that is not there: it may be that very field, misspelt.
+    let command = command?;
+    let Given { txn } = source.read()?;
+    Ok(ClientFrame::Give { txn, command })
+}
+
+pub(super) struct Text<'a>(pub(super) &'a str);
+
+impl<'a> Source<'a> for Text<'a> {
+    type Error = serde_json::Error;
+
+    fn read<T: Deserialize<'a>>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.0)
+    }
+
+    fn command(&self, word: &str) -> Option<Result<Command, serde_json::Error>> {
+        Command::read(word, &mut serde_json::Deserializer::from_str(self.0))
+    }
+
+    fn other(&self) -> Result<ClientFrame, serde_json::Error> {
+        ClientFrame::deserialize(&mut serde_json::Deserializer::from_str(self.0))
+    }
+}
+
+struct Packed<'a>(&'a [u8]);
+
+impl<'a> Packed<'a> {
+    fn deserializer(&self) -> rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>> {
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(self.0);
+        deserializer.set_max_depth(MSGPACK_DEPTH_MAX);
+        deserializer
+    }
+}
+
+impl<'a> Source<'a> for Packed<'a> {
+    type Error = rmp_serde::decode::Error;
+
+    fn read<T: Deserialize<'a>>(&self) -> Result<T, rmp_serde::decode::Error> {
+        T::deserialize(&mut self.deserializer())
+    }
+
+    fn command(&self, word: &str) -> Option<Result<Command, rmp_serde::decode::Error>> {
+        Command::read(word, &mut self.deserializer())
+    }
+
+    fn other(&self) -> Result<ClientFrame, rmp_serde::decode::Error> {
+        ClientFrame::deserialize(&mut self.deserializer())
+    }
+}
+
 /// What is wrong, without the parser's place: a client knows its fields, not our columns.
-fn without_place(error: &serde_json::Error) -> String {
+pub(super) fn without_place(error: &serde_json::Error) -> String {
     let mut text = error.to_string();
     if error.line() > 0
         && let Some(place) = text.rfind(" at line ")

@@ -5,8 +5,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidings_protocol::{
-    ClientFrame, Emoji, Event, EventId, MessageText, Refusal, RefusalCode, Role, RoomId, RoomName,
-    SendContent, Seq, Timestamp, TxnId, UserId, rest::CreateRoom,
+    ClientFrame, Command, Emoji, Event, EventId, MessageText, Refusal, RefusalCode, Role, RoomId,
+    RoomName, SendContent, Seq, Timestamp, TxnId, UserId,
+    rest::CreateRoom,
+    subject::{
+        self, AddMember, AddReaction, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
+        RemoveReaction, RenameRoom, SendMessage, SetRole,
+    },
 };
 use tidings_sync::{client::Answer, outbox::Row};
 use tokio::sync::oneshot;
@@ -23,14 +28,20 @@ use crate::Error;
     reason = "said once, for all of them, above"
 )]
 impl Connection {
+    /// Any command, under a new `txn`: what the methods below say in fewer words. None: there was nothing to change.
+    pub async fn give(&self, command: impl Into<Command> + Send) -> Result<Option<Event>, Error> {
+        match self.command(ClientFrame::give(new_txn(), command)).await? {
+            Answer::Event(event) => Ok(Some(*event)),
+            Answer::Unchanged(_) => Ok(None),
+            Answer::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
     /// Sends a message.
     pub async fn send(&self, room: RoomId, text: &str) -> Result<Event, Error> {
         let content = content(text)?;
-        let txn = new_txn();
-        happened(
-            self.command(ClientFrame::Send { txn, room, content })
-                .await?,
-        )
+        let sent = self.give(SendMessage { room, content }).await?;
+        sent.ok_or_else(|| Error::Answer("a message that changed nothing".to_owned()))
     }
 
     /// Changes the text of a message of one's own. None: it had this text already.
@@ -41,19 +52,17 @@ impl Connection {
         text: &str,
     ) -> Result<Option<Event>, Error> {
         let content = content(text)?;
-        self.change(|txn| ClientFrame::Edit {
-            txn,
+        let edit = EditMessage {
             room,
             message,
             content,
-        })
-        .await
+        };
+        self.give(edit).await
     }
 
     /// Deletes a message. None: it was deleted already.
     pub async fn delete(&self, room: RoomId, message: EventId) -> Result<Option<Event>, Error> {
-        self.change(|txn| ClientFrame::Delete { txn, room, message })
-            .await
+        self.give(DeleteMessage { room, message }).await
     }
 
     /// Reacts to a message. None: the reaction was there.
@@ -64,13 +73,12 @@ impl Connection {
         emoji: &str,
     ) -> Result<Option<Event>, Error> {
         let emoji: Emoji = emoji.parse()?;
-        self.change(|txn| ClientFrame::React {
-            txn,
+        let add = AddReaction {
             room,
             message,
             emoji,
-        })
-        .await
+        };
+        self.give(add).await
     }
 
     /// Takes a reaction back. None: there was none.
@@ -81,30 +89,28 @@ impl Connection {
         emoji: &str,
     ) -> Result<Option<Event>, Error> {
         let emoji: Emoji = emoji.parse()?;
-        self.change(|txn| ClientFrame::Unreact {
-            txn,
+        let remove = RemoveReaction {
             room,
             message,
             emoji,
-        })
-        .await
+        };
+        self.give(remove).await
     }
 
     /// Says that a room is read up to `seq`. None: the marker was there or beyond.
     pub async fn mark(&self, room: RoomId, seq: Seq) -> Result<Option<Event>, Error> {
-        self.change(|txn| ClientFrame::Mark { txn, room, seq })
-            .await
+        self.give(MoveMarker { room, seq }).await
     }
 
     /// Creates a room; a direct room that exists is found instead. `room.txn` is used if there is one.
     pub async fn create_room(&self, room: CreateRoom) -> Result<RoomId, Error> {
-        let frame = ClientFrame::CreateRoom {
-            txn: room.txn.unwrap_or_else(new_txn),
+        let create = subject::CreateRoom {
             kind: room.kind,
             name: room.name,
             visibility: room.visibility,
             members: room.members,
         };
+        let frame = ClientFrame::give(room.txn.unwrap_or_else(new_txn), create);
         let log = match self.command(frame).await? {
             Answer::Event(event) => event.log,
             Answer::Unchanged(log) => log,
@@ -117,20 +123,17 @@ impl Connection {
     /// Gives a room another name. None: it had this name already.
     pub async fn rename(&self, room: RoomId, name: &str) -> Result<Option<Event>, Error> {
         let name: RoomName = name.parse()?;
-        self.change(|txn| ClientFrame::Rename { txn, room, name })
-            .await
+        self.give(RenameRoom { room, name }).await
     }
 
     /// Joins a public channel, or with `user` adds that user. None: they were a member already.
     pub async fn join(&self, room: RoomId, user: Option<UserId>) -> Result<Option<Event>, Error> {
-        self.change(|txn| ClientFrame::Join { txn, room, user })
-            .await
+        self.give(AddMember { room, user }).await
     }
 
     /// Leaves a room, or with `user` removes that user. None: they were no member.
     pub async fn leave(&self, room: RoomId, user: Option<UserId>) -> Result<Option<Event>, Error> {
-        self.change(|txn| ClientFrame::Leave { txn, room, user })
-            .await
+        self.give(RemoveMember { room, user }).await
     }
 
     /// Gives a member another role. None: they had it already.
@@ -140,13 +143,7 @@ impl Connection {
         user: UserId,
         role: Role,
     ) -> Result<Option<Event>, Error> {
-        let command = |txn| ClientFrame::SetRole {
-            txn,
-            room,
-            user,
-            role,
-        };
-        self.change(command).await
+        self.give(SetRole { room, user, role }).await
     }
 
     /// Any command, with the `txn` that it carries. For bridges that derive it from what they bridge: the same `txn`
@@ -163,25 +160,6 @@ impl Connection {
             return Err(self.gone());
         }
         answered.await.unwrap_or_else(|_| Err(self.gone()))
-    }
-
-    async fn change(
-        &self,
-        frame: impl FnOnce(TxnId) -> ClientFrame,
-    ) -> Result<Option<Event>, Error> {
-        match self.command(frame(new_txn())).await? {
-            Answer::Event(event) => Ok(Some(*event)),
-            Answer::Unchanged(_) => Ok(None),
-            Answer::Refused(refusal) => Err(refusal.into()),
-        }
-    }
-}
-
-fn happened(answer: Answer) -> Result<Event, Error> {
-    match answer {
-        Answer::Event(event) => Ok(*event),
-        Answer::Unchanged(_) => Err(Error::Answer("a message that changed nothing".to_owned())),
-        Answer::Refused(refusal) => Err(refusal.into()),
     }
 }
 

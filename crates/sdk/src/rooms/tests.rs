@@ -2,7 +2,7 @@
 
 use tidings_protocol::{
     ClientFrame, EventId, LeftRoom, Position, RoomKind, SendContent, Seq, ShardId, Timestamp,
-    TxnId, Visibility,
+    TxnId, Visibility, subject::SendMessage,
 };
 use tidings_sync::outbox::Row;
 
@@ -95,11 +95,13 @@ fn answered(event: Event) -> Output {
     let content = SendContent::Text {
         text: "hello".parse().unwrap(),
     };
-    let frame = ClientFrame::Send {
+    let frame = ClientFrame::give(
         txn,
-        room: ROOM,
-        content,
-    };
+        SendMessage {
+            room: ROOM,
+            content,
+        },
+    );
     Output::Answered {
         row: Box::new(Row::new(frame, Timestamp::default()).unwrap()),
         answer: Answer::Event(Box::new(event)),

@@ -7,12 +7,13 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use futures_util::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use tidings_sdk::protocol::{
-    ClientFrame, Content, Cursor, Epoch, Event, EventId, LastMessage, LogId,
+    ClientFrame, Command, Content, Cursor, Epoch, Event, EventId, LastMessage, LogId,
     Message as HistoryMessage, Position, RefusalCode, RoomId, RoomKind, RoomSummary, Seq,
     ServerFrame, ServerRole, ShardId, Timestamp, TxnId, UserId, UserKind, UserProfile, Visibility,
     content::Known,
     frame::{SUBPROTOCOL_MSGPACK, Welcome, WireLimits},
     rest::Messages,
+    subject::{MoveMarker, SendMessage, SetRole},
     summary::Marker,
 };
 use tokio::{
@@ -389,7 +390,10 @@ impl Socket {
                 frames.extend(open.iter().map(|_| state.opened()));
                 Some(frames)
             }
-            ClientFrame::Send { txn, content, .. } => {
+            ClientFrame::Give {
+                txn,
+                command: Command::SendMessage(SendMessage { content, .. }),
+            } => {
                 if let Some(code) = state.refuse.pop() {
                     return Some(vec![ServerFrame::Refused {
                         txn: Some(txn),
@@ -401,13 +405,17 @@ impl Socket {
                 drop(state);
                 self.commit(txn, Known::Message { text }, *sent)
             }
-            ClientFrame::SetRole {
-                txn, user, role, ..
+            ClientFrame::Give {
+                txn,
+                command: Command::SetRole(SetRole { user, role, .. }),
             } => {
                 drop(state);
                 self.commit(txn, Known::RoleChanged { user, role }, *sent)
             }
-            ClientFrame::Mark { txn, room, .. } => {
+            ClientFrame::Give {
+                txn,
+                command: Command::MoveMarker(MoveMarker { room, .. }),
+            } => {
                 let log = LogId::Room(room);
                 Some(vec![ServerFrame::Unchanged { txn, log }])
             }

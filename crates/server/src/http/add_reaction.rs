@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{ClientFrame, Event, EventId, RoomId, TxnId};
+use tidings_protocol::{Event, EventId, RoomId, TxnId, subject};
 
 use super::{
     command::{changed, give},
@@ -37,12 +37,16 @@ pub(crate) async fn add_reaction(
     _: NoBody,
 ) -> Result<Response, Problem> {
     let emoji = emoji(&text)?;
-    let event = give(&node, &principal, txn, |txn| ClientFrame::React {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        message,
-        emoji,
-    })
+        subject::AddReaction {
+            room,
+            message,
+            emoji,
+        },
+    )
     .await?;
     changed(&principal, event)
 }

@@ -13,7 +13,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use tidings_core::{Command, from_frame};
 use tidings_engine::Logged;
-use tidings_protocol::{ClientFrame, Event, Refusal, RefusalCode, TxnId, UserId};
+use tidings_protocol::{Command as Given, Event, RefusalCode, TxnId, UserId};
 
 use crate::{
     auth::{self, Principal},
@@ -22,18 +22,17 @@ use crate::{
     problem::Problem,
 };
 
-/// The command of a request: that of the frame which says the same over the socket. One translation for both doors.
-/// `[RE14]`
-///
-/// # Errors
-/// As over the socket.
+/// The command of a request, as over the socket: one translation for both doors. `[RE14]`
 pub(super) fn command_of(
     principal: &Principal,
     txn: Option<&TxnId>,
-    frame: impl FnOnce(TxnId) -> ClientFrame,
-) -> Result<Command, Problem> {
-    let frame = frame(txn.cloned().unwrap_or_else(fresh));
-    from_frame::command(principal.user, frame).map_err(|code| Problem(Refusal::new(code)))
+    given: impl Into<Given>,
+) -> Command {
+    let given = given.into();
+    match txn {
+        Some(txn) => from_frame::command(principal.user, txn, given),
+        None => from_frame::command(principal.user, &fresh(), given),
+    }
 }
 
 /// For a request that gave no id: it is done once, under one that nobody repeats. `[RE4]`
@@ -44,7 +43,7 @@ fn fresh() -> TxnId {
         .expect("a UUID is 36 printable characters")
 }
 
-/// Gives the command of a frame, and waits. None when nothing changed.
+/// Gives a command, and waits. None when nothing changed.
 ///
 /// # Errors
 /// The refusal.
@@ -52,9 +51,9 @@ pub(super) async fn give(
     node: &Node,
     principal: &Principal,
     txn: Option<TxnId>,
-    frame: impl FnOnce(TxnId) -> ClientFrame,
+    given: impl Into<Given>,
 ) -> Result<Option<Arc<Logged>>, Problem> {
-    let command = command_of(principal, txn.as_ref(), frame)?;
+    let command = command_of(principal, txn.as_ref(), given);
     submit(node, principal, txn, command).await
 }
 

@@ -10,8 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tidings_protocol::{
-    ClientFrame, LogId, RefusalCode, TxnId,
+    LogId, RefusalCode, TxnId,
     rest::{CreateRoom, RoomAnswer},
+    subject,
 };
 
 use super::{
@@ -42,13 +43,16 @@ pub(crate) async fn create_room(
     JsonBody(body): JsonBody<CreateRoom>,
 ) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
-    let command = command_of(&principal, txn.as_ref(), |txn| ClientFrame::CreateRoom {
-        txn,
-        kind: body.kind,
-        name: body.name,
-        visibility: body.visibility,
-        members: body.members,
-    })?;
+    let command = command_of(
+        &principal,
+        txn.as_ref(),
+        subject::CreateRoom {
+            kind: body.kind,
+            name: body.name,
+            visibility: body.visibility,
+            members: body.members,
+        },
+    );
     let LogId::Room(room) = command.log(principal.user) else {
         return Err(RefusalCode::Internal.into());
     };

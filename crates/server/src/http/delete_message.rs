@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{ClientFrame, Event, EventId, RoomId, TxnId};
+use tidings_protocol::{Event, EventId, RoomId, TxnId, subject};
 
 use super::{
     command::{changed, give},
@@ -37,11 +37,12 @@ pub(crate) async fn delete_message(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let event = give(&node, &principal, txn, |txn| ClientFrame::Delete {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        message,
-    })
+        subject::DeleteMessage { room, message },
+    )
     .await?;
     changed(&principal, event)
 }

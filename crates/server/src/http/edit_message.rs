@@ -5,9 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{
-    ClientFrame, Event, EventId, RoomId, SendContent, TxnId, rest::EditMessage,
-};
+use tidings_protocol::{Event, EventId, RoomId, SendContent, TxnId, rest::EditMessage, subject};
 
 use super::{
     command::{changed, give},
@@ -39,12 +37,16 @@ pub(crate) async fn edit_message(
     JsonBody(body): JsonBody<EditMessage>,
 ) -> Result<Response, Problem> {
     let txn = txn.or(body.txn)?;
-    let event = give(&node, &principal, txn, |txn| ClientFrame::Edit {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        message,
-        content: SendContent::Text { text: body.text },
-    })
+        subject::EditMessage {
+            room,
+            message,
+            content: SendContent::Text { text: body.text },
+        },
+    )
     .await?;
     changed(&principal, event)
 }

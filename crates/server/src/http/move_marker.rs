@@ -11,9 +11,10 @@ use axum::{
 };
 use http::StatusCode;
 use tidings_protocol::{
-    ClientFrame, Marker, RefusalCode, RoomId, TxnId,
+    Marker, RefusalCode, RoomId, TxnId,
     content::Known,
     rest::{MarkerAnswer, MoveMarker},
+    subject,
 };
 
 use super::{
@@ -46,11 +47,15 @@ pub(crate) async fn move_marker(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<MoveMarker>,
 ) -> Result<Response, Problem> {
-    let Some(event) = give(&node, &principal, txn, |txn| ClientFrame::Mark {
+    let Some(event) = give(
+        &node,
+        &principal,
         txn,
-        room,
-        seq: body.seq,
-    })
+        subject::MoveMarker {
+            room,
+            seq: body.seq,
+        },
+    )
     .await?
     else {
         return Ok(StatusCode::NO_CONTENT.into_response());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{ClientFrame, Event, RoomId, TxnId};
+use tidings_protocol::{Event, RoomId, TxnId, subject};
 
 use super::{
     command::{changed, give},
@@ -35,11 +35,15 @@ pub(crate) async fn remove_member(
     Txn(txn): Txn,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let event = give(&node, &principal, txn, |txn| ClientFrame::Leave {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        user: Some(user.of(&principal)),
-    })
+        subject::RemoveMember {
+            room,
+            user: Some(user.of(&principal)),
+        },
+    )
     .await?;
     changed(&principal, event)
 }

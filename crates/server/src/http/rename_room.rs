@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{ClientFrame, Event, RoomId, TxnId, rest::RenameRoom};
+use tidings_protocol::{Event, RoomId, TxnId, rest::RenameRoom, subject};
 
 use super::{
     command::{changed, give},
@@ -35,11 +35,15 @@ pub(crate) async fn rename_room(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<RenameRoom>,
 ) -> Result<Response, Problem> {
-    let event = give(&node, &principal, txn, |txn| ClientFrame::Rename {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        name: body.name,
-    })
+        subject::RenameRoom {
+            room,
+            name: body.name,
+        },
+    )
     .await?;
     changed(&principal, event)
 }

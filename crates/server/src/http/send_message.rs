@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use tidings_protocol::{
-    ClientFrame, Event, Refusal, RefusalCode, RoomId, SendContent, TxnId, rest::SendMessage,
+    Event, Refusal, RefusalCode, RoomId, SendContent, TxnId, rest::SendMessage, subject,
 };
 
 use super::{
@@ -50,11 +50,12 @@ pub(crate) async fn send_message(
         }
     };
     // A message always changes something.
-    let sent = give(&node, &principal, txn, |txn| ClientFrame::Send {
+    let sent = give(
+        &node,
+        &principal,
         txn,
-        room,
-        content,
-    })
+        subject::SendMessage { room, content },
+    )
     .await?
     .ok_or(RefusalCode::Internal)?;
     let event = event_of(&principal, &sent)?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_protocol::{ClientFrame, Event, RoomId, TxnId, rest::SetRole};
+use tidings_protocol::{Event, RoomId, TxnId, rest::SetRole, subject};
 
 use super::{
     command::{changed, give},
@@ -38,12 +38,16 @@ pub(crate) async fn set_role(
     Txn(txn): Txn,
     JsonBody(body): JsonBody<SetRole>,
 ) -> Result<Response, Problem> {
-    let event = give(&node, &principal, txn, |txn| ClientFrame::SetRole {
+    let event = give(
+        &node,
+        &principal,
         txn,
-        room,
-        user: user.of(&principal),
-        role: body.role,
-    })
+        subject::SetRole {
+            room,
+            user: user.of(&principal),
+            role: body.role,
+        },
+    )
     .await?;
     changed(&principal, event)
 }

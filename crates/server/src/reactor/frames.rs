@@ -8,7 +8,8 @@ use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
-    ClientFrame, CloseCode, Part, Refusal, RefusalCode, ServerFrame, TxnId, UserId,
+    ClientFrame, CloseCode, Command as Given, Part, Refusal, RefusalCode, ServerFrame, TxnId,
+    UserId,
     frame::read::{self, Read},
     limits::{CLIENT_FRAME_BYTES_MAX, FRAME_FRAGMENTS_MAX},
 };
@@ -239,10 +240,10 @@ impl Core {
         let Some(actor) = self.hub.borrow_mut().user_of(id) else {
             return;
         };
-        let Some(txn) = frame.txn().cloned() else {
+        let ClientFrame::Give { txn, command } = frame else {
             return;
         };
-        let refusal = match self.to_command(actor, frame) {
+        let refusal = match self.to_command(actor, &txn, command) {
             Ok(command) => {
                 let work = Work {
                     actor,
@@ -275,12 +276,12 @@ impl Core {
         });
     }
 
-    fn to_command(&self, actor: UserId, frame: ClientFrame) -> Result<Command, Refusal> {
+    fn to_command(&self, actor: UserId, txn: &TxnId, given: Given) -> Result<Command, Refusal> {
         if self.node.is_draining() {
             return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
         }
         auth::limits::command(&self.node, actor)?;
-        let command = from_frame::command(actor, frame).map_err(Refusal::from)?;
+        let command = from_frame::command(actor, txn, given);
         auth::limits::command_beyond(&self.node, actor, &command, 1)?;
         Ok(command)
     }
@@ -339,18 +340,7 @@ impl Core {
             ClientFrame::Watch { users } => self.act(|hub| hub.watch(id, users)),
             ClientFrame::Ping {} => self.act(|hub| hub.send(id, &ServerFrame::Pong {})),
             // The gate sends greetings and commands their own ways.
-            ClientFrame::Hello { .. }
-            | ClientFrame::Send { .. }
-            | ClientFrame::Edit { .. }
-            | ClientFrame::Delete { .. }
-            | ClientFrame::React { .. }
-            | ClientFrame::Unreact { .. }
-            | ClientFrame::Mark { .. }
-            | ClientFrame::CreateRoom { .. }
-            | ClientFrame::Rename { .. }
-            | ClientFrame::Join { .. }
-            | ClientFrame::Leave { .. }
-            | ClientFrame::SetRole { .. } => {}
+            ClientFrame::Hello { .. } | ClientFrame::Give { .. } => {}
         }
     }
 }

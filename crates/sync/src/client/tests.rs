@@ -11,6 +11,7 @@ use tidings_protocol::{
     Timestamp, UserId, UserKind, UserProfile, Visibility,
     content::Known,
     frame::{Welcome, WireLimits},
+    subject::SendMessage,
     summary::Marker,
 };
 
@@ -53,11 +54,13 @@ fn event(log: LogId, seq: u64, txn: Option<&str>) -> Event {
 }
 
 fn send(txn: &str, to: RoomId) -> ClientFrame {
-    ClientFrame::Send {
-        txn: txn.parse().unwrap(),
-        room: to,
-        content: SendContent::Text { text: text(txn) },
-    }
+    ClientFrame::give(
+        txn.parse().unwrap(),
+        SendMessage {
+            room: to,
+            content: SendContent::Text { text: text(txn) },
+        },
+    )
 }
 
 fn summary(id: RoomId, head: u64) -> RoomSummary {

@@ -12,7 +12,7 @@ use std::{
 
 use tidings_protocol::{
     ClientFrame, Event, Follow, LogId, OpenRoom, RefusalCode, RoomId, SendContent, Seq,
-    ServerFrame, TxnId,
+    ServerFrame, TxnId, subject::SendMessage,
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -209,11 +209,13 @@ impl Member {
             waiting.sent = true;
             self.record.notes.push(Note::Sent(op.txn.clone()));
             let text = op.text.parse().expect("a short text");
-            let frame = ClientFrame::Send {
-                txn: op.txn.clone(),
-                room: op.room,
-                content: SendContent::Text { text },
-            };
+            let frame = ClientFrame::give(
+                op.txn.clone(),
+                SendMessage {
+                    room: op.room,
+                    content: SendContent::Text { text },
+                },
+            );
             patiently(socket.send(&frame)).await?;
         }
         Ok(())

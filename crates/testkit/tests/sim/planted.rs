@@ -3,8 +3,9 @@
 //! Owns: one planted fault an invariant, at least. Never: asks for the wording of a finding.
 
 use tidings_protocol::{
-    ClientFrame, Content, Event, Follow, Gone, LastMessage, LeftRoom, LogId, Marker, Position,
-    Role, RoomHead, RoomId, Seq, ServerFrame, UserId, content::Known,
+    ClientFrame, Command, Content, Event, Follow, Gone, LastMessage, LeftRoom, LogId, Marker,
+    Position, Role, RoomHead, RoomId, SendContent, Seq, ServerFrame, UserId, content::Known,
+    subject::SendMessage,
 };
 use tidings_testkit::sim::{
     Fault, Finding, Options, Record, audit,
@@ -180,8 +181,12 @@ fn i5_an_event_that_was_never_given_and_a_text_that_was_never_sent() {
     });
     planted("I5", |record| {
         let (_, op) = acknowledged(record);
-        if let ClientFrame::Send { content, .. } = &mut op.frame {
-            let tidings_protocol::SendContent::Text { text } = content;
+        if let ClientFrame::Give {
+            command: Command::SendMessage(send),
+            ..
+        } = &mut op.frame
+        {
+            let SendContent::Text { text } = &mut send.content;
             *text = "something else".parse().unwrap();
         }
     });
@@ -669,13 +674,15 @@ fn opened() -> (Client, Event) {
 }
 
 fn op(client: &Client, txn: &str, invoked: u64) -> Op {
-    let frame = ClientFrame::Send {
-        txn: txn.parse().unwrap(),
-        room: ROOM,
-        content: tidings_protocol::SendContent::Text {
-            text: "hello".parse().unwrap(),
+    let frame = ClientFrame::give(
+        txn.parse().unwrap(),
+        SendMessage {
+            room: ROOM,
+            content: tidings_protocol::SendContent::Text {
+                text: "hello".parse().unwrap(),
+            },
         },
-    };
+    );
     Op {
         user: client.user,
         txn: txn.parse().unwrap(),

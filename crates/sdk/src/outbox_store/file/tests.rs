@@ -4,20 +4,22 @@
 
 use std::fs;
 
-use tidings_protocol::{ClientFrame, RoomId, SendContent, Timestamp, TxnId};
+use tidings_protocol::{ClientFrame, RoomId, SendContent, Timestamp, TxnId, subject::SendMessage};
 use tidings_sync::outbox::Row;
 
 use super::{DEAD_LINES_MAX, FileOutbox};
 use crate::OutboxStore;
 
 fn row(txn: &str) -> Row {
-    let command = ClientFrame::Send {
-        txn: txn.parse().unwrap(),
-        room: RoomId::from_bits(1),
-        content: SendContent::Text {
-            text: format!("text of {txn}").parse().unwrap(),
+    let command = ClientFrame::give(
+        txn.parse().unwrap(),
+        SendMessage {
+            room: RoomId::from_bits(1),
+            content: SendContent::Text {
+                text: format!("text of {txn}").parse().unwrap(),
+            },
         },
-    };
+    );
     Row::new(command, Timestamp::from_millis(5)).unwrap()
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use tidings_protocol::{
-    ClientFrame, Content, Event, LogId, SendContent, Seq, TxnId, UserId, content::Known,
+    ClientFrame, Command, Content, Event, LogId, SendContent, Seq, TxnId, UserId, content::Known,
 };
 
 use super::{Findings, Log, Record};
@@ -58,27 +58,26 @@ fn says_the_same(frame: &ClientFrame, event: &Event) -> bool {
     let Some(content) = event.content.as_ref().and_then(Content::known) else {
         return true;
     };
-    match (frame, content) {
+    let ClientFrame::Give { command, .. } = frame else {
+        return true;
+    };
+    match (command, content) {
+        (Command::SendMessage(send), Known::Message { text: stored }) => {
+            let SendContent::Text { text } = &send.content;
+            text == stored
+        }
         (
-            ClientFrame::Send {
-                content: SendContent::Text { text },
-                ..
-            },
-            Known::Message { text: stored },
-        ) => text == stored,
-        (
-            ClientFrame::Edit {
-                message,
-                content: SendContent::Text { text },
-                ..
-            },
+            Command::EditMessage(edit),
             Known::MessageEdited {
-                message: edited,
+                message,
                 text: stored,
                 ..
             },
-        ) => message == edited && text == stored,
-        (ClientFrame::Send { .. } | ClientFrame::Edit { .. }, _) => false,
+        ) => {
+            let SendContent::Text { text } = &edit.content;
+            edit.message == *message && text == stored
+        }
+        (Command::SendMessage(_) | Command::EditMessage(_), _) => false,
         _ => true,
     }
 }

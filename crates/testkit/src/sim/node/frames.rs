@@ -4,7 +4,7 @@
 
 use tidings_core::from_frame;
 use tidings_engine::{Hello, Item, Reply, Submission, Work};
-use tidings_protocol::{ClientFrame, CloseCode, DeviceId, Refusal, ServerFrame, UserId};
+use tidings_protocol::{ClientFrame, CloseCode, DeviceId, ServerFrame, UserId};
 use tidings_sync::Verdict;
 
 use super::{Node, Seat};
@@ -37,26 +37,20 @@ impl Node {
                 }
             }
             Verdict::Command => {
-                let txn = frame.txn().cloned();
-                match from_frame::command(user, frame) {
-                    Ok(command) => {
-                        let work = Work {
-                            actor: user,
-                            txn,
-                            command,
-                        };
-                        let reply = Reply::Peer {
-                            core: seat.core as u16,
-                            peer: seat.peer,
-                        };
-                        let shard = work.command.log(user).shard(self.store.shards());
-                        let queue = &mut self.queues[usize::from(shard.0)];
-                        queue.push_back(Submission { work, reply });
-                    }
-                    Err(code) => {
-                        let refusal = Refusal::new(code);
-                        hub.refuse(seat.peer, txn, None, refusal);
-                    }
+                if let ClientFrame::Give { txn, command } = frame {
+                    let command = from_frame::command(user, &txn, command);
+                    let work = Work {
+                        actor: user,
+                        txn: Some(txn),
+                        command,
+                    };
+                    let reply = Reply::Peer {
+                        core: seat.core as u16,
+                        peer: seat.peer,
+                    };
+                    let shard = work.command.log(user).shard(self.store.shards());
+                    let queue = &mut self.queues[usize::from(shard.0)];
+                    queue.push_back(Submission { work, reply });
                 }
             }
             Verdict::Other => match frame {

@@ -2,7 +2,13 @@
 //!
 //! Owns: drawing it. Never: makes sure that it may be done; refusals are part of the world.
 
-use tidings_protocol::{ClientFrame, Event, Follow, RoomId, SendContent, Seq, TxnId, UserId};
+use tidings_protocol::{
+    ClientFrame, Event, Follow, RoomId, SendContent, Seq, TxnId, UserId,
+    subject::{
+        AddMember, AddReaction, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
+        RemoveReaction, RenameRoom, SendMessage,
+    },
+};
 
 use super::World;
 use crate::sim::client::Op;
@@ -53,41 +59,41 @@ impl World {
     fn within(&mut self, at: usize, room: RoomId) -> ClientFrame {
         let (txn, n) = (self.txn(), self.txns);
         match self.random.below(20) {
-            0 => ClientFrame::Join {
+            0 => ClientFrame::give(txn, AddMember { room, user: None }),
+            1 => ClientFrame::give(txn, RemoveMember { room, user: None }),
+            2 => ClientFrame::give(
                 txn,
-                room,
-                user: None,
-            },
-            1 => ClientFrame::Leave {
+                RemoveMember {
+                    room,
+                    user: self.somebody(),
+                },
+            ),
+            3 => ClientFrame::give(
                 txn,
-                room,
-                user: None,
-            },
-            2 => ClientFrame::Leave {
+                AddMember {
+                    room,
+                    user: self.somebody(),
+                },
+            ),
+            4 => ClientFrame::give(
                 txn,
-                room,
-                user: self.somebody(),
-            },
-            3 => ClientFrame::Join {
-                txn,
-                room,
-                user: self.somebody(),
-            },
-            4 => ClientFrame::Rename {
-                txn,
-                room,
-                name: format!("name{n}").parse().expect("a name"),
-            },
+                RenameRoom {
+                    room,
+                    name: format!("name{n}").parse().expect("a name"),
+                },
+            ),
             5 => {
                 let held = self.clients[at].fold().rooms.get(&room);
                 let seq = held.map_or(Seq(1), |held| held.head.max(Seq(1)));
-                ClientFrame::Mark { txn, room, seq }
+                ClientFrame::give(txn, MoveMarker { room, seq })
             }
-            _ => ClientFrame::Send {
+            _ => ClientFrame::give(
                 txn,
-                room,
-                content: text(format!("message {n}")),
-            },
+                SendMessage {
+                    room,
+                    content: text(format!("message {n}")),
+                },
+            ),
         }
     }
 
@@ -105,25 +111,31 @@ impl World {
         let room = event.log.room().expect("an event of a room");
         let emoji = "👍".parse().expect("an emoji");
         match self.random.below(4) {
-            0 => ClientFrame::Edit {
+            0 => ClientFrame::give(
                 txn,
-                room,
-                message,
-                content: text(format!("edit {n}")),
-            },
-            1 => ClientFrame::Delete { txn, room, message },
-            2 => ClientFrame::React {
+                EditMessage {
+                    room,
+                    message,
+                    content: text(format!("edit {n}")),
+                },
+            ),
+            1 => ClientFrame::give(txn, DeleteMessage { room, message }),
+            2 => ClientFrame::give(
                 txn,
-                room,
-                message,
-                emoji,
-            },
-            _ => ClientFrame::Unreact {
+                AddReaction {
+                    room,
+                    message,
+                    emoji,
+                },
+            ),
+            _ => ClientFrame::give(
                 txn,
-                room,
-                message,
-                emoji,
-            },
+                RemoveReaction {
+                    room,
+                    message,
+                    emoji,
+                },
+            ),
         }
     }
 

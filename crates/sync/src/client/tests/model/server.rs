@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tidings_protocol::{
-    ClientFrame, Content, Cursor, Epoch, Event, EventId, Follow, LeftRoom, LogId, Position,
-    Refusal, RefusalCode, Role, RoomId, Seq, ServerFrame, ShardId, Timestamp, TxnId, UserId,
+    ClientFrame, Command, Content, Cursor, Epoch, Event, EventId, Follow, LeftRoom, LogId,
+    Position, Refusal, RefusalCode, Role, RoomId, Seq, ServerFrame, ShardId, Timestamp, TxnId,
+    UserId,
     content::Known,
     rest::{Events, Messages},
+    subject::{MoveMarker, SendMessage},
 };
 
 use super::super::{me, room, summary, text, welcome};
@@ -350,14 +352,17 @@ impl Server {
         self.say(ServerFrame::Opened { room, from, head });
     }
 
-    fn command(&mut self, command: &ClientFrame, mood: Option<&mut Dice>) {
-        let txn = command.txn().unwrap().clone();
+    fn command(&mut self, frame: &ClientFrame, mood: Option<&mut Dice>) {
+        let ClientFrame::Give { txn, command } = frame else {
+            panic!("no command: {frame:?}");
+        };
+        let txn = txn.clone();
         let (log, of, known) = match command {
-            ClientFrame::Send { room, .. } => {
+            Command::SendMessage(SendMessage { room, .. }) => {
                 let known = Known::Message { text: text("mine") };
                 (LogId::Room(*room), *room, known)
             }
-            ClientFrame::Mark { room, seq, .. } => {
+            Command::MoveMarker(MoveMarker { room, seq }) => {
                 let (room, seq, count) = (*room, *seq, 0);
                 (
                     LogId::User(me()),

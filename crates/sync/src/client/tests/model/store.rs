@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidings_protocol::{
     ClientFrame, Event, Follow, LeftRoom, LogId, OpenRoom, RoomId, SendContent, Seq, Timestamp,
     TxnId,
+    subject::{MoveMarker, SendMessage},
 };
 
 use super::{
@@ -221,17 +222,21 @@ impl Caller {
     pub(super) fn command(&mut self, server: &mut Server, to: RoomId, step: usize) {
         let txn: TxnId = format!("t{step}").parse().unwrap();
         let frame = if step.is_multiple_of(5) {
-            ClientFrame::Mark {
+            ClientFrame::give(
                 txn,
-                room: to,
-                seq: Seq(step as u64),
-            }
+                MoveMarker {
+                    room: to,
+                    seq: Seq(step as u64),
+                },
+            )
         } else {
-            ClientFrame::Send {
+            ClientFrame::give(
                 txn,
-                room: to,
-                content: SendContent::Text { text: text("mine") },
-            }
+                SendMessage {
+                    room: to,
+                    content: SendContent::Text { text: text("mine") },
+                },
+            )
         };
         let row = Row::new(frame, Timestamp::default()).unwrap();
         self.given += 1;
