@@ -14,7 +14,7 @@ use crate::{
     id::{LogId, RoomId, TxnId, UserId},
     number::Seq,
     refusal::Refusal,
-    summary::{Presence, RoomHead, RoomSummary, UserProfile},
+    summary::{Presence, RoomHead, RoomSummary, UserProfile, word},
 };
 
 /// The subprotocol with text frames.
@@ -22,16 +22,16 @@ pub const SUBPROTOCOL_JSON: &str = "tidings.v1.json";
 /// The subprotocol with binary frames.
 pub const SUBPROTOCOL_MSGPACK: &str = "tidings.v1.msgpack";
 
-/// What a session hears of the rooms that it did not open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Follow {
-    /// A summary of each room that moved, coalesced.
-    #[default]
-    Listed,
-    /// Every event of every room, in commit order.
-    All,
+word! {
+    /// What a session hears of the rooms that it did not open.
+    #[derive(Default)]
+    Follow {
+        /// A summary of each room that moved, coalesced.
+        #[default]
+        Listed = "listed",
+        /// Every event of every room, in commit order.
+        All = "all",
+    }
 }
 
 /// A room to open, and from where.

@@ -15,7 +15,7 @@ use crate::{
 macro_rules! word {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum $name { $($(#[$vdoc])* $variant),* }
@@ -34,8 +34,31 @@ macro_rules! word {
                 match text { $($text => Ok($name::$variant),)* _ => Err(()) }
             }
         }
+
+        // Serde's own takes what is no text for broken JSON.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                struct Word;
+
+                impl serde::de::Visitor<'_> for Word {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        let words: &[&str] = &[$($text),*];
+                        write!(f, "one of `{}`", words.join("`, `"))
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(|()| E::unknown_variant(text, &[$($text),*]))
+                    }
+                }
+
+                d.deserialize_str(Word)
+            }
+        }
     };
 }
+pub(crate) use word;
 
 word! {
     /// What kind of room.

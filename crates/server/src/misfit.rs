@@ -216,6 +216,9 @@ fn tell(said: &str, name: Option<String>, kind: &str) -> Told {
             let wanted = said
                 .rsplit_once(", expected ")
                 .map_or("", |(_, wanted)| wanted);
+            if wanted.starts_with("one of `") {
+                return about_this(format!("{here} is one of: {}.", known(wanted)));
+            }
             return about_this(format!("{here} takes {}.", takes(wanted)));
         }
     }

@@ -125,6 +125,12 @@ fn a_refusal_names_the_field_and_says_what_to_do() {
             "/role",
         ),
         (
+            refused::<SetRole>(&json!({ "role": null })),
+            bad,
+            text("`role` is one of: member, admin, owner."),
+            "/role",
+        ),
+        (
             refused::<SetRole>(&json!({ "a/b~": 1 })),
             bad,
             text("There is no field `a/b~` here; there are: role."),
