@@ -9,10 +9,10 @@ use std::{
 };
 
 use anyhow::Context;
-use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, execute};
+use tidings_core::{Command, CreateUser, Ctx, Executed, Needs, Salt, State, derive, execute};
 use tidings_protocol::{
     EventId, LogId, Position, RoomId, RoomKind, ShardId, Timestamp, TxnId, UserId, UserKind,
-    Visibility,
+    subject::{CreateRoom, SendContent, SendMessage},
 };
 use tidings_store::{Commit, Store, StoreConfig};
 
@@ -119,11 +119,15 @@ fn id() -> u128 {
     uuid::Uuid::now_v7().as_u128()
 }
 
+fn txn() -> anyhow::Result<TxnId> {
+    Ok(uuid::Uuid::now_v7().to_string().parse()?)
+}
+
 /// A user, and a room of theirs on this shard.
 async fn place(store: &Store, shard: ShardId) -> anyhow::Result<(UserId, RoomId)> {
     let user = UserId::from_bits(id());
     let name = format!("s{:x}-{shard}", id() >> 60);
-    let create = Command::CreateUser {
+    let create = CreateUser {
         only_first: false,
         user,
         username: name.parse()?,
@@ -131,21 +135,22 @@ async fn place(store: &Store, shard: ShardId) -> anyhow::Result<(UserId, RoomId)
         kind: UserKind::Person,
         password_hash: String::new(),
     };
-    commit(store, LogId::User(user), vec![(user, None, create)]).await?;
-    let room = loop {
-        let room = RoomId::from_bits(id());
+    commit(store, LogId::User(user), vec![(user, None, create.into())]).await?;
+    let (txn, room) = loop {
+        let txn = txn()?;
+        let room = derive::room_of_txn(user, Some(&txn));
         if LogId::Room(room).shard(store.shards()) == shard {
-            break room;
+            break (txn, room);
         }
     };
-    let create = Command::CreateRoom {
-        room,
+    let create = CreateRoom {
         kind: RoomKind::Group,
-        visibility: Visibility::Private,
+        visibility: None,
         name: None,
         members: Vec::new(),
     };
-    commit(store, LogId::Room(room), vec![(user, None, create)]).await?;
+    let given = vec![(user, Some(txn), create.into())];
+    commit(store, LogId::Room(room), given).await?;
     Ok((user, room))
 }
 
@@ -178,9 +183,9 @@ async fn messages(
         };
         let mut given = Vec::with_capacity(batch);
         for _ in 0..batch {
-            let txn = uuid::Uuid::now_v7().to_string().parse()?;
             let text = text.clone();
-            given.push((user, Some(txn), Command::SendMessage { room, text }));
+            let content = SendContent::Text { text };
+            given.push((user, Some(txn()?), SendMessage { room, content }.into()));
         }
         let one = Instant::now();
         let first = done.rows;
@@ -202,10 +207,7 @@ async fn commit(store: &Store, log: LogId, given: Vec<Given>) -> anyhow::Result<
     let shard = log.shard(store.shards());
     let mut needs = Needs::default();
     for (actor, txn, command) in &given {
-        command.needs(*actor, &mut needs);
-        if let Some(txn) = txn {
-            needs.txns.insert((log, *actor, txn.clone()));
-        }
+        command.needs(*actor, txn.as_ref(), &mut needs);
     }
     let appended = store.append(shard, needs, move |head, state| {
         let (commit, refusal) = decided(shard, head, state, &given);

@@ -1,167 +1,78 @@
 //! Commands: what someone wants to happen, and which rows deciding it needs.
 //!
-//! Owns: the closed list of commands, the log each belongs to, its [`Needs`] and its fingerprint.
-//! Never: decides; that is [`decide`](crate::decide).
+//! Owns: [`Command`], the log that each belongs to, [`Needs`], the fingerprint, and what every command has to say
+//! ([`Meaning`]). Never: decides; the [`subject`](crate::subject)s do.
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tidings_protocol::{
-    DeviceId, DisplayName, Emoji, EventId, LogId, MessageText, Role, RoomId, RoomKind, RoomName,
-    Seq, TxnId, UserId, UserKind, Username, Visibility, content::RemovedReason,
+    Command as Given, DeviceId, Emoji, EventId, LogId, Refusal, RoomId, Seq, TxnId, UserId,
+    Username, command::Place, content::Known, with_command,
 };
 
-use crate::names;
+use crate::{
+    state::State,
+    subject::{
+        account::{AddDevice, CreateUser, RemoveDevice, SetPassword},
+        room::room_of,
+    },
+};
+
+/// Who gives a command, under which id, and where it happens.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// Who.
+    pub actor: UserId,
+    /// The client's id for it.
+    pub txn: Option<&'a TxnId>,
+    /// The log that its events go to.
+    pub log: LogId,
+}
+
+/// What a command has to say for itself.
+pub(crate) trait Meaning: Serialize {
+    /// Adds what deciding needs beside what every command does: the room and the actor's membership, or the actor's
+    /// account.
+    fn needs(&self, by: By<'_>, needs: &mut Needs);
+
+    /// The events that follow; none when there is nothing to change.
+    fn decide(&self, by: By<'_>, state: &State) -> Result<Vec<Known>, Refusal>;
+}
 
 /// What someone wants to happen. Every lasting change is one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Send a message.
-    SendMessage {
-        /// Where.
-        room: RoomId,
-        /// What.
-        text: MessageText,
-    },
-    /// Change the text of a message.
-    EditMessage {
-        /// Where.
-        room: RoomId,
-        /// Which.
-        message: EventId,
-        /// The new text.
-        text: MessageText,
-    },
-    /// Delete a message.
-    DeleteMessage {
-        /// Where.
-        room: RoomId,
-        /// Which.
-        message: EventId,
-    },
-    /// React.
-    AddReaction {
-        /// Where.
-        room: RoomId,
-        /// To which message.
-        message: EventId,
-        /// With what.
-        emoji: Emoji,
-    },
-    /// Take a reaction back.
-    RemoveReaction {
-        /// Where.
-        room: RoomId,
-        /// From which message.
-        message: EventId,
-        /// Which.
-        emoji: Emoji,
-    },
-    /// Create a room. The id is derived (see [`derive`](crate::derive)), so that a retry names the same room.
-    CreateRoom {
-        /// The room's id.
-        room: RoomId,
-        /// What kind.
-        kind: RoomKind,
-        /// Who may find it.
-        visibility: Visibility,
-        /// Its name.
-        name: Option<RoomName>,
-        /// Members besides the actor.
-        members: Vec<UserId>,
-    },
-    /// Give a room another name.
-    RenameRoom {
-        /// Which.
-        room: RoomId,
-        /// The new name.
-        name: RoomName,
-    },
-    /// Join (the actor), or add another user.
-    AddMember {
-        /// Where.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-    },
-    /// Leave (the actor), or remove another user.
-    RemoveMember {
-        /// Where.
-        room: RoomId,
-        /// Whom.
-        user: UserId,
-    },
-    /// Give a member another role.
-    SetRole {
-        /// Where.
-        room: RoomId,
-        /// Whose.
-        user: UserId,
-        /// The role from then on.
-        role: Role,
-    },
-    /// Move the actor's read marker forward.
-    MoveMarker {
-        /// Which room.
-        room: RoomId,
-        /// Read up to and including this.
-        seq: Seq,
-    },
+    /// What clients may give.
+    Given(Given),
     /// Create an account, with its first device.
-    CreateUser {
-        /// The new user; also the actor.
-        user: UserId,
-        /// The username.
-        username: Username,
-        /// The display name.
-        display_name: DisplayName,
-        /// Person, bot or guest.
-        kind: UserKind,
-        /// argon2id, PHC string; empty for none.
-        password_hash: String,
-        /// Only as the server's first account, its owner: others are not made here.
-        only_first: bool,
-    },
-    /// Sign in: a new device of the actor.
-    AddDevice {
-        /// The device.
-        device: DeviceId,
-        /// What it calls itself.
-        name: String,
-        /// SHA-256 of its token.
-        token_hash: [u8; 32],
-        /// The password's hash that the sign-in was checked against. When it is not the account's any more, the password
-        /// was changed meanwhile, and the sign-in does not happen. None where no password was asked for.
-        checked_hash: Option<String>,
-    },
-    /// Sign a device of the actor out.
-    RemoveDevice {
-        /// The device.
-        device: DeviceId,
-        /// Why.
-        reason: RemovedReason,
-    },
-    /// Give the actor's account another password.
-    SetPassword {
-        /// argon2id, PHC string.
-        password_hash: String,
-        /// The hash that the old password was checked against; when it is not the account's any more, nothing happens.
-        /// None where nobody asked for the old one.
-        checked_hash: Option<String>,
-        /// Which devices stay signed in.
-        keep: KeepDevices,
-    },
+    CreateUser(CreateUser),
+    /// Sign in.
+    AddDevice(AddDevice),
+    /// Sign a device out.
+    RemoveDevice(RemoveDevice),
+    /// Give the account another password.
+    SetPassword(SetPassword),
 }
 
-/// Which devices a change of the password leaves signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeepDevices {
-    /// All.
-    All,
-    /// This one alone.
-    Only(DeviceId),
-    /// None.
-    None,
+/// Does the same with the struct of whichever command this is.
+macro_rules! with_struct {
+    ($command:expr, $it:ident => $does:expr) => {
+        match $command {
+            Command::Given(given) => with_command!(given, $it => $does),
+            Command::CreateUser($it) => $does,
+            Command::AddDevice($it) => $does,
+            Command::RemoveDevice($it) => $does,
+            Command::SetPassword($it) => $does,
+        }
+    };
+}
+
+impl<C: Into<Given>> From<C> for Command {
+    fn from(command: C) -> Command {
+        Command::Given(command.into())
+    }
 }
 
 /// The rows a batch of commands needs: what the store loads before deciding. Sets, so shared rows load once.
@@ -200,246 +111,177 @@ pub struct Needs {
 }
 
 impl Command {
-    /// The log the command appends to.
+    /// Its word, as logs have it.
     #[must_use]
-    pub fn log(&self, actor: UserId) -> LogId {
+    pub const fn word(&self) -> &'static str {
         match self {
-            Command::SendMessage { room, .. }
-            | Command::EditMessage { room, .. }
-            | Command::DeleteMessage { room, .. }
-            | Command::AddReaction { room, .. }
-            | Command::RemoveReaction { room, .. }
-            | Command::CreateRoom { room, .. }
-            | Command::RenameRoom { room, .. }
-            | Command::AddMember { room, .. }
-            | Command::RemoveMember { room, .. }
-            | Command::SetRole { room, .. } => LogId::Room(*room),
-            Command::CreateUser { user, .. } => LogId::User(*user),
-            Command::MoveMarker { .. }
-            | Command::AddDevice { .. }
-            | Command::RemoveDevice { .. }
-            | Command::SetPassword { .. } => LogId::User(actor),
+            Command::Given(given) => given.word(),
+            Command::CreateUser(_) => "create_user",
+            Command::AddDevice(_) => "add_device",
+            Command::RemoveDevice(_) => "remove_device",
+            Command::SetPassword(_) => "set_password",
         }
     }
 
-    /// What the command costs of its actor's budget: one, and one for each whom it adds to a new room.
+    /// The log that its events go to.
     #[must_use]
-    pub fn cost(&self) -> u32 {
+    pub fn log(&self, actor: UserId, txn: Option<&TxnId>) -> LogId {
         match self {
-            Command::CreateRoom { members, .. } => {
-                1 + u32::try_from(members.len()).unwrap_or(u32::MAX - 1)
+            Command::Given(given) => match given.place() {
+                Place::Room(room) => LogId::Room(room),
+                Place::Made => LogId::Room(room_of(given, actor, txn)),
+                Place::Own => LogId::User(actor),
+            },
+            Command::CreateUser(create) => LogId::User(create.user),
+            Command::AddDevice(_) | Command::RemoveDevice(_) | Command::SetPassword(_) => {
+                LogId::User(actor)
             }
-            Command::SendMessage { .. }
-            | Command::EditMessage { .. }
-            | Command::DeleteMessage { .. }
-            | Command::AddReaction { .. }
-            | Command::RemoveReaction { .. }
-            | Command::RenameRoom { .. }
-            | Command::AddMember { .. }
-            | Command::RemoveMember { .. }
-            | Command::SetRole { .. }
-            | Command::MoveMarker { .. }
-            | Command::CreateUser { .. }
-            | Command::AddDevice { .. }
-            | Command::RemoveDevice { .. }
-            | Command::SetPassword { .. } => 1,
         }
     }
 
     /// Adds what deciding this command needs to know.
-    pub fn needs(&self, actor: UserId, needs: &mut Needs) {
-        if let LogId::Room(room) = self.log(actor) {
-            needs.rooms.insert(room);
-            needs.members.insert((room, actor));
-        } else {
-            needs.users.insert(actor);
-        }
-        match self {
-            Command::SendMessage { .. } => {}
-            // Whether the room is public is not known here.
-            Command::RenameRoom { name, .. } => {
-                needs.public_names.insert(names::compared(name));
+    pub fn needs(&self, actor: UserId, txn: Option<&TxnId>, needs: &mut Needs) {
+        let log = self.log(actor, txn);
+        match log {
+            LogId::Room(room) => {
+                needs.rooms.insert(room);
+                needs.members.insert((room, actor));
             }
-            Command::EditMessage { room, message, .. }
-            | Command::DeleteMessage { room, message } => {
-                needs.messages.insert((*room, *message));
-            }
-            Command::AddReaction {
-                room,
-                message,
-                emoji,
-            }
-            | Command::RemoveReaction {
-                room,
-                message,
-                emoji,
-            } => {
-                needs.messages.insert((*room, *message));
-                needs
-                    .reactions
-                    .insert((*room, *message, emoji.clone(), actor));
-            }
-            Command::CreateRoom {
-                room,
-                visibility,
-                name,
-                members,
-                ..
-            } => {
-                if let (Visibility::Public, Some(name)) = (visibility, name) {
-                    needs.public_names.insert(names::compared(name));
-                }
-                for user in members.iter().copied().chain([actor]) {
-                    needs.members.insert((*room, user));
-                    needs.users.insert(user);
-                    needs.room_counts.insert(user);
-                }
-            }
-            Command::AddMember { room, user } | Command::RemoveMember { room, user } => {
-                needs.members.insert((*room, *user));
-                needs.users.insert(*user);
-                needs.room_counts.insert(*user);
-            }
-            Command::SetRole { room, user, .. } => {
-                needs.members.insert((*room, *user));
-            }
-            Command::MoveMarker { room, seq } => {
-                needs.rooms.insert(*room);
-                needs.members.insert((*room, actor));
-                needs.markers.insert((actor, *room));
-                needs.counts.insert((*room, *seq));
-            }
-            Command::CreateUser { user, username, .. } => {
-                needs.users.insert(*user);
-                needs.usernames.insert(username.clone());
-                needs.any_user = true;
-            }
-            Command::AddDevice { device, .. } => {
-                needs.devices.insert(*device);
-                needs.device_counts.insert(actor);
-            }
-            Command::RemoveDevice { device, .. } => {
-                needs.devices.insert(*device);
-            }
-            Command::SetPassword { .. } => {
-                needs.devices_of.insert(actor);
+            LogId::User(_) => {
+                needs.users.insert(actor);
             }
         }
+        if let Some(txn) = txn {
+            needs.txns.insert((log, actor, txn.clone()));
+        }
+        let by = By { actor, txn, log };
+        with_struct!(self, command => command.needs(by, needs));
+    }
+
+    /// The events that follow from it; none when there is nothing to change.
+    ///
+    /// # Errors
+    /// The refusal, with a stable code.
+    pub fn decide(&self, by: By<'_>, state: &State) -> Result<Vec<Known>, Refusal> {
+        with_struct!(self, command => command.decide(by, state))
     }
 
     /// A hash of what the command says, to tell a retry from another command with the same `txn`. `[CM3]`
     /// It stands in the database: a change of this form must keep the old values of old commands.
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
+        let said = with_struct!(self, command => serde_json::to_vec(command));
+        let said = said.expect("a command has only texts and numbers, which always encode");
         let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        match self {
-            Command::SendMessage { room, text } => {
-                part(b"send");
-                part(&room.bytes());
-                part(text.as_str().as_bytes());
-            }
-            Command::EditMessage {
-                room,
-                message,
-                text,
-            } => {
-                part(b"edit");
-                part(&room.bytes());
-                part(&message.bytes());
-                part(text.as_str().as_bytes());
-            }
-            Command::DeleteMessage { room, message } => {
-                part(b"delete");
-                part(&room.bytes());
-                part(&message.bytes());
-            }
-            Command::AddReaction {
-                room,
-                message,
-                emoji,
-            } => {
-                part(b"react");
-                part(&room.bytes());
-                part(&message.bytes());
-                part(emoji.as_str().as_bytes());
-            }
-            Command::RemoveReaction {
-                room,
-                message,
-                emoji,
-            } => {
-                part(b"unreact");
-                part(&room.bytes());
-                part(&message.bytes());
-                part(emoji.as_str().as_bytes());
-            }
-            Command::CreateRoom {
-                room,
-                kind,
-                visibility,
-                name,
-                members,
-            } => {
-                part(b"create_room");
-                part(&room.bytes());
-                part(kind.as_str().as_bytes());
-                part(visibility.as_str().as_bytes());
-                part(
-                    name.as_ref()
-                        .map_or(b"".as_slice(), |n| n.as_str().as_bytes()),
-                );
-                let members: BTreeSet<_> = members.iter().collect();
-                members.iter().for_each(|m| part(&m.bytes()));
-            }
-            Command::RenameRoom { room, name } => {
-                part(b"rename");
-                part(&room.bytes());
-                part(name.as_str().as_bytes());
-            }
-            Command::AddMember { room, user } => {
-                part(b"add_member");
-                part(&room.bytes());
-                part(&user.bytes());
-            }
-            Command::RemoveMember { room, user } => {
-                part(b"remove_member");
-                part(&room.bytes());
-                part(&user.bytes());
-            }
-            Command::SetRole { room, user, role } => {
-                part(b"set_role");
-                part(&room.bytes());
-                part(&user.bytes());
-                part(role.as_str().as_bytes());
-            }
-            Command::MoveMarker { room, seq } => {
-                part(b"mark");
-                part(&room.bytes());
-                part(&seq.0.to_be_bytes());
-            }
-            Command::CreateUser { user, username, .. } => {
-                part(b"create_user");
-                part(&user.bytes());
-                part(username.as_str().as_bytes());
-            }
-            Command::AddDevice { device, .. } => {
-                part(b"add_device");
-                part(&device.bytes());
-            }
-            Command::RemoveDevice { device, .. } => {
-                part(b"remove_device");
-                part(&device.bytes());
-            }
-            // Two hashes of one password differ by their salt: the hash is no part of what was said.
-            Command::SetPassword { .. } => part(b"set_password"),
-        }
+        hash.update(self.word());
+        hash.update(said);
         let digest = hash.finalize();
         let mut first = [0u8; 8];
         first.copy_from_slice(&digest[..8]);
         i64::from_be_bytes(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_protocol::{
+        DeviceId, RoomKind, UserKind, Visibility,
+        content::RemovedReason,
+        subject::{AddMember, CreateRoom, MoveMarker, SendContent, SendMessage},
+    };
+
+    use super::*;
+    use crate::subject::account::KeepDevices;
+
+    fn commands() -> Vec<(Command, i64)> {
+        let (room, user) = (RoomId::from_bits(1), UserId::from_bits(2));
+        let text = |text: &str| SendContent::Text {
+            text: text.parse().unwrap(),
+        };
+        let send = |content| SendMessage { room, content }.into();
+        let create = |members: &[UserId]| {
+            let create = CreateRoom {
+                kind: RoomKind::Group,
+                name: None,
+                visibility: Some(Visibility::Private),
+                members: members.to_vec(),
+            };
+            create.into()
+        };
+        let set = |hash: &str| {
+            let set = SetPassword {
+                password_hash: hash.to_owned(),
+                checked_hash: None,
+                keep: KeepDevices::All,
+            };
+            set.into()
+        };
+        let device = DeviceId::from_bits(3);
+        vec![
+            (send(text("hello")), 3_639_550_470_854_975_683),
+            (send(text("hello!")), -4_413_810_164_877_394_316),
+            (
+                MoveMarker { room, seq: Seq(7) }.into(),
+                -2_524_107_007_405_295_802,
+            ),
+            (
+                AddMember { room, user: None }.into(),
+                2_409_000_872_789_801_847,
+            ),
+            (
+                AddMember {
+                    room,
+                    user: Some(user),
+                }
+                .into(),
+                -3_571_908_748_628_873_373,
+            ),
+            (create(&[]), -5_453_003_378_826_614_562),
+            (create(&[user]), -2_050_087_127_773_148_786),
+            (
+                CreateUser {
+                    user,
+                    username: "ada".parse().unwrap(),
+                    display_name: "Ada".parse().unwrap(),
+                    kind: UserKind::Person,
+                    password_hash: "a hash".to_owned(),
+                    only_first: false,
+                }
+                .into(),
+                515_026_414_119_048_717,
+            ),
+            (
+                RemoveDevice {
+                    device,
+                    reason: RemovedReason::SignedOut,
+                }
+                .into(),
+                3_655_037_761_183_983_832,
+            ),
+            (set("a hash"), 9_151_244_337_985_982_496),
+        ]
+    }
+
+    #[test]
+    fn fingerprints_stay_as_they_are_stored() {
+        // [CM3] They stand in databases: a form that changes makes retries of old commands look like other commands.
+        let found: Vec<_> = commands().iter().map(|(c, _)| c.fingerprint()).collect();
+        let expected: Vec<_> = commands().iter().map(|(_, value)| *value).collect();
+        assert_eq!(found, expected);
+        let different: BTreeSet<_> = found.iter().collect();
+        assert_eq!(different.len(), found.len());
+    }
+
+    #[test]
+    fn a_fingerprint_knows_no_secret() {
+        let set = |hash: &str, keep| {
+            let set = SetPassword {
+                password_hash: hash.to_owned(),
+                checked_hash: Some(hash.to_owned()),
+                keep,
+            };
+            Command::from(set).fingerprint()
+        };
+        assert_eq!(set("a", KeepDevices::All), set("b", KeepDevices::None));
     }
 }

@@ -1,15 +1,8 @@
 //! The door's judgement: a command against exactly the state it meets.
 //!
-//! Owns: [`execute`], which checks for a retry, decides, numbers the events and folds them into the state;
-//! and [`decide`], which picks the right rule. The rules are one file a subject, the first to read is `message`.
+//! Owns: [`execute`], which checks for a retry, has the command decided, numbers the events and folds them into the
+//! state. The rules are one file a [`subject`](crate::subject), the first to read is `message`.
 //! Never: waits, writes, or knows which database the state came from.
-
-mod account;
-mod marker;
-mod membership;
-mod message;
-mod reaction;
-mod room;
 
 use std::sync::Arc;
 
@@ -21,9 +14,10 @@ use tidings_protocol::{
 use crate::{
     apply::apply,
     chain::{Salt, body_hash},
-    command::Command,
+    command::{By, Command},
     state::{Done, State},
     stored::{Entry, StoredEvent},
+    subject::account::{AddDevice, CreateUser, SetPassword},
 };
 
 /// What deciding needs from the world: the time, the shard's head, fresh ids.
@@ -62,7 +56,7 @@ pub fn execute(
     command: &Command,
     ctx: &mut Ctx<'_>,
 ) -> Result<Executed, Refusal> {
-    let log = command.log(actor);
+    let log = command.log(actor, txn);
     let fingerprint = if txn.is_some() {
         command.fingerprint()
     } else {
@@ -77,7 +71,7 @@ pub fn execute(
         }
         return Ok(Executed::Before(Box::new(done.event.clone())));
     }
-    let contents = decide(state, actor, command)?;
+    let contents = command.decide(By { actor, txn, log }, state)?;
     if contents.is_empty() {
         return Ok(Executed::Unchanged(log));
     }
@@ -111,26 +105,26 @@ pub fn execute(
         };
         apply(state, &entry.event, &entry.content);
         state.set_chain(log, chain);
-        if let Command::CreateUser {
+        if let Command::CreateUser(CreateUser {
             user,
             password_hash,
             kind,
             ..
-        } = command
+        }) = command
             && let Some(row) = state.users.get_mut(user)
         {
             // Secrets are in the command and the row, never in the log.
             row.password_hash.clone_from(password_hash);
             row.kind = *kind;
         }
-        if let Command::SetPassword { password_hash, .. } = command
+        if let Command::SetPassword(SetPassword { password_hash, .. }) = command
             && let Some(row) = state.users.get_mut(&actor)
         {
             row.password_hash.clone_from(password_hash);
         }
-        if let Command::AddDevice {
+        if let Command::AddDevice(AddDevice {
             device, token_hash, ..
-        } = command
+        }) = command
             && let Some(row) = state.devices.get_mut(device)
         {
             row.token_hash = *token_hash;
@@ -145,73 +139,6 @@ pub fn execute(
         state.txns.insert((log, actor, txn.clone()), done);
     }
     Ok(Executed::Happened(entries))
-}
-
-/// The events that follow from a command; none when there is nothing to change.
-///
-/// # Errors
-/// The refusal, with a stable code.
-pub fn decide(state: &State, actor: UserId, command: &Command) -> Result<Vec<Known>, Refusal> {
-    match command {
-        Command::SendMessage { room, text } => message::send(state, actor, *room, text),
-        Command::EditMessage {
-            room,
-            message,
-            text,
-        } => message::edit(state, actor, *room, *message, text),
-        Command::DeleteMessage { room, message } => message::delete(state, actor, *room, *message),
-        Command::AddReaction {
-            room,
-            message,
-            emoji,
-        } => reaction::add(state, actor, *room, *message, emoji),
-        Command::RemoveReaction {
-            room,
-            message,
-            emoji,
-        } => reaction::remove(state, actor, *room, *message, emoji),
-        Command::CreateRoom {
-            room,
-            kind,
-            visibility,
-            name,
-            members,
-        } => room::create(
-            state,
-            actor,
-            *room,
-            *kind,
-            *visibility,
-            name.as_ref(),
-            members,
-        ),
-        Command::RenameRoom { room, name } => room::rename(state, actor, *room, name),
-        Command::AddMember { room, user } => membership::add(state, actor, *room, *user),
-        Command::RemoveMember { room, user } => membership::remove(state, actor, *room, *user),
-        Command::SetRole { room, user, role } => {
-            membership::set_role(state, actor, *room, *user, *role)
-        }
-        Command::MoveMarker { room, seq } => marker::move_to(state, actor, *room, *seq),
-        Command::CreateUser {
-            user,
-            username,
-            display_name,
-            only_first,
-            ..
-        } => account::create(state, *user, username, display_name, *only_first),
-        Command::AddDevice {
-            device,
-            name,
-            checked_hash,
-            ..
-        } => account::add_device(state, actor, *device, name, checked_hash.as_deref()),
-        Command::RemoveDevice { device, reason } => {
-            account::remove_device(state, actor, *device, *reason)
-        }
-        Command::SetPassword {
-            checked_hash, keep, ..
-        } => account::set_password(state, actor, checked_hash.as_deref(), *keep),
-    }
 }
 
 fn encode(content: &Known) -> String {

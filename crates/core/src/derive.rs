@@ -20,10 +20,12 @@ fn hash(parts: &[&[u8]]) -> u128 {
     u128::from_be_bytes(bits)
 }
 
-/// The id of the room that `actor` creates with `txn`: the same for every retry. `[CM3]`
+/// The id of the room that `actor` creates with `txn`: the same for every retry. `[CM3]` (Without a
+/// `txn` deciding refuses it.)
 #[must_use]
-pub fn room_of_txn(actor: UserId, txn: &TxnId) -> RoomId {
-    RoomId::from_bits(hash(&[b"room", &actor.bytes(), txn.as_str().as_bytes()]))
+pub fn room_of_txn(actor: UserId, txn: Option<&TxnId>) -> RoomId {
+    let txn = txn.map_or("", TxnId::as_str);
+    RoomId::from_bits(hash(&[b"room", &actor.bytes(), txn.as_bytes()]))
 }
 
 /// The id of the direct room of two users, whoever asks first. `[ID5]`

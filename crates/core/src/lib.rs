@@ -3,7 +3,7 @@
 //! Owns: commands, what they need to know, what they decide, how events fold into state, who may see what.
 //! Never: reads a clock, makes a random number, waits, touches SQL, a socket or a file. Time and ids are arguments.
 //!
-//! Read in this order: [`command`], [`state`], [`decide`] (first `decide/message.rs`), [`apply`], [`permission`].
+//! Read in this order: [`command`], [`state`], [`subject`] (first `subject/message.rs`), [`decide`], [`apply`], [`permission`].
 
 // A closed list says what each of its members means: a new one is asked about everywhere.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
@@ -13,15 +13,16 @@ pub mod chain;
 pub mod command;
 pub mod decide;
 pub mod derive;
-pub mod from_frame;
 pub mod names;
 pub mod permission;
 pub mod room_fold;
 pub mod state;
 pub mod stored;
+pub mod subject;
 
 pub use chain::{BodyHash, Chain, Salt};
-pub use command::{Command, KeepDevices, Needs};
-pub use decide::{Ctx, Executed, decide, execute};
+pub use command::{By, Command, Needs};
+pub use decide::{Ctx, Executed, execute};
 pub use state::{Changes, Device, Done, Member, MessageRow, ReactionKey, Room, State, User};
 pub use stored::{Entry, StoredEvent};
+pub use subject::account::{AddDevice, CreateUser, KeepDevices, RemoveDevice, SetPassword};

@@ -6,18 +6,23 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::{fs, path::PathBuf};
-
-use serde::{Deserialize, Serialize};
 use tidings_core::{
-    Command, Ctx, Executed, Salt, State,
-    derive::direct_room,
+    Command, CreateUser, Ctx, Executed, Salt, State,
+    derive::{direct_room, room_of_txn},
     execute,
     room_fold::{Folded, RoomFold},
 };
 use tidings_protocol::{
-    Event, EventId, LogId, Position, Role, RoomId, RoomKind, Seq, ShardId, Timestamp, UserId,
-    UserKind, Visibility,
+    Event, EventId, LogId, Position, Role, RoomId, RoomKind, Seq, ShardId, Timestamp, TxnId,
+    UserId, UserKind, Visibility,
+    command::Place,
+    subject::{
+        AddMember, AddReaction, CreateRoom, DeleteMessage, EditMessage, RemoveMember,
+        RemoveReaction, RenameRoom, SendContent, SendMessage, SetRole,
+    },
 };
+
+use serde::{Deserialize, Serialize};
 
 /// One vector: a client that holds `state` and applies `events` in order holds `expected`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,11 +45,16 @@ fn user(n: u128) -> UserId {
     UserId::from_bits(0x0190_0000_0000_7000_8000_0000_0000_0000 + n)
 }
 
+/// Under which the room is made.
+fn txn() -> TxnId {
+    "the-room".parse().unwrap()
+}
+
 impl Script {
     fn new(kind: RoomKind) -> Script {
         let room = match kind {
             RoomKind::Direct => direct_room(user(1), user(2)),
-            _ => RoomId::from_bits(0x0190_0000_0000_7000_8000_0000_0000_1000),
+            _ => room_of_txn(user(1), Some(&txn())),
         };
         let mut script = Script {
             state: State::default(),
@@ -57,7 +67,7 @@ impl Script {
             let name = format!("user{n}");
             script.give(
                 n,
-                Command::CreateUser {
+                CreateUser {
                     only_first: false,
                     user: user(n),
                     username: name.parse().unwrap(),
@@ -73,10 +83,9 @@ impl Script {
         };
         script.give(
             1,
-            Command::CreateRoom {
-                room,
+            CreateRoom {
                 kind,
-                visibility,
+                visibility: Some(visibility),
                 name,
                 members: vec![user(2)],
             },
@@ -85,7 +94,10 @@ impl Script {
     }
 
     /// Gives a command and keeps the events of the room. Returns the id of the first.
-    fn give(&mut self, actor: u128, command: Command) -> EventId {
+    fn give(&mut self, actor: u128, command: impl Into<Command>) -> EventId {
+        let command = command.into();
+        let txn =
+            matches!(&command, Command::Given(given) if given.place() == Place::Made).then(txn);
         let next = &mut self.next;
         let mut ctx = Ctx {
             now: Timestamp::from_millis(1_795_208_400_000),
@@ -97,7 +109,13 @@ impl Script {
             },
             next_salt: &mut || Salt([7; 16]),
         };
-        match execute(&mut self.state, user(actor), None, &command, &mut ctx) {
+        match execute(
+            &mut self.state,
+            user(actor),
+            txn.as_ref(),
+            &command,
+            &mut ctx,
+        ) {
             Ok(Executed::Happened(entries)) => {
                 let events = entries
                     .iter()
@@ -114,9 +132,11 @@ impl Script {
         let room = self.room;
         self.give(
             actor,
-            Command::SendMessage {
+            SendMessage {
                 room,
-                text: text.parse().unwrap(),
+                content: SendContent::Text {
+                    text: text.parse().unwrap(),
+                },
             },
         )
     }
@@ -168,7 +188,7 @@ fn all() -> Vec<Vector> {
         (1, 1, Role::Member),
     ] {
         let (room, user) = (s.room, user(whose));
-        s.give(actor, Command::SetRole { room, user, role });
+        s.give(actor, SetRole { room, user, role });
     }
     vectors.push(s.vector("roles_are_given", held, |_| {}));
 
@@ -181,18 +201,22 @@ fn all() -> Vec<Vector> {
     let held = s.events.len();
     s.give(
         2,
-        Command::EditMessage {
+        EditMessage {
             room,
             message: second,
-            text: "hi again".parse().unwrap(),
+            content: SendContent::Text {
+                text: "hi again".parse().unwrap(),
+            },
         },
     );
     s.give(
         2,
-        Command::EditMessage {
+        EditMessage {
             room,
             message: second,
-            text: "hi at last".parse().unwrap(),
+            content: SendContent::Text {
+                text: "hi at last".parse().unwrap(),
+            },
         },
     );
     vectors.push(s.vector("a_message_is_edited_twice", held, |_| {}));
@@ -202,7 +226,7 @@ fn all() -> Vec<Vector> {
     {
         s.give(
             actor,
-            Command::AddReaction {
+            AddReaction {
                 room,
                 message: first,
                 emoji: emoji.parse().unwrap(),
@@ -211,7 +235,7 @@ fn all() -> Vec<Vector> {
     }
     s.give(
         2,
-        Command::RemoveReaction {
+        RemoveReaction {
             room,
             message: first,
             emoji: "👍".parse().unwrap(),
@@ -219,7 +243,7 @@ fn all() -> Vec<Vector> {
     );
     s.give(
         2,
-        Command::RemoveReaction {
+        RemoveReaction {
             room,
             message: first,
             emoji: "❤️".parse().unwrap(),
@@ -230,14 +254,14 @@ fn all() -> Vec<Vector> {
     let held = s.events.len();
     s.give(
         1,
-        Command::DeleteMessage {
+        DeleteMessage {
             room,
             message: first,
         },
     );
     s.give(
         1,
-        Command::DeleteMessage {
+        DeleteMessage {
             room,
             message: second,
         },
@@ -247,31 +271,31 @@ fn all() -> Vec<Vector> {
     let held = s.events.len();
     s.give(
         1,
-        Command::RenameRoom {
+        RenameRoom {
             room,
             name: "design, renamed".parse().unwrap(),
         },
     );
     s.give(
         3,
-        Command::AddMember {
+        AddMember {
             room,
-            user: user(3),
+            user: Some(user(3)),
         },
     );
     s.say(3, "now me");
     s.give(
         1,
-        Command::RemoveMember {
+        RemoveMember {
             room,
-            user: user(2),
+            user: Some(user(2)),
         },
     );
     s.give(
         3,
-        Command::RemoveMember {
+        RemoveMember {
             room,
-            user: user(3),
+            user: Some(user(3)),
         },
     );
     vectors.push(s.vector("members_come_and_go", held, |_| {}));

@@ -54,12 +54,8 @@ pub async fn commit(
 ) -> Result<Ran, StoreError> {
     let mut needs = Needs::default();
     for work in works.iter() {
-        work.command.needs(work.actor, &mut needs);
-        if let Some(txn) = &work.txn {
-            needs
-                .txns
-                .insert((work.command.log(work.actor), work.actor, txn.clone()));
-        }
+        work.command
+            .needs(work.actor, work.txn.as_ref(), &mut needs);
     }
     let environment = Arc::clone(environment);
     store
@@ -206,7 +202,7 @@ impl Appender {
     /// What a command hears whose commit failed. The id in it finds the line that is logged here.
     fn trouble(&self, error: &StoreError, work: &Work) -> Refusal {
         let request_id = uuid::Uuid::from_u128(self.environment.event_id().bits()).to_string();
-        let log = work.command.log(work.actor);
+        let log = work.log();
         let txn = work.txn.as_ref().map(tracing::field::display);
         let refusal = match error {
             // Alone, and lost a second race, to somebody else again.

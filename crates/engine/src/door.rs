@@ -47,11 +47,7 @@ impl Door {
     /// # Errors
     /// `unavailable` when the queue is full or the door closed; the submission is given back to be answered.
     pub fn put(&self, submission: Submission) -> Result<(), Box<(Submission, Refusal)>> {
-        let shard = submission
-            .work
-            .command
-            .log(submission.work.actor)
-            .shard(self.shards);
+        let shard = submission.work.log().shard(self.shards);
         let queues = self.queues.read();
         let refusal = || Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000);
         match queues.get(usize::from(shard.0)) {

@@ -30,6 +30,14 @@ pub struct Work {
     pub command: Command,
 }
 
+impl Work {
+    /// The log that its events go to.
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        self.command.log(self.actor, self.txn.as_ref())
+    }
+}
+
 /// Where the answer goes.
 #[derive(Debug)]
 pub enum Reply {

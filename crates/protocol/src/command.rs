@@ -21,19 +21,54 @@ pub trait Subject: Into<Command> {
     const WORD: &'static str;
 }
 
-/// Where a command's log is.
-macro_rules! log_of {
+/// Where a command's events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Into the log of this room.
+    Room(RoomId),
+    /// Into that of a room that it makes.
+    Made,
+    /// Into the log of who gives it.
+    Own,
+}
+
+macro_rules! room_of {
     (room $command:ident) => {
         Some($command.room)
     };
-    (made $command:ident) => {{
+    (none $command:ident) => {{
         let _ = $command;
         None
     }};
 }
 
+macro_rules! place_of {
+    (room $command:ident) => {
+        Place::Room($command.room)
+    };
+    (made $command:ident) => {{
+        let _ = $command;
+        Place::Made
+    }};
+    (own $command:ident) => {{
+        let _ = $command;
+        Place::Own
+    }};
+}
+
+macro_rules! cost_of {
+    ((one) $command:ident) => {{
+        let _ = $command;
+        1
+    }};
+    ((one and $each:ident) $command:ident) => {
+        1 + u32::try_from($command.$each.len()).unwrap_or(u32::MAX - 1)
+    };
+}
+
+/// A line a command: its word; its struct; the room that it is about; where its events go; what it costs.
 macro_rules! commands {
-    ($( $(#[$doc:meta])* $word:literal $type:ident $log:ident; )*) => {
+    ($d:tt $( $(#[$doc:meta])* $word:literal $type:ident $room:ident $place:ident $cost:tt; )*) => {
         /// What somebody asks to happen.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Command {
@@ -56,7 +91,23 @@ macro_rules! commands {
             #[must_use]
             pub const fn room(&self) -> Option<RoomId> {
                 match self {
-                    $( Command::$type(command) => log_of!($log command), )*
+                    $( Command::$type(command) => room_of!($room command), )*
+                }
+            }
+
+            /// Where its events go.
+            #[must_use]
+            pub const fn place(&self) -> Place {
+                match self {
+                    $( Command::$type(command) => place_of!($place command), )*
+                }
+            }
+
+            /// What it costs of its actor's budget: one, and one for each whom it adds to a new room.
+            #[must_use]
+            pub fn cost(&self) -> u32 {
+                match self {
+                    $( Command::$type(command) => cost_of!($cost command), )*
                 }
             }
 
@@ -98,6 +149,14 @@ macro_rules! commands {
             }
         }
 
+        /// Does the same with the struct of whichever command this is: `with_command!(command, it => …)`.
+        #[macro_export]
+        macro_rules! with_command {
+            ($d command:expr, $d it:ident => $d does:expr) => {
+                match $d command { $( $crate::Command::$type($d it) => $d does, )* }
+            };
+        }
+
         $(
             impl From<$type> for Command {
                 fn from(command: $type) -> Command {
@@ -112,27 +171,27 @@ macro_rules! commands {
     };
 }
 
-commands! {
+commands! { $
     /// Send a message.
-    "send" SendMessage room;
+    "send"        SendMessage    room room (one);
     /// Change the text of one's own message.
-    "edit" EditMessage room;
+    "edit"        EditMessage    room room (one);
     /// Delete a message.
-    "delete" DeleteMessage room;
+    "delete"      DeleteMessage  room room (one);
     /// React to a message.
-    "react" AddReaction room;
+    "react"       AddReaction    room room (one);
     /// Take a reaction back.
-    "unreact" RemoveReaction room;
+    "unreact"     RemoveReaction room room (one);
     /// Move the own read marker forward.
-    "mark" MoveMarker room;
+    "mark"        MoveMarker     room own  (one);
     /// Create a room.
-    "create_room" CreateRoom made;
+    "create_room" CreateRoom     none made (one and members);
     /// Give a room another name.
-    "rename" RenameRoom room;
+    "rename"      RenameRoom     room room (one);
     /// Join, or add a user.
-    "join" AddMember room;
+    "join"        AddMember      room room (one);
     /// Leave, or remove a user.
-    "leave" RemoveMember room;
+    "leave"       RemoveMember   room room (one);
     /// Give a member another role.
-    "set_role" SetRole room;
+    "set_role"    SetRole        room room (one);
 }

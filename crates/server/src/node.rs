@@ -161,7 +161,7 @@ impl Node {
         &self,
         actor: UserId,
         txn: Option<TxnId>,
-        command: Command,
+        command: impl Into<Command>,
     ) -> Result<Option<Arc<Logged>>, Refusal> {
         if self.is_draining() {
             return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
@@ -171,7 +171,7 @@ impl Node {
             .submit(Work {
                 actor,
                 txn,
-                command,
+                command: command.into(),
             })
             .await
         {

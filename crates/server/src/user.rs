@@ -6,7 +6,9 @@
 use std::{io::BufRead, sync::Arc};
 
 use anyhow::{Context, bail};
-use tidings_core::{Command, KeepDevices, StoredEvent, User};
+use tidings_core::{
+    Command, CreateUser, KeepDevices, RemoveDevice, SetPassword, StoredEvent, User,
+};
 use tidings_engine::{Answer, Environment, SystemEnvironment, Work, appender};
 use tidings_protocol::{LogId, RefusalCode, UserId, UserKind, Username, content::RemovedReason};
 use tidings_store::Store;
@@ -106,15 +108,16 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
 async fn submit(
     store: &Store,
     actor: UserId,
-    command: Command,
+    command: impl Into<Command>,
 ) -> anyhow::Result<Option<StoredEvent>> {
     let environment: Arc<dyn Environment> = Arc::new(SystemEnvironment);
-    let shard = command.log(actor).shard(store.shards());
-    let works: Arc<[Work]> = Arc::new([Work {
+    let work = Work {
         actor,
         txn: None,
-        command,
-    }]);
+        command: command.into(),
+    };
+    let shard = work.log().shard(store.shards());
+    let works: Arc<[Work]> = Arc::new([work]);
     let ran = appender::commit(store, &environment, shard, works).await?;
     match ran.answers.into_iter().next() {
         Some(Answer::Happened(event) | Answer::Before(event)) => Ok(Some(event.event().clone())),
@@ -137,7 +140,7 @@ async fn add(config: &Config, username: &str, display_name: Option<&str>) -> any
     let store = open(config).await?;
     let hash = hash(password).await?;
     let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
-    let command = Command::CreateUser {
+    let command = CreateUser {
         only_first: false,
         user,
         display_name: display_name.unwrap_or(username.as_str()).parse()?,
@@ -181,7 +184,7 @@ async fn set_password(config: &Config, username: &str) -> anyhow::Result<()> {
     ];
     let password = password_of_stdin(&about)?;
     let devices = store.devices(user.id).await?.len();
-    let command = Command::SetPassword {
+    let command = SetPassword {
         password_hash: hash(password).await?,
         checked_hash: None,
         keep: KeepDevices::None,
@@ -214,7 +217,7 @@ async fn sign_out(config: &Config, username: &str) -> anyhow::Result<()> {
     let user = find(&store, username).await?;
     let mut count = 0;
     for device in store.devices(user.id).await? {
-        let remove = Command::RemoveDevice {
+        let remove = RemoveDevice {
             device: device.id,
             reason: RemovedReason::SignedOut,
         };

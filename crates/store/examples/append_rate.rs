@@ -10,10 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, execute};
+use tidings_core::{Command, CreateUser, Ctx, Executed, Needs, Salt, State, derive, execute};
 use tidings_protocol::{
     Cursor, EventId, LogId, Position, RoomId, RoomKind, Seq, ShardId, Timestamp, TxnId, UserId,
-    UserKind, Visibility,
+    UserKind,
+    subject::{CreateRoom, SendContent, SendMessage},
 };
 use tidings_store::{Commit, Page, Store, StoreConfig};
 
@@ -63,10 +64,7 @@ async fn append(
     let shard = log.shard(store.shards());
     let mut needs = Needs::default();
     for (actor, txn, command) in &commands {
-        command.needs(*actor, &mut needs);
-        if let Some(txn) = txn {
-            needs.txns.insert((log, *actor, txn.clone()));
-        }
+        command.needs(*actor, txn.as_ref(), &mut needs);
     }
     store
         .append(shard, needs, move |head, state| {
@@ -77,13 +75,17 @@ async fn append(
         .await
 }
 
+fn txn() -> TxnId {
+    uuid::Uuid::now_v7().to_string().parse().expect("a txn")
+}
+
 /// A user and a room for each appender, the rooms on shards of their own.
 async fn people_and_rooms(store: &Store, appenders: u16) -> Result<Vec<(UserId, RoomId)>, Failure> {
     let mut places = Vec::new();
     for index in 0..appenders {
         let user = UserId::from_bits(id());
         let name = format!("u{:x}", id() >> 40);
-        let create = Command::CreateUser {
+        let create = CreateUser {
             only_first: false,
             user,
             username: format!("{name}{index}").parse()?,
@@ -91,22 +93,23 @@ async fn people_and_rooms(store: &Store, appenders: u16) -> Result<Vec<(UserId, 
             kind: UserKind::Person,
             password_hash: String::new(),
         };
-        append(store, LogId::User(user), vec![(user, None, create)]).await?;
+        append(store, LogId::User(user), vec![(user, None, create.into())]).await?;
         let shard = ShardId(index % store.shards());
-        let room = loop {
-            let room = RoomId::from_bits(id());
+        let (txn, room) = loop {
+            let txn = txn();
+            let room = derive::room_of_txn(user, Some(&txn));
             if LogId::Room(room).shard(store.shards()) == shard {
-                break room;
+                break (txn, room);
             }
         };
-        let create = Command::CreateRoom {
-            room,
+        let create = CreateRoom {
             kind: RoomKind::Group,
-            visibility: Visibility::Private,
+            visibility: None,
             name: None,
             members: Vec::new(),
         };
-        append(store, LogId::Room(room), vec![(user, None, create)]).await?;
+        let given = vec![(user, Some(txn), create.into())];
+        append(store, LogId::Room(room), given).await?;
         places.push((user, room));
     }
     Ok(places)
@@ -122,9 +125,9 @@ async fn messages(
     let began = Instant::now();
     while began.elapsed() < SPAN {
         let command = |_| {
-            let txn = uuid::Uuid::now_v7().to_string().parse().expect("a txn");
             let text = TEXT.parse().expect("a text");
-            (user, Some(txn), Command::SendMessage { room, text })
+            let content = SendContent::Text { text };
+            (user, Some(txn()), SendMessage { room, content }.into())
         };
         let one = Instant::now();
         let commands = (0..batch).map(command).collect();

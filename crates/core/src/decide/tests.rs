@@ -1,14 +1,19 @@
 //! Tables of decisions: a script of commands in, refusals or events out.
 
 use tidings_protocol::{
-    RefusalCode, Role, RoomKind, Seq, Visibility,
+    DeviceId, RefusalCode, Role, RoomId, RoomKind, Seq, Visibility,
+    command::Place,
+    content::RemovedReason,
     limits::{ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
+    subject::{
+        AddMember, AddReaction, CreateRoom, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
+        RemoveReaction, RenameRoom, SendContent, SendMessage, SetRole,
+    },
 };
 
 use super::*;
-use crate::command::KeepDevices;
+use crate::subject::account::{AddDevice, CreateUser, KeepDevices, SetPassword};
 use crate::{chain::Salt, derive::direct_room, state::State};
-use tidings_protocol::{DeviceId, RoomId, content::RemovedReason};
 
 struct World {
     state: State,
@@ -24,14 +29,14 @@ impl World {
             next: 1000,
         };
         for n in 1..=users {
-            let command = Command::CreateUser {
+            let command = Command::from(CreateUser {
                 only_first: false,
                 user: user(n),
                 username: format!("user{n}").parse().unwrap(),
                 display_name: format!("User {n}").parse().unwrap(),
                 kind: tidings_protocol::UserKind::Person,
                 password_hash: "hash".into(),
-            };
+            });
             world.run(user(n), None, &command).unwrap();
         }
         world
@@ -43,7 +48,14 @@ impl World {
         txn: Option<&str>,
         command: &Command,
     ) -> Result<Executed, RefusalCode> {
-        let txn: Option<TxnId> = txn.map(|t| t.parse().unwrap());
+        let mut txn: Option<TxnId> = txn.map(|t| t.parse().unwrap());
+        if let Command::Given(given) = command
+            && given.place() == Place::Made
+        {
+            // The id of what it makes follows from it.
+            self.next += 1;
+            txn = txn.or_else(|| format!("drawn-{}", self.next).parse().ok());
+        }
         let next = &mut self.next;
         let mut ctx = Ctx {
             now: Timestamp(1),
@@ -60,31 +72,24 @@ impl World {
 
     fn room(&mut self, kind: RoomKind, visibility: Visibility, members: &[UserId]) -> RoomId {
         self.next += 1;
-        let room = match kind {
-            RoomKind::Direct => direct_room(user(1), members[0]),
-            _ => RoomId::from_bits(self.next),
-        };
         let next = self.next;
         let name = (kind != RoomKind::Direct).then(|| format!("room {next}").parse().unwrap());
-        let command = Command::CreateRoom {
-            room,
+        let command = Command::from(CreateRoom {
             kind,
-            visibility,
+            visibility: Some(visibility),
             name,
             members: members.to_vec(),
-        };
-        assert!(matches!(
-            self.run(user(1), None, &command),
-            Ok(Executed::Happened(_))
-        ));
-        room
+        });
+        made(self.run(user(1), None, &command).unwrap())
     }
 
     fn say(&mut self, actor: UserId, room: RoomId, text: &str) -> Result<EventId, RefusalCode> {
-        let command = Command::SendMessage {
+        let command = Command::from(SendMessage {
             room,
-            text: text.parse().unwrap(),
-        };
+            content: SendContent::Text {
+                text: text.parse().unwrap(),
+            },
+        });
         match self.run(actor, None, &command)? {
             Executed::Happened(entries) => Ok(entries[0].event.id),
             other => panic!("{other:?}"),
@@ -132,13 +137,15 @@ fn the_first_account_owns_the_server() {
 fn a_closed_server_makes_one_account() {
     // [RM7] Both looked whether anybody was there before either was made.
     let mut world = World::new(0);
-    let create = |n: u128| Command::CreateUser {
-        user: user(n),
-        username: format!("user{n}").parse().unwrap(),
-        display_name: format!("User {n}").parse().unwrap(),
-        kind: tidings_protocol::UserKind::Person,
-        password_hash: String::new(),
-        only_first: true,
+    let create = |n: u128| {
+        Command::from(CreateUser {
+            user: user(n),
+            username: format!("user{n}").parse().unwrap(),
+            display_name: format!("User {n}").parse().unwrap(),
+            kind: tidings_protocol::UserKind::Person,
+            password_hash: String::new(),
+            only_first: true,
+        })
     };
     world.run(user(1), None, &create(1)).unwrap();
     let second = world.run(user(2), None, &create(2));
@@ -150,10 +157,12 @@ fn a_retry_gets_the_same_answer_and_another_command_is_refused() {
     // [P3] [CM3] [CM4]
     let mut w = World::new(1);
     let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
-    let send = Command::SendMessage {
+    let send = Command::from(SendMessage {
         room,
-        text: "hello".parse().unwrap(),
-    };
+        content: SendContent::Text {
+            text: "hello".parse().unwrap(),
+        },
+    });
     let Ok(Executed::Happened(first)) = w.run(user(1), Some("t"), &send) else {
         panic!()
     };
@@ -163,10 +172,12 @@ fn a_retry_gets_the_same_answer_and_another_command_is_refused() {
         };
         assert_eq!(*again, first[0].event);
     }
-    let other = Command::SendMessage {
+    let other = Command::from(SendMessage {
         room,
-        text: "other".parse().unwrap(),
-    };
+        content: SendContent::Text {
+            text: "other".parse().unwrap(),
+        },
+    });
     assert_eq!(
         w.run(user(1), Some("t"), &other).unwrap_err(),
         RefusalCode::TxnReused
@@ -179,22 +190,30 @@ fn a_retry_in_the_same_batch_does_not_tell_what_was_erased() {
     // [EV8]
     let mut w = World::new(1);
     let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
-    let send = Command::SendMessage {
+    let send = Command::from(SendMessage {
         room,
-        text: "secret".parse().unwrap(),
-    };
+        content: SendContent::Text {
+            text: "secret".parse().unwrap(),
+        },
+    });
     let Ok(Executed::Happened(sent)) = w.run(user(1), Some("t1"), &send) else {
         panic!()
     };
     let message = sent[0].event.id;
-    let edit = Command::EditMessage {
+    let edit = Command::from(EditMessage {
         room,
         message,
-        text: "another".parse().unwrap(),
-    };
+        content: SendContent::Text {
+            text: "another".parse().unwrap(),
+        },
+    });
     w.run(user(1), Some("t2"), &edit).unwrap();
-    w.run(user(1), None, &Command::DeleteMessage { room, message })
-        .unwrap();
+    w.run(
+        user(1),
+        None,
+        &Command::from(DeleteMessage { room, message }),
+    )
+    .unwrap();
     for (txn, command) in [("t1", &send), ("t2", &edit)] {
         let Ok(Executed::Before(again)) = w.run(user(1), Some(txn), command) else {
             panic!()
@@ -271,33 +290,27 @@ fn rooms_begin_as_their_kind_allows() {
     ];
     for (index, (kind, visibility, name, members, expected)) in table.into_iter().enumerate() {
         let members: Vec<UserId> = members.iter().map(|n| user(*n)).collect();
-        let room = match kind {
-            RoomKind::Direct => direct_room(user(1), members[0]),
-            _ => RoomId::from_bits(500 + index as u128),
-        };
         let name = name.map(|n| n.parse().unwrap());
         let got = w.run(
             user(1),
             None,
-            &Command::CreateRoom {
-                room,
+            &Command::from(CreateRoom {
                 kind,
-                visibility,
+                visibility: Some(visibility),
                 name,
                 members,
-            },
+            }),
         );
         assert_eq!(got.map(|e| happened(Ok(e))), expected, "row {index}");
     }
     // [ID5] [CM6] From the other side it exists already.
     let room = direct_room(user(2), user(1));
-    let again = Command::CreateRoom {
-        room,
+    let again = Command::from(CreateRoom {
         kind: RoomKind::Direct,
-        visibility: Visibility::Private,
+        visibility: Some(Visibility::Private),
         name: None,
         members: vec![user(1)],
-    };
+    });
     assert!(
         matches!(w.run(user(2), None, &again), Ok(Executed::Unchanged(log)) if log == LogId::Room(room))
     );
@@ -311,13 +324,17 @@ fn members_come_and_go_as_their_roles_allow() {
     let group = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
     let private = w.room(RoomKind::Channel, Visibility::Private, &[user(2)]);
     let public = w.room(RoomKind::Channel, Visibility::Public, &[]);
-    let add = |room, n| Command::AddMember {
-        room,
-        user: user(n),
+    let add = |room, n| {
+        Command::from(AddMember {
+            room,
+            user: Some(user(n)),
+        })
     };
-    let remove = |room, n| Command::RemoveMember {
-        room,
-        user: user(n),
+    let remove = |room, n| {
+        Command::from(RemoveMember {
+            room,
+            user: Some(user(n)),
+        })
     };
     let script: [(u128, Command, Result<usize, RefusalCode>); 22] = [
         (1, add(direct, 3), Err(RefusalCode::DirectRoom)),
@@ -363,26 +380,23 @@ fn others_cannot_take_all_places_of_a_user() {
     for (rooms, [created, added, joined, direct]) in table {
         let mut w = World::new(2);
         let public = w.room(RoomKind::Channel, Visibility::Public, &[]);
-        let create = |kind, room| Command::CreateRoom {
-            room,
-            kind,
-            visibility: Visibility::Private,
-            name: None,
-            members: vec![user(2)],
+        let create = |kind| {
+            Command::from(CreateRoom {
+                kind,
+                visibility: Some(Visibility::Private),
+                name: None,
+                members: vec![user(2)],
+            })
         };
-        let add = Command::AddMember {
+        let add = Command::from(AddMember {
             room: public,
-            user: user(2),
-        };
+            user: Some(user(2)),
+        });
         let tries = [
-            (1, create(RoomKind::Group, RoomId::from_bits(600)), created),
+            (1, create(RoomKind::Group), created),
             (1, add.clone(), added),
             (2, add, joined),
-            (
-                1,
-                create(RoomKind::Direct, direct_room(user(1), user(2))),
-                direct,
-            ),
+            (1, create(RoomKind::Direct), direct),
         ];
         for (actor, command, allowed) in tries {
             w.state.room_counts.insert(user(2), rooms as u32);
@@ -394,7 +408,6 @@ fn others_cannot_take_all_places_of_a_user() {
             };
             assert_eq!(got, expected, "{rooms} rooms: {command:?}");
         }
-        assert_eq!(create(RoomKind::Group, public).cost(), 2);
     }
 }
 
@@ -405,14 +418,18 @@ fn owners_give_roles_and_a_room_with_members_keeps_an_owner() {
     let direct = w.room(RoomKind::Direct, Visibility::Private, &[user(2)]);
     let public = w.room(RoomKind::Channel, Visibility::Public, &[user(2), user(3)]);
     let group = w.room(RoomKind::Group, Visibility::Private, &[user(2)]);
-    let give = |room, n, role| Command::SetRole {
-        room,
-        user: user(n),
-        role,
+    let give = |room, n, role| {
+        Command::from(SetRole {
+            room,
+            user: user(n),
+            role,
+        })
     };
-    let remove = |room, n| Command::RemoveMember {
-        room,
-        user: user(n),
+    let remove = |room, n| {
+        Command::from(RemoveMember {
+            room,
+            user: Some(user(n)),
+        })
     };
     let script: [(u128, Command, Result<usize, RefusalCode>); 26] = [
         (
@@ -472,10 +489,10 @@ fn owners_give_roles_and_a_room_with_members_keeps_an_owner() {
     w.run(
         user(2),
         None,
-        &Command::AddMember {
+        &Command::from(AddMember {
             room: group,
-            user: user(3),
-        },
+            user: Some(user(3)),
+        }),
     )
     .unwrap();
     let first = w.run(user(2), Some("t"), &give(group, 3, Role::Admin));
@@ -495,13 +512,17 @@ fn who_joins_an_ownerless_channel_owns_it() {
     // [RM10]
     let mut w = World::new(3);
     let room = w.room(RoomKind::Channel, Visibility::Public, &[]);
-    let join = |n| Command::AddMember {
-        room,
-        user: user(n),
+    let join = |n| {
+        Command::from(AddMember {
+            room,
+            user: Some(user(n)),
+        })
     };
-    let leave = |n| Command::RemoveMember {
-        room,
-        user: user(n),
+    let leave = |n| {
+        Command::from(RemoveMember {
+            room,
+            user: Some(user(n)),
+        })
     };
     assert_eq!(happened(w.run(user(1), None, &leave(1))), 1);
     assert_eq!(w.state.rooms[&room].owners, 0);
@@ -520,21 +541,29 @@ fn messages_change_as_their_authors_and_admins_say() {
     let room = w.room(RoomKind::Channel, Visibility::Public, &[user(2), user(3)]);
     let other = w.room(RoomKind::Channel, Visibility::Public, &[user(2)]);
     let message = w.say(user(2), room, "first").unwrap();
-    let edit = |room, text: &str| Command::EditMessage {
-        room,
-        message,
-        text: text.parse().unwrap(),
+    let edit = |room, text: &str| {
+        Command::from(EditMessage {
+            room,
+            message,
+            content: SendContent::Text {
+                text: text.parse().unwrap(),
+            },
+        })
     };
-    let delete = |room| Command::DeleteMessage { room, message };
-    let react = |emoji: &str| Command::AddReaction {
-        room,
-        message,
-        emoji: emoji.parse().unwrap(),
+    let delete = |room| Command::from(DeleteMessage { room, message });
+    let react = |emoji: &str| {
+        Command::from(AddReaction {
+            room,
+            message,
+            emoji: emoji.parse().unwrap(),
+        })
     };
-    let unreact = |emoji: &str| Command::RemoveReaction {
-        room,
-        message,
-        emoji: emoji.parse().unwrap(),
+    let unreact = |emoji: &str| {
+        Command::from(RemoveReaction {
+            room,
+            message,
+            emoji: emoji.parse().unwrap(),
+        })
     };
     let script: [(u128, Command, Result<usize, RefusalCode>); 14] = [
         (1, edit(room, "no"), Err(RefusalCode::Forbidden)),
@@ -575,7 +604,7 @@ fn markers_only_go_forward_and_own_messages_are_read() {
         w.say(user(1), room, text).unwrap();
     }
     let head = w.state.rooms[&room].head;
-    let mark = |seq| Command::MoveMarker { room, seq };
+    let mark = |seq| Command::from(MoveMarker { room, seq });
     assert_eq!(happened(w.run(user(2), None, &mark(head))), 1);
     assert_eq!(happened(w.run(user(2), None, &mark(Seq(head.0 - 1)))), 0);
     assert_eq!(
@@ -613,21 +642,54 @@ fn seq_and_position_have_no_gap() {
     }
 }
 
+/// The room that was made.
+fn made(executed: Executed) -> RoomId {
+    match executed {
+        Executed::Happened(entries) => entries[0].event.log.room().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_room_whose_id_follows_from_nothing_is_refused() {
+    let world = World::new(2);
+    let create = |kind, members: &[UserId]| {
+        Command::from(CreateRoom {
+            kind,
+            visibility: None,
+            name: None,
+            members: members.to_vec(),
+        })
+    };
+    for (command, expected) in [
+        (create(RoomKind::Group, &[]), Err(RefusalCode::BadRequest)),
+        (create(RoomKind::Direct, &[user(2)]), Ok(3)),
+    ] {
+        let by = By {
+            actor: user(1),
+            txn: None,
+            log: command.log(user(1), None),
+        };
+        let got = command.decide(by, &world.state);
+        assert_eq!(
+            got.map(|events| events.len()).map_err(|no| no.code),
+            expected
+        );
+    }
+}
+
 #[test]
 fn a_public_channel_has_its_name_alone() {
     // [RM11]
     let mut world = World::new(2);
     let create = |world: &mut World, visibility, name: &str| {
-        world.next += 1;
-        let command = Command::CreateRoom {
-            room: RoomId::from_bits(world.next),
+        let command = Command::from(CreateRoom {
             kind: RoomKind::Channel,
-            visibility,
+            visibility: Some(visibility),
             name: Some(name.parse().unwrap()),
             members: Vec::new(),
-        };
-        let room = RoomId::from_bits(world.next);
-        world.run(user(1), None, &command).map(|_| room)
+        });
+        world.run(user(1), None, &command).map(made)
     };
     let taken = Err(RefusalCode::NameTaken);
     let general = create(&mut world, Visibility::Public, "general").unwrap();
@@ -642,7 +704,7 @@ fn a_public_channel_has_its_name_alone() {
     let tea = create(&mut world, Visibility::Public, "tea").unwrap();
     let rename = |world: &mut World, room, name: &str| {
         let name = name.parse().unwrap();
-        let renamed = world.run(user(1), None, &Command::RenameRoom { room, name });
+        let renamed = world.run(user(1), None, &Command::from(RenameRoom { room, name }));
         renamed.map(|_| room)
     };
     assert_eq!(rename(&mut world, tea, "General"), taken);
@@ -664,8 +726,17 @@ fn a_public_channel_has_its_name_alone() {
     );
     assert_eq!(create(&mut world, Visibility::Public, "ALL"), taken);
     let name = "All".parse().unwrap();
-    let command = Command::RenameRoom { room: tea, name };
-    let refusal = decide(&world.state, user(1), &command).unwrap_err();
+    let command = Command::from(RenameRoom { room: tea, name });
+    let refusal = command
+        .decide(
+            By {
+                actor: user(1),
+                txn: None,
+                log: LogId::Room(tea),
+            },
+            &world.state,
+        )
+        .unwrap_err();
     assert_eq!(
         refusal.room.as_deref(),
         Some(&general),
@@ -676,19 +747,23 @@ fn a_public_channel_has_its_name_alone() {
 #[test]
 fn a_password_is_changed_against_the_one_it_was_checked_with() {
     let mut world = World::new(2);
-    let add = |n: u128, hash: &str| Command::AddDevice {
-        device: DeviceId::from_bits(n),
-        name: String::new(),
-        token_hash: [0; 32],
-        checked_hash: Some(hash.to_owned()),
+    let add = |n: u128, hash: &str| {
+        Command::from(AddDevice {
+            device: DeviceId::from_bits(n),
+            name: String::new(),
+            token_hash: [0; 32],
+            checked_hash: Some(hash.to_owned()),
+        })
     };
     world.run(user(1), None, &add(1, "hash")).unwrap();
     world.run(user(1), None, &add(2, "hash")).unwrap();
     world.run(user(2), None, &add(3, "hash")).unwrap();
-    let set = |old: &str, new: &str, keep| Command::SetPassword {
-        password_hash: new.to_owned(),
-        checked_hash: Some(old.to_owned()),
-        keep,
+    let set = |old: &str, new: &str, keep| {
+        Command::from(SetPassword {
+            password_hash: new.to_owned(),
+            checked_hash: Some(old.to_owned()),
+            keep,
+        })
     };
     let one = KeepDevices::Only(DeviceId::from_bits(1));
     assert_eq!(
@@ -731,13 +806,15 @@ fn a_password_is_changed_against_the_one_it_was_checked_with() {
 fn reserved_names_are_nobodys() {
     // [LI2]
     let mut world = World::new(0);
-    let create = |name: &str| Command::CreateUser {
-        only_first: false,
-        user: user(1),
-        username: name.parse().unwrap(),
-        display_name: name.parse().unwrap(),
-        kind: tidings_protocol::UserKind::Person,
-        password_hash: "hash".into(),
+    let create = |name: &str| {
+        Command::from(CreateUser {
+            only_first: false,
+            user: user(1),
+            username: name.parse().unwrap(),
+            display_name: name.parse().unwrap(),
+            kind: tidings_protocol::UserKind::Person,
+            password_hash: "hash".into(),
+        })
     };
     for name in ["me", "Admin", "system", "everyone", "here", "room"] {
         let refused = world.run(user(1), None, &create(name)).map(drop);

@@ -1,8 +1,8 @@
 //! What a feed takes of a hint, and what only the store can make it do.
 
 use std::time::Duration;
+use tidings_core::CreateUser;
 
-use tidings_core::Command;
 use tidings_protocol::{EventId, LogId, Seq, Timestamp, UserId, UserKind};
 use tidings_store::StoreConfig;
 
@@ -42,7 +42,7 @@ impl Scene {
         self.users += 1;
         let user = UserId::from_bits(self.users);
         let name = format!("user{}", self.users);
-        let command = Command::CreateUser {
+        let command = CreateUser {
             only_first: false,
             user,
             username: name.parse().unwrap(),
@@ -53,7 +53,7 @@ impl Scene {
         let works: Arc<[Work]> = Arc::new([Work {
             actor: user,
             txn: None,
-            command,
+            command: command.into(),
         }]);
         let environment: Arc<dyn Environment> = Arc::new(SystemEnvironment);
         appender::commit(&self.store, &environment, SHARD, works)

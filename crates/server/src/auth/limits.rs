@@ -17,7 +17,6 @@ mod turns;
 
 use std::time::Duration;
 
-use tidings_core::Command;
 use tidings_protocol::{
     Refusal, RefusalCode, UserId,
     limits::{
@@ -197,13 +196,8 @@ pub fn command(node: &Node, user: UserId) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// `rate_limited`, with the time to wait.
-pub fn command_beyond(
-    node: &Node,
-    user: UserId,
-    command: &Command,
-    paid: u32,
-) -> Result<(), Refusal> {
-    match command.cost().saturating_sub(paid) {
+pub fn cost_beyond(node: &Node, user: UserId, cost: u32, paid: u32) -> Result<(), Refusal> {
+    match cost.saturating_sub(paid) {
         0 => Ok(()),
         cost => node.limits.spend_many(user, cost).map(drop),
     }

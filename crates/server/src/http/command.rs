@@ -11,7 +11,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use tidings_core::{Command, from_frame};
+use tidings_core::Command;
 use tidings_engine::Logged;
 use tidings_protocol::{Command as Given, Event, RefusalCode, TxnId, UserId};
 
@@ -22,21 +22,9 @@ use crate::{
     problem::Problem,
 };
 
-/// The command of a request, as over the socket: one translation for both doors. `[RE14]`
-pub(super) fn command_of(
-    principal: &Principal,
-    txn: Option<&TxnId>,
-    given: impl Into<Given>,
-) -> Command {
-    let given = given.into();
-    match txn {
-        Some(txn) => from_frame::command(principal.user, txn, given),
-        None => from_frame::command(principal.user, &fresh(), given),
-    }
-}
-
-/// For a request that gave no id: it is done once, under one that nobody repeats. `[RE4]`
-fn fresh() -> TxnId {
+/// For a request that gave no id and makes something whose own id follows from it: it is done once, under one that
+/// nobody repeats. `[RE4]`
+pub(super) fn fresh() -> TxnId {
     uuid::Uuid::now_v7()
         .to_string()
         .parse()
@@ -53,34 +41,21 @@ pub(super) async fn give(
     txn: Option<TxnId>,
     given: impl Into<Given>,
 ) -> Result<Option<Arc<Logged>>, Problem> {
-    let command = command_of(principal, txn.as_ref(), given);
-    submit(node, principal, txn, command).await
+    let given = given.into();
+    // One was paid at the door of the request.
+    auth::limits::cost_beyond(node, principal.user, given.cost(), 1)?;
+    submit(node, principal.user, txn, given).await
 }
 
-/// Gives a command in the caller's name and waits until it is decided and on disk. None when nothing changed.
+/// Gives a command in somebody's name and waits until it is decided and on disk. None when nothing changed.
 ///
 /// # Errors
 /// The refusal.
 pub(super) async fn submit(
     node: &Node,
-    principal: &Principal,
-    txn: Option<TxnId>,
-    command: Command,
-) -> Result<Option<Arc<Logged>>, Problem> {
-    // One was paid at the door of the request.
-    auth::limits::command_beyond(node, principal.user, &command, 1)?;
-    submit_as(node, principal.user, txn, command).await
-}
-
-/// The same for one who is just signing up or in.
-///
-/// # Errors
-/// The refusal.
-pub(super) async fn submit_as(
-    node: &Node,
     actor: UserId,
     txn: Option<TxnId>,
-    command: Command,
+    command: impl Into<Command>,
 ) -> Result<Option<Arc<Logged>>, Problem> {
     let answer = node.submit(actor, txn, command).await;
     node.metrics.command(match &answer {

@@ -9,14 +9,15 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use tidings_core::Command;
 use tidings_protocol::{
-    LogId, RefusalCode, TxnId,
+    RefusalCode, TxnId,
     rest::{CreateRoom, RoomAnswer},
     subject,
 };
 
 use super::{
-    command::{command_of, created, submit},
+    command::{created, fresh, give},
     extract::{JsonBody, Txn},
 };
 use crate::{auth::Principal, node::Node, problem::Problem};
@@ -42,21 +43,17 @@ pub(crate) async fn create_room(
     txn: Txn,
     JsonBody(body): JsonBody<CreateRoom>,
 ) -> Result<Response, Problem> {
-    let txn = txn.or(body.txn)?;
-    let command = command_of(
-        &principal,
-        txn.as_ref(),
-        subject::CreateRoom {
-            kind: body.kind,
-            name: body.name,
-            visibility: body.visibility,
-            members: body.members,
-        },
-    );
-    let LogId::Room(room) = command.log(principal.user) else {
-        return Err(RefusalCode::Internal.into());
+    let txn = txn.or(body.txn)?.unwrap_or_else(fresh);
+    let create = subject::CreateRoom {
+        kind: body.kind,
+        name: body.name,
+        visibility: body.visibility,
+        members: body.members,
     };
-    let is_new = submit(&node, &principal, txn, command).await?.is_some();
+    let log = Command::from(create.clone()).log(principal.user, Some(&txn));
+    let room = log.room().ok_or(RefusalCode::Internal)?;
+    let event = give(&node, &principal, Some(txn), create).await?;
+    let is_new = event.is_some();
     let summary = node.store.room_summary(room, principal.user).await?;
     let answer = RoomAnswer {
         room: summary.ok_or(RefusalCode::NotFound)?,

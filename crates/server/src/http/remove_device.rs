@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
-use tidings_core::Command;
+use tidings_core::RemoveDevice;
 use tidings_protocol::{DeviceId, Event, TxnId, content::RemovedReason};
 
 use super::{
@@ -33,7 +33,7 @@ pub(crate) async fn remove_device(
     _: NoBody,
 ) -> Result<Response, Problem> {
     let reason = RemovedReason::SignedOut;
-    let command = Command::RemoveDevice { device, reason };
-    let event = submit(&node, &principal, txn, command).await?;
+    let command = RemoveDevice { device, reason };
+    let event = submit(&node, principal.user, txn, command).await?;
     changed(&principal, event)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
-use tidings_core::{Command, KeepDevices};
+use tidings_core::KeepDevices;
 use tidings_protocol::{Event, Refusal, RefusalCode, rest::SetPassword};
 
 use super::{
@@ -77,12 +77,12 @@ pub(crate) async fn set_password(
         true => KeepDevices::All,
         false => KeepDevices::Only(principal.device),
     };
-    let command = Command::SetPassword {
+    let command = tidings_core::SetPassword {
         password_hash,
         checked_hash: hash,
         keep,
     };
-    let event = submit(&node, &principal, None, command).await?;
+    let event = submit(&node, principal.user, None, command).await?;
     let mut response = changed(&principal, event)?;
     if principal.by_cookie && response.status() == StatusCode::OK {
         keep_known(&node, &mut response, &account, &headers)?;

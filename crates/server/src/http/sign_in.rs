@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, header, request::Parts};
-use tidings_core::{Command, User};
+use tidings_core::{AddDevice, RemoveDevice, User};
 use tidings_protocol::{
     DeviceId, DeviceInfo, Refusal, RefusalCode, Timestamp, UserId, Username,
     content::RemovedReason,
@@ -19,7 +19,7 @@ use tidings_protocol::{
 };
 
 use super::{
-    command::{created, submit_as},
+    command::{created, submit},
     compress::Secret,
     extract::{JsonBody, NoTxn},
 };
@@ -192,7 +192,7 @@ async fn add(
     token: &Token,
     signed_out: &mut Vec<DeviceInfo>,
 ) -> Result<Timestamp, Problem> {
-    let command = Command::AddDevice {
+    let command = AddDevice {
         device,
         name: new.name.clone(),
         token_hash: token.hash(),
@@ -200,7 +200,7 @@ async fn add(
     };
     for _ in 0..ROOM_TRIES {
         make_room(node, new.user, signed_out).await?;
-        match submit_as(node, new.user, None, command.clone()).await {
+        match submit(node, new.user, None, command.clone()).await {
             Ok(Some(event)) => return Ok(event.event().at),
             // The id is fresh, so there is always something to change.
             Ok(None) => return Err(RefusalCode::Internal.into()),
@@ -222,11 +222,11 @@ async fn make_room(
     devices.sort_by_key(|device| (device.created_at, device.id));
     let too_many = (devices.len() + 1).saturating_sub(DEVICES_PER_USER_MAX);
     for device in devices.into_iter().take(too_many) {
-        let remove = Command::RemoveDevice {
+        let remove = RemoveDevice {
             device: device.id,
             reason: RemovedReason::TooMany,
         };
-        match submit_as(node, user, None, remove).await {
+        match submit(node, user, None, remove).await {
             Ok(_) => signed_out.push(DeviceInfo {
                 id: device.id,
                 name: device.name,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, header};
-use tidings_core::Command;
+use tidings_core::RemoveDevice;
 use tidings_protocol::{Event, TxnId, content::RemovedReason};
 
 use super::{
@@ -36,11 +36,11 @@ pub(crate) async fn sign_out(
     headers: HeaderMap,
     _: NoBody,
 ) -> Result<Response, Problem> {
-    let command = Command::RemoveDevice {
+    let command = RemoveDevice {
         device: principal.device,
         reason: RemovedReason::SignedOut,
     };
-    let event = submit(&node, &principal, txn, command).await?;
+    let event = submit(&node, principal.user, txn, command).await?;
     let mut response = changed(&principal, event)?;
     if principal.by_cookie {
         response

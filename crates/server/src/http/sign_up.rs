@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::Response};
 use http::{HeaderMap, header};
-use tidings_core::Command;
+use tidings_core::CreateUser;
 use tidings_protocol::{
     DisplayName, Refusal, RefusalCode, UserId, UserKind,
     rest::{SignUp, SignedIn},
 };
 
 use super::{
-    command::{locate, submit_as},
+    command::{locate, submit},
     extract::{JsonBody, NoTxn},
     sign_in::{self, Caller, NewDevice},
 };
@@ -78,7 +78,7 @@ pub(crate) async fn sign_up(
         None => default_name(body.username.as_str())?,
     };
     let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
-    let create = Command::CreateUser {
+    let create = CreateUser {
         only_first: !node.config.sign_up,
         user,
         username: body.username.clone(),
@@ -86,7 +86,7 @@ pub(crate) async fn sign_up(
         kind: UserKind::Person,
         password_hash: password_hash.clone(),
     };
-    submit_as(&node, user, None, create)
+    submit(&node, user, None, create)
         .await
         .map_err(|Problem(no)| {
             let is_taken = no.code == RefusalCode::UsernameTaken;

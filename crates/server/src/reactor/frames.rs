@@ -4,7 +4,6 @@
 
 use std::{io, rc::Rc};
 
-use tidings_core::{Command, from_frame};
 use tidings_engine::inbox::Item;
 use tidings_engine::{Format, Hello, PeerId, Reply, Submission, Wire, Work};
 use tidings_protocol::{
@@ -243,12 +242,12 @@ impl Core {
         let ClientFrame::Give { txn, command } = frame else {
             return;
         };
-        let refusal = match self.to_command(actor, &txn, command) {
-            Ok(command) => {
+        let refusal = match self.is_affordable(actor, &command) {
+            Ok(()) => {
                 let work = Work {
                     actor,
                     txn: Some(txn.clone()),
-                    command,
+                    command: command.into(),
                 };
                 let reply = Reply::Peer {
                     core: self.index,
@@ -276,14 +275,12 @@ impl Core {
         });
     }
 
-    fn to_command(&self, actor: UserId, txn: &TxnId, given: Given) -> Result<Command, Refusal> {
+    fn is_affordable(&self, actor: UserId, given: &Given) -> Result<(), Refusal> {
         if self.node.is_draining() {
             return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
         }
         auth::limits::command(&self.node, actor)?;
-        let command = from_frame::command(actor, txn, given);
-        auth::limits::command_beyond(&self.node, actor, &command, 1)?;
-        Ok(command)
+        auth::limits::cost_beyond(&self.node, actor, given.cost(), 1)
     }
 
     /// Follows and signals cost work, too, so they are paid from the same budget as commands.

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tidings_core::Command;
+use tidings_core::CreateUser;
 use tidings_protocol::{
     LogId, RefusalCode, Seq, ServerRole, UserId, UserKind,
     limits::{DEVICES_PER_USER_MAX, KNOWN_SIGN_INS_PER_MINUTE},
@@ -595,7 +595,7 @@ async fn accounts_made_at_once_on_a_fresh_postgres_are_all_made() {
         let server = Server::with(settings).await;
         let create = |name: String| {
             let user = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
-            let create = Command::CreateUser {
+            let create = CreateUser {
                 only_first: false,
                 user,
                 username: name.parse().unwrap(),

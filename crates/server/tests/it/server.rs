@@ -4,12 +4,12 @@
 //! Never: reaches around the router for what a test asserts.
 
 use std::sync::Arc;
+use tidings_core::{AddDevice, CreateUser};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tidings_core::Command;
 use tidings_engine::Inbox;
 use tidings_protocol::{DeviceId, UserId, UserKind};
 use tidings_server::{
@@ -220,7 +220,7 @@ impl Server {
     /// An account without a password, signed in, straight through the door.
     pub(crate) async fn user(&self, name: &str) -> Someone {
         let id = UserId::from_bits(uuid::Uuid::now_v7().as_u128());
-        let create = Command::CreateUser {
+        let create = CreateUser {
             only_first: false,
             user: id,
             username: name.parse().expect("a username"),
@@ -239,7 +239,7 @@ impl Server {
     pub(crate) async fn device(&self, user: UserId) -> Someone {
         let device = DeviceId::from_bits(uuid::Uuid::now_v7().as_u128());
         let token = Token::fresh().expect("randomness");
-        let add = Command::AddDevice {
+        let add = AddDevice {
             device,
             name: "test".to_owned(),
             token_hash: token.hash(),

@@ -1,7 +1,9 @@
 //! What is deleted is gone, and what is not known is kept.
 
-use tidings_core::Command;
-use tidings_protocol::{Content, LogId, Seq};
+use tidings_protocol::{
+    Content, LogId, Seq,
+    subject::{AddReaction, DeleteMessage, EditMessage, SendContent},
+};
 use tidings_store::StoreConfig;
 
 use crate::{Database, world::*};
@@ -13,28 +15,30 @@ pub(crate) async fn a_deleted_message_leaves_no_byte_of_its_text(db: Database) {
     let kept = say(&store, ada, room, "this stays here").await;
     // Long enough to fill pages of its own, which become free pages.
     let gone = say(&store, ada, room, &"canary-first-text ".repeat(800)).await;
-    let edit = |text: &str| Command::EditMessage {
+    let edit = |text: &str| EditMessage {
         room,
         message: gone.id,
-        text: text.parse().unwrap(),
+        content: SendContent::Text {
+            text: text.parse().unwrap(),
+        },
     };
     let second = happened(run(&store, ada, edit("canary-second-text")).await);
-    let react = Command::AddReaction {
+    let react = AddReaction {
         room,
         message: gone.id,
         emoji: "👍".parse().unwrap(),
     };
     happened(run(&store, ada, react).await);
     // The last edit and the deletion in one batch: what the batch itself wrote is blanked too.
-    let delete = Command::DeleteMessage {
+    let delete = DeleteMessage {
         room,
         message: gone.id,
     };
     let answers = batch(
         &store,
         vec![
-            (ada, None, edit("canary-third-text")),
-            (ada, None, delete.clone()),
+            (ada, None, edit("canary-third-text").into()),
+            (ada, None, delete.clone().into()),
         ],
     )
     .await

@@ -2,19 +2,22 @@
 //! the log are the rooms that the store shows. [FO1]
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
-};
 use tidings_core::{
-    Command, Executed, KeepDevices, Needs, State,
-    derive::direct_room,
+    AddDevice, Command, Executed, KeepDevices, Needs, RemoveDevice, SetPassword, State,
     room_fold::{Folded, FoldedMessage, RoomFold},
 };
 use tidings_protocol::{
     DeviceId, EventId, LogId, Role, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
     content::RemovedReason,
+    subject::{
+        AddMember, AddReaction, CreateRoom, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
+        RemoveReaction, RenameRoom, SendContent, SetRole,
+    },
+};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
 };
 use tidings_store::{Commit, Page, Store};
 
@@ -78,65 +81,90 @@ impl Made {
             in_room
         };
         let command = match step.what {
-            0 => Command::CreateRoom {
-                room: RoomId::from_bits(id()),
+            0 => CreateRoom {
                 kind: RoomKind::Group,
-                visibility: Visibility::Private,
+                visibility: Some(Visibility::Private),
                 name: None,
                 members: vec![other],
-            },
-            1 => Command::CreateRoom {
-                room: RoomId::from_bits(id()),
+            }
+            .into(),
+            1 => CreateRoom {
                 kind: RoomKind::Channel,
-                visibility: Visibility::Public,
+                visibility: Some(Visibility::Public),
                 name: Some(format!("name {}", step.b % 40).parse().unwrap()),
                 members: Vec::new(),
-            },
-            2 => Command::CreateRoom {
-                room: direct_room(actor, other),
+            }
+            .into(),
+            2 => CreateRoom {
                 kind: RoomKind::Direct,
-                visibility: Visibility::Private,
+                visibility: Some(Visibility::Private),
                 name: None,
                 members: vec![other],
-            },
-            3 => Command::RenameRoom {
+            }
+            .into(),
+            3 => RenameRoom {
                 room,
                 name: format!("Name {}", step.b % 40).parse().unwrap(),
-            },
-            4 => Command::AddMember { room, user: actor },
-            5 => Command::AddMember { room, user: other },
-            6 => Command::RemoveMember { room, user: actor },
-            7 => Command::RemoveMember { room, user: other },
-            8 | 9 => Command::EditMessage {
+            }
+            .into(),
+            4 => AddMember {
+                room,
+                user: Some(actor),
+            }
+            .into(),
+            5 => AddMember {
+                room,
+                user: Some(other),
+            }
+            .into(),
+            6 => RemoveMember {
+                room,
+                user: Some(actor),
+            }
+            .into(),
+            7 => RemoveMember {
+                room,
+                user: Some(other),
+            }
+            .into(),
+            8 | 9 => EditMessage {
                 room: in_room,
                 message,
-                text: format!("edited {}", step.b).parse().unwrap(),
-            },
-            10 => Command::DeleteMessage {
+                content: SendContent::Text {
+                    text: format!("edited {}", step.b).parse().unwrap(),
+                },
+            }
+            .into(),
+            10 => DeleteMessage {
                 room: in_room,
                 message,
-            },
-            11..=13 => Command::AddReaction {
+            }
+            .into(),
+            11..=13 => AddReaction {
                 room: in_room,
                 message,
                 emoji,
-            },
-            14 => Command::RemoveReaction {
+            }
+            .into(),
+            14 => RemoveReaction {
                 room: in_room,
                 message,
                 emoji,
-            },
-            15 | 16 => Command::MoveMarker {
+            }
+            .into(),
+            15 | 16 => MoveMarker {
                 room,
                 seq: Seq(step.b as u64 % 40),
-            },
-            17 => Command::AddDevice {
+            }
+            .into(),
+            17 => AddDevice {
                 device: DeviceId::from_bits(id()),
                 name: "a device".to_owned(),
                 token_hash: std::array::from_fn(|_| rand_byte()),
                 checked_hash: None,
-            },
-            20 => Command::SetPassword {
+            }
+            .into(),
+            20 => SetPassword {
                 password_hash: format!("hash {}", step.a),
                 checked_hash: None,
                 keep: match self.devices.get(step.a % self.devices.len().max(1)) {
@@ -144,16 +172,18 @@ impl Made {
                     _ if step.b.is_multiple_of(3) => KeepDevices::All,
                     _ => KeepDevices::None,
                 },
-            },
-            19 => Command::SetRole {
+            }
+            .into(),
+            19 => SetRole {
                 room,
                 user: other,
                 role: [Role::Member, Role::Admin, Role::Owner][step.a % 3],
-            },
+            }
+            .into(),
             18 if !self.devices.is_empty() => {
                 let (owner, device) = self.devices[step.a % self.devices.len()];
                 let reason = RemovedReason::SignedOut;
-                return (owner, Command::RemoveDevice { device, reason });
+                return (owner, RemoveDevice { device, reason }.into());
             }
             _ => message_of(room, step.b),
         };
@@ -221,14 +251,15 @@ async fn play(store: &Store, script: &[Step]) {
         made.people.push(user);
     }
     let first = made.people[0];
-    let create = Command::CreateRoom {
-        room: RoomId::from_bits(id()),
+    let create = CreateRoom {
         kind: RoomKind::Group,
-        visibility: Visibility::Private,
+        visibility: Some(Visibility::Private),
         name: None,
         members: vec![made.people[1]],
     };
-    checked(store, &mut made, vec![(first, None, create)]).await;
+    let create = Command::from(create);
+    let sent = (first, drawn_for(&create), create);
+    checked(store, &mut made, vec![sent]).await;
 
     let mut waiting: Vec<Sent> = Vec::new();
     for step in script {
@@ -238,7 +269,8 @@ async fn play(store: &Store, script: &[Step]) {
             made.txns += u32::from(step.b % 3 != 0);
             txn(&format!("txn-{}", made.txns))
         });
-        let shard = |sent: &Sent| sent.2.log(sent.0).shard(store.shards());
+        let txn = txn.or_else(|| drawn_for(&command));
+        let shard = |sent: &Sent| sent.2.log(sent.0, sent.1.as_ref()).shard(store.shards());
         let sent = (actor, txn, command);
         let fits = waiting.first().is_none_or(|w| shard(w) == shard(&sent));
         let goes_along = step.same_batch && fits;
@@ -257,7 +289,10 @@ async fn play(store: &Store, script: &[Step]) {
 
 /// Sends a batch; what it left in memory must be what the database shows.
 async fn checked(store: &Store, made: &mut Made, commands: Vec<Sent>) {
-    let shard = commands[0].2.log(commands[0].0).shard(store.shards());
+    let shard = commands[0]
+        .2
+        .log(commands[0].0, commands[0].1.as_ref())
+        .shard(store.shards());
     let asked = needs(&commands);
     let (answers, after) = store
         .append(shard, asked.clone(), move |head, state| {

@@ -1,7 +1,11 @@
 //! Pages of messages: the edges, and the current state.
 
-use tidings_core::Command;
-use tidings_protocol::{LogId, RoomId, Seq, UserId, content::RemovedReason};
+use tidings_core::RemoveDevice;
+use tidings_protocol::{
+    LogId, RoomId, Seq, UserId,
+    content::RemovedReason,
+    subject::{AddReaction, DeleteMessage, EditMessage, SendContent},
+};
 use tidings_store::{MessagePage, Page, Reader, Seen, Store};
 
 use crate::{Database, world::*};
@@ -66,10 +70,12 @@ pub(crate) async fn a_page_shows_messages_as_they_are_now(db: Database) {
     let plain = happened(sent("plain").await);
     let edited = happened(sent("first").await);
     let deleted = happened(sent("secret").await);
-    let edit = Command::EditMessage {
+    let edit = EditMessage {
         room,
         message: edited.id,
-        text: "second \"quoted\" \n line".parse().unwrap(),
+        content: SendContent::Text {
+            text: "second \"quoted\" \n line".parse().unwrap(),
+        },
     };
     let edit = happened(run(&store, ada, edit).await);
     let react = |actor, emoji: &str| {
@@ -78,7 +84,7 @@ pub(crate) async fn a_page_shows_messages_as_they_are_now(db: Database) {
         run(
             &store,
             actor,
-            Command::AddReaction {
+            AddReaction {
                 room,
                 message,
                 emoji,
@@ -88,7 +94,7 @@ pub(crate) async fn a_page_shows_messages_as_they_are_now(db: Database) {
     for (actor, emoji) in [(bob, "👍"), (ada, "👍"), (ada, "🎉")] {
         happened(react(actor, emoji).await);
     }
-    let delete = Command::DeleteMessage {
+    let delete = DeleteMessage {
         room,
         message: deleted.id,
     };
@@ -215,7 +221,7 @@ pub(crate) async fn a_room_is_read_by_who_may_know_of_it(db: Database) {
         user: ada,
         device: readers[&stranger].device,
     };
-    let remove = Command::RemoveDevice {
+    let remove = RemoveDevice {
         device: readers[&ada].device,
         reason: RemovedReason::SignedOut,
     };

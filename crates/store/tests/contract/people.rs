@@ -1,8 +1,9 @@
 //! Accounts, devices, lists of rooms and members.
 
-use tidings_core::{Command, KeepDevices};
+use tidings_core::{AddDevice, Command, CreateUser, KeepDevices, RemoveDevice, SetPassword};
 use tidings_protocol::{
     DeviceId, Role, RoomId, ServerRole, UserId, UserProfile, content::RemovedReason,
+    subject::DeleteMessage,
 };
 
 use crate::{Database, world::*};
@@ -19,7 +20,7 @@ pub(crate) async fn users_are_found_by_name_and_prefix(db: Database) {
     }
     let zoe = UserId::from_bits(id());
     let mut command = create_user(zoe, "zoe");
-    if let Command::CreateUser { display_name, .. } = &mut command {
+    if let Command::CreateUser(CreateUser { display_name, .. }) = &mut command {
         *display_name = "Ädele 100%".parse().unwrap();
     }
     happened(run(&store, zoe, command).await);
@@ -65,7 +66,7 @@ pub(crate) async fn users_are_found_by_name_and_prefix(db: Database) {
     // Everybody is everybody, though thousands of words come before the only one of somebody. [RE15]
     let zz = UserId::from_bits(id());
     let mut command = create_user(zz, "zz");
-    if let Command::CreateUser { display_name, .. } = &mut command {
+    if let Command::CreateUser(CreateUser { display_name, .. }) = &mut command {
         *display_name = "Zz".parse().unwrap();
     }
     happened(run(&store, zz, command).await);
@@ -98,7 +99,7 @@ pub(crate) async fn devices_sign_in_and_out(db: Database) {
     let mut devices = Vec::new();
     for n in 1..=3u8 {
         let device = DeviceId::from_bits(id());
-        let command = Command::AddDevice {
+        let command = AddDevice {
             device,
             name: format!("phone {n}"),
             token_hash: [n; 32],
@@ -115,14 +116,14 @@ pub(crate) async fn devices_sign_in_and_out(db: Database) {
     let listed: Vec<_> = listed.iter().map(|d| d.id).collect();
     devices.reverse();
     assert_eq!(listed, devices, "newest first");
-    let remove = Command::RemoveDevice {
+    let remove = RemoveDevice {
         device: device.id,
         reason: RemovedReason::SignedOut,
     };
     happened(run(&store, ada, remove).await);
     assert_eq!(store.device_by_token([2; 32]).await.unwrap(), None);
     assert_eq!(store.devices(ada).await.unwrap().len(), 2);
-    let set = |keep| Command::SetPassword {
+    let set = |keep| SetPassword {
         password_hash: "another".to_owned(),
         checked_hash: None,
         keep,
@@ -249,7 +250,7 @@ pub(crate) async fn a_last_line_is_read_with_how_far_the_room_had_come(db: Datab
     assert_eq!(said.seq, empty.next());
     let text = Some("the last line".to_owned());
     assert_eq!(look().await, (said.seq, Some((said.seq, text))));
-    let delete = Command::DeleteMessage {
+    let delete = DeleteMessage {
         room,
         message: said.id,
     };

@@ -19,7 +19,7 @@ fn at_once(config: &StoreConfig, sent: [Sent; 2]) -> Vec<Result<Vec<Answer>, Sto
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async move {
                 let store = Store::open(&config).await.unwrap();
-                let shard = sent.2.log(sent.0).shard(store.shards());
+                let shard = sent.2.log(sent.0, sent.1.as_ref()).shard(store.shards());
                 let sent = vec![sent];
                 store
                     .append(shard, needs(&sent), move |head, state| {

@@ -4,9 +4,9 @@ use std::sync::{
     Arc, Barrier,
     atomic::{AtomicU32, Ordering},
 };
+use tidings_protocol::{LogId, RefusalCode, RoomId, Seq, UserId, subject::RemoveMember};
 
-use tidings_core::{Command, Executed};
-use tidings_protocol::{LogId, RefusalCode, RoomId, Seq, UserId};
+use tidings_core::Executed;
 use tidings_store::{Store, StoreError, verify::verify};
 
 use crate::{Database, world::*};
@@ -70,7 +70,10 @@ impl Nodes {
 }
 
 async fn decided(store: &Store, sent: Vec<Sent>) -> (u32, Result<Vec<Answer>, StoreError>) {
-    let shard = sent[0].2.log(sent[0].0).shard(store.shards());
+    let shard = sent[0]
+        .2
+        .log(sent[0].0, sent[0].1.as_ref())
+        .shard(store.shards());
     let times = Arc::new(AtomicU32::new(0));
     let counted = times.clone();
     let answer = store
@@ -106,7 +109,10 @@ async fn who_was_removed_on_another_node_says_nothing_more() {
     let (said, first) = nodes.asked(&nodes.here, user, Some("before")).await;
     assert_eq!(said, 1, "it was decided by what is kept");
     let first = happened(first);
-    let remove = Command::RemoveMember { room, user };
+    let remove = RemoveMember {
+        room,
+        user: Some(user),
+    };
     happened(run(&nodes.there, nodes.ada, remove).await);
     let (_, answer) = nodes.asked(&nodes.here, user, Some("after")).await;
     assert_eq!(refused(answer), RefusalCode::NotFound);

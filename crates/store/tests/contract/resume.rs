@@ -1,9 +1,12 @@
 //! What a device that comes back is told. [HS2]
 
 use std::collections::BTreeSet;
+use tidings_protocol::{
+    Marker, Role, RoomId, RoomKind, Visibility,
+    subject::{AddMember, CreateRoom, DeleteMessage, RemoveMember},
+};
 
-use tidings_core::{Command, derive::direct_room};
-use tidings_protocol::{Marker, Role, RoomId, RoomKind, Visibility};
+use tidings_core::derive::direct_room;
 use tidings_store::Resume;
 
 use crate::{Database, world::*};
@@ -26,10 +29,9 @@ pub(crate) async fn everything_without_a_cursor(db: Database) {
     let gone = group(&store, ada, &[bob, eve]).await;
     leave(&store, bob, gone).await;
     let direct = direct_room(bob, eve);
-    let command = Command::CreateRoom {
-        room: direct,
+    let command = CreateRoom {
         kind: RoomKind::Direct,
-        visibility: Visibility::Private,
+        visibility: Some(Visibility::Private),
         name: None,
         members: vec![eve],
     };
@@ -105,7 +107,7 @@ pub(crate) async fn what_was_deleted_is_not_unread(db: Database) {
     // The later ones first: the order of deleting is nothing to it.
     for event in said.iter().take(45).rev() {
         let message = event.id;
-        let delete = Command::DeleteMessage { room, message };
+        let delete = DeleteMessage { room, message };
         happened(run(&store, ada, delete).await);
     }
     let unread = async |since| {
@@ -121,7 +123,10 @@ pub(crate) async fn what_was_deleted_is_not_unread(db: Database) {
     mark(&store, bob, room, said[46].seq).await;
     assert_eq!(unread(None).await, (0, 3));
     leave(&store, bob, room).await;
-    let add = Command::AddMember { room, user: bob };
+    let add = AddMember {
+        room,
+        user: Some(bob),
+    };
     happened(run(&store, ada, add).await);
     assert_eq!(
         unread(None).await,
@@ -144,9 +149,9 @@ pub(crate) async fn rooms_left_and_joined_again(db: Database) {
     let team = group(&store, ada, &[bob]).await;
     join(&store, bob, lobby).await;
     let since = cursor(&store).await;
-    let kick = Command::RemoveMember {
+    let kick = RemoveMember {
         room: team,
-        user: bob,
+        user: Some(bob),
     };
     happened(run(&store, ada, kick).await);
     leave(&store, bob, lobby).await;

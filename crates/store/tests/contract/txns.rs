@@ -1,7 +1,9 @@
 //! Exactly once: the same `txn` is the same command. [P3] [CM3]
 
-use tidings_core::Command;
-use tidings_protocol::{LogId, RefusalCode, Seq};
+use tidings_protocol::{
+    LogId, RefusalCode, Seq,
+    subject::{AddMember, DeleteMessage},
+};
 
 use crate::{Database, world::*};
 
@@ -15,7 +17,10 @@ pub(crate) async fn a_retry_gets_the_first_answer(db: Database) {
     assert_eq!(again, first);
     // Another user's txn of the same text is another txn.
     let eve = user(&store, "eve").await;
-    let add = tidings_core::Command::AddMember { room, user: eve };
+    let add = AddMember {
+        room,
+        user: Some(eve),
+    };
     happened(run(&store, ada, add).await);
     happened(run_with(&store, eve, Some("t1"), message(room, "hello")).await);
 }
@@ -53,7 +58,7 @@ pub(crate) async fn a_retry_of_what_was_erased_gets_the_erased_event(db: Databas
     let ada = user(&store, "ada").await;
     let room = group(&store, ada, &[]).await;
     let said = happened(run_with(&store, ada, Some("t1"), message(room, "hello")).await);
-    let delete = Command::DeleteMessage {
+    let delete = DeleteMessage {
         room,
         message: said.id,
     };

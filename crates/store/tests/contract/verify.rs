@@ -1,7 +1,12 @@
 //! What is not as it was committed is found and named: in the log, beside it, and in the file itself.
 
-use tidings_core::Command;
-use tidings_protocol::{RoomId, Seq, UserId};
+use tidings_core::AddDevice;
+use tidings_protocol::{
+    RoomId, Seq, UserId,
+    subject::{
+        AddMember, AddReaction, DeleteMessage, EditMessage, RemoveReaction, RenameRoom, SendContent,
+    },
+};
 use tidings_store::{
     Page, StoreConfig, StoreError, upkeep,
     verify::{Verified, verify},
@@ -28,49 +33,54 @@ async fn told(db: &Database) -> Told {
     let plain = say(&store, ada, room, "the first of all").await;
     let edited = say(&store, ben, room, "with a mistkae").await;
     let deleted = say(&store, ada, room, "said too soon").await;
-    let edit = Command::EditMessage {
+    let edit = EditMessage {
         room,
         message: edited.id,
-        text: "without a mistake".parse().unwrap(),
+        content: SendContent::Text {
+            text: "without a mistake".parse().unwrap(),
+        },
     };
     happened(run(&store, ben, edit).await);
     for (user, emoji) in [(ada, "👍"), (ben, "👍"), (ben, "🎉")] {
-        let react = Command::AddReaction {
+        let react = AddReaction {
             room,
             message: plain.id,
             emoji: emoji.parse().unwrap(),
         };
         happened(run(&store, user, react).await);
     }
-    let take_back = Command::RemoveReaction {
+    let take_back = RemoveReaction {
         room,
         message: plain.id,
         emoji: "🎉".parse().unwrap(),
     };
     happened(run(&store, ben, take_back).await);
-    let react = Command::AddReaction {
+    let react = AddReaction {
         room,
         message: deleted.id,
         emoji: "😬".parse().unwrap(),
     };
     happened(run(&store, ben, react).await);
-    let delete = Command::DeleteMessage {
+    let delete = DeleteMessage {
         room,
         message: deleted.id,
     };
     happened(run(&store, ada, delete).await);
     mark(&store, ben, room, deleted.seq).await;
     leave(&store, ben, room).await;
-    let add = Command::AddMember { room, user: ben };
+    let add = AddMember {
+        room,
+        user: Some(ben),
+    };
     happened(run(&store, ada, add).await);
-    let device = Command::AddDevice {
+    let device = AddDevice {
         device: tidings_protocol::DeviceId::from_bits(id()),
         name: "laptop".to_owned(),
         token_hash: [7; 32],
         checked_hash: None,
     };
     happened(run(&store, ada, device).await);
-    let rename = Command::RenameRoom {
+    let rename = RenameRoom {
         room,
         name: "tea".parse().unwrap(),
     };

@@ -1,7 +1,10 @@
 //! What a follower of everything may see: membership intervals, in order of position. [P6]
 
-use tidings_core::StoredEvent;
-use tidings_protocol::{Cursor, LogId, Position, RoomId, ShardId, UserId};
+use tidings_core::{StoredEvent, derive::room_of_txn};
+use tidings_protocol::{
+    Cursor, LogId, Position, RoomId, ShardId, UserId,
+    subject::{AddMember, CreateRoom},
+};
 use tidings_store::Store;
 
 use crate::{Database, world::*};
@@ -154,9 +157,10 @@ pub(crate) async fn one_who_was_away_long_sees_the_same(db: Database) {
     let shard = LogId::Room(busy).shard(store.shards());
     // Rooms of the busy room's shard: one that bob is in, one he leaves, one he comes to late.
     let on_shard = async |members: &[UserId]| loop {
-        let room = RoomId::from_bits(id());
+        let txn = uuid::Uuid::now_v7().to_string();
+        let room = room_of_txn(ada, Some(&txn.parse().unwrap()));
         if LogId::Room(room).shard(store.shards()) == shard {
-            break group_of(&store, ada, room, members).await;
+            break group_of(&store, ada, &txn, members).await;
         }
     };
     let stays = on_shard(&[bob]).await;
@@ -174,9 +178,9 @@ pub(crate) async fn one_who_was_away_long_sees_the_same(db: Database) {
     chatter().await;
     let left = leave(&store, bob, leaves).await;
     chatter().await;
-    let add = tidings_core::Command::AddMember {
+    let add = AddMember {
         room: comes,
-        user: bob,
+        user: Some(bob),
     };
     let came = happened(run(&store, ada, add).await);
     chatter().await;
@@ -222,14 +226,15 @@ pub(crate) async fn one_who_was_away_long_sees_the_same(db: Database) {
     }
 }
 
-async fn group_of(store: &Store, owner: UserId, room: RoomId, members: &[UserId]) -> RoomId {
-    let command = tidings_core::Command::CreateRoom {
-        room,
+async fn group_of(store: &Store, owner: UserId, txn: &str, members: &[UserId]) -> RoomId {
+    let command = CreateRoom {
         kind: tidings_protocol::RoomKind::Group,
-        visibility: tidings_protocol::Visibility::Private,
+        visibility: Some(tidings_protocol::Visibility::Private),
         name: None,
         members: members.to_vec(),
     };
-    happened(run(store, owner, command).await);
-    room
+    happened(run_with(store, owner, Some(txn), command).await)
+        .log
+        .room()
+        .unwrap()
 }

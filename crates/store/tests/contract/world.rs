@@ -1,9 +1,13 @@
 //! Commands through the store, as the engine sends them.
 
-use tidings_core::{Command, Ctx, Executed, Needs, Salt, State, StoredEvent, execute};
+use tidings_core::{
+    AddDevice, Command, CreateUser, Ctx, Executed, Needs, Salt, State, StoredEvent, execute,
+};
 use tidings_protocol::{
     DeviceId, EventId, LogId, Position, Refusal, RefusalCode, RoomId, RoomKind, Seq, ShardId,
     Timestamp, TxnId, UserId, UserKind, Visibility,
+    command::Place,
+    subject::{AddMember, CreateRoom, MoveMarker, RemoveMember, SendContent, SendMessage},
 };
 use tidings_store::{Commit, Store, StoreError};
 
@@ -35,12 +39,7 @@ pub(crate) fn txn(text: &str) -> TxnId {
 pub(crate) fn needs(commands: &[Sent]) -> Needs {
     let mut needs = Needs::default();
     for (actor, txn, command) in commands {
-        command.needs(*actor, &mut needs);
-        if let Some(txn) = txn {
-            needs
-                .txns
-                .insert((command.log(*actor), *actor, txn.clone()));
-        }
+        command.needs(*actor, txn.as_ref(), &mut needs);
     }
     needs
 }
@@ -73,7 +72,8 @@ pub(crate) fn decide(
 
 /// Sends a batch for one shard.
 pub(crate) async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answer>, StoreError> {
-    let shard = commands[0].2.log(commands[0].0).shard(store.shards());
+    let (actor, txn, command) = &commands[0];
+    let shard = command.log(*actor, txn.as_ref()).shard(store.shards());
     let needs = needs(&commands);
     store
         .append(shard, needs, move |head, state| {
@@ -83,7 +83,7 @@ pub(crate) async fn batch(store: &Store, commands: Vec<Sent>) -> Result<Vec<Answ
 }
 
 /// Sends one command, which must reach the database.
-pub(crate) async fn run(store: &Store, actor: UserId, command: Command) -> Answer {
+pub(crate) async fn run(store: &Store, actor: UserId, command: impl Into<Command>) -> Answer {
     run_with(store, actor, None, command).await
 }
 
@@ -92,10 +92,26 @@ pub(crate) async fn run_with(
     store: &Store,
     actor: UserId,
     txn: Option<&str>,
-    command: Command,
+    command: impl Into<Command>,
 ) -> Answer {
-    let sent = (actor, txn.map(|t| t.parse().unwrap()), command);
-    batch(store, vec![sent]).await.unwrap().remove(0)
+    let command = command.into();
+    let txn = txn
+        .map(|t| t.parse().unwrap())
+        .or_else(|| drawn_for(&command));
+    batch(store, vec![(actor, txn, command)])
+        .await
+        .unwrap()
+        .remove(0)
+}
+
+/// A txn for a command that cannot do without: a room's id follows from it.
+pub(crate) fn drawn_for(command: &Command) -> Option<TxnId> {
+    match command {
+        Command::Given(given) if given.place() == Place::Made => {
+            Some(txn(&uuid::Uuid::now_v7().to_string()))
+        }
+        _ => None,
+    }
 }
 
 /// The first event of a command that happened now.
@@ -119,14 +135,14 @@ pub(crate) fn refused(answer: Answer) -> RefusalCode {
 }
 
 pub(crate) fn create_user(user: UserId, name: &str) -> Command {
-    Command::CreateUser {
+    Command::from(CreateUser {
         only_first: false,
         user,
         username: name.parse().unwrap(),
         display_name: format!("{name} Lovelace").parse().unwrap(),
         kind: UserKind::Person,
         password_hash: format!("$argon2id$of-{name}"),
-    }
+    })
 }
 
 /// A new user.
@@ -139,7 +155,7 @@ pub(crate) async fn user(store: &Store, name: &str) -> UserId {
 /// A new device of this user, signed in.
 pub(crate) async fn device(store: &Store, user: UserId) -> DeviceId {
     let device = DeviceId::from_bits(id());
-    let command = Command::AddDevice {
+    let command = AddDevice {
         device,
         name: "phone".to_owned(),
         token_hash: std::array::from_fn(|n| device.bytes()[n % 16]),
@@ -151,37 +167,39 @@ pub(crate) async fn device(store: &Store, user: UserId) -> DeviceId {
 
 /// A new private group.
 pub(crate) async fn group(store: &Store, owner: UserId, members: &[UserId]) -> RoomId {
-    let room = RoomId::from_bits(id());
-    let command = Command::CreateRoom {
-        room,
+    let command = CreateRoom {
         kind: RoomKind::Group,
-        visibility: Visibility::Private,
+        visibility: Some(Visibility::Private),
         name: None,
         members: members.to_vec(),
     };
-    happened(run(store, owner, command).await);
-    room
+    happened(run(store, owner, command).await)
+        .log
+        .room()
+        .unwrap()
 }
 
 /// A new public channel.
 pub(crate) async fn channel(store: &Store, owner: UserId, name: &str) -> RoomId {
-    let room = RoomId::from_bits(id());
-    let command = Command::CreateRoom {
-        room,
+    let command = CreateRoom {
         kind: RoomKind::Channel,
-        visibility: Visibility::Public,
+        visibility: Some(Visibility::Public),
         name: Some(name.parse().unwrap()),
         members: Vec::new(),
     };
-    happened(run(store, owner, command).await);
-    room
+    happened(run(store, owner, command).await)
+        .log
+        .room()
+        .unwrap()
 }
 
 pub(crate) fn message(room: RoomId, text: &str) -> Command {
-    Command::SendMessage {
+    Command::from(SendMessage {
         room,
-        text: text.parse().unwrap(),
-    }
+        content: SendContent::Text {
+            text: text.parse().unwrap(),
+        },
+    })
 }
 
 /// Sends a message.
@@ -190,15 +208,35 @@ pub(crate) async fn say(store: &Store, actor: UserId, room: RoomId, text: &str) 
 }
 
 pub(crate) async fn join(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
-    happened(run(store, user, Command::AddMember { room, user }).await)
+    happened(
+        run(
+            store,
+            user,
+            AddMember {
+                room,
+                user: Some(user),
+            },
+        )
+        .await,
+    )
 }
 
 pub(crate) async fn leave(store: &Store, user: UserId, room: RoomId) -> StoredEvent {
-    happened(run(store, user, Command::RemoveMember { room, user }).await)
+    happened(
+        run(
+            store,
+            user,
+            RemoveMember {
+                room,
+                user: Some(user),
+            },
+        )
+        .await,
+    )
 }
 
 pub(crate) async fn mark(store: &Store, user: UserId, room: RoomId, seq: Seq) -> StoredEvent {
-    happened(run(store, user, Command::MoveMarker { room, seq }).await)
+    happened(run(store, user, MoveMarker { room, seq }).await)
 }
 
 /// The cursor of one who has seen everything.

@@ -2,7 +2,6 @@
 //!
 //! Owns: the gate before the door and the hub. Never: waits; commands go into the queue of their shard.
 
-use tidings_core::from_frame;
 use tidings_engine::{Hello, Item, Reply, Submission, Work};
 use tidings_protocol::{ClientFrame, CloseCode, DeviceId, ServerFrame, UserId};
 use tidings_sync::Verdict;
@@ -38,17 +37,16 @@ impl Node {
             }
             Verdict::Command => {
                 if let ClientFrame::Give { txn, command } = frame {
-                    let command = from_frame::command(user, &txn, command);
                     let work = Work {
                         actor: user,
                         txn: Some(txn),
-                        command,
+                        command: command.into(),
                     };
                     let reply = Reply::Peer {
                         core: seat.core as u16,
                         peer: seat.peer,
                     };
-                    let shard = work.command.log(user).shard(self.store.shards());
+                    let shard = work.log().shard(self.store.shards());
                     let queue = &mut self.queues[usize::from(shard.0)];
                     queue.push_back(Submission { work, reply });
                 }

@@ -4,9 +4,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidings_core::Command;
+use tidings_core::{Command, CreateUser, derive};
 use tidings_engine::{Environment, Work, inbox::INBOX_BATCHES_MAX};
-use tidings_protocol::{DeviceId, Follow, RoomId, RoomKind, UserId, UserKind, Visibility};
+use tidings_protocol::{
+    DeviceId, Follow, RoomKind, TxnId, UserId, UserKind, Visibility, subject::CreateRoom,
+};
 use tidings_store::{Store, StoreConfig};
 
 use super::{Options, World};
@@ -56,7 +58,7 @@ impl World {
             .collect();
         for &user in &users {
             let name = format!("user{}", user.bits());
-            let command = Command::CreateUser {
+            let command = CreateUser {
                 only_first: false,
                 user,
                 username: name.parse().expect("a username"),
@@ -64,23 +66,23 @@ impl World {
                 kind: UserKind::Person,
                 password_hash: String::new(),
             };
-            self.decree(user, command).await;
+            self.decree(user, None, command).await;
         }
         for n in 0..self.options.rooms {
-            let room = RoomId::from_bits(0x1000 + n as u128);
+            let txn: TxnId = format!("room{n}").parse().expect("a txn");
+            let room = derive::room_of_txn(users[0], Some(&txn));
             let visibility = if n == 0 {
                 Visibility::Public
             } else {
                 Visibility::Private
             };
-            let command = Command::CreateRoom {
-                room,
+            let command = CreateRoom {
                 kind: RoomKind::Channel,
-                visibility,
+                visibility: Some(visibility),
                 name: Some(format!("room{n}").parse().expect("a name")),
                 members: users.iter().skip(n).copied().collect(),
             };
-            self.decree(users[0], command).await;
+            self.decree(users[0], Some(txn), command).await;
             self.rooms.push(room);
             let row = self.store.room(room).await.expect("the store is open");
             self.founded.insert(room, row.expect("it was created").head);
@@ -146,14 +148,16 @@ impl World {
     }
 
     /// A command before the run begins.
-    async fn decree(&self, actor: UserId, command: Command) {
+    async fn decree(&self, actor: UserId, txn: Option<TxnId>, command: impl Into<Command>) {
         let environment: &Arc<dyn Environment> = &self.environment;
-        let shard = command.log(actor).shard(self.store.shards());
-        let works: Arc<[Work]> = Arc::new([Work {
+        let command = command.into();
+        let work = Work {
             actor,
-            txn: None,
+            txn,
             command,
-        }]);
+        };
+        let shard = work.log().shard(self.store.shards());
+        let works: Arc<[Work]> = Arc::new([work]);
         tidings_engine::appender::commit(&self.store, environment, shard, works)
             .await
             .expect("the store is open");
