@@ -3,6 +3,7 @@
 //! Owns: the list, and what follows from it for every command alike. Never: fields; these are the subjects'.
 
 pub mod beside;
+mod fields;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -78,6 +79,12 @@ macro_rules! commands {
         impl Command {
             /// Every word of a command.
             pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            /// Every command's word, with the names of its fields.
+            #[must_use]
+            pub fn fields() -> Vec<(&'static str, &'static [&'static str])> {
+                vec![$( ($word, fields::fields_of::<$type>()) ),*]
+            }
 
             /// The command's one word.
             #[must_use]

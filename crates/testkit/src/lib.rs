@@ -2,6 +2,8 @@
 //!
 //! Owns: fixtures and judges that belong to one test process. Never: linked into the program.
 
+#[cfg(feature = "commands")]
+pub mod commands;
 #[cfg(feature = "history")]
 pub mod history;
 #[cfg(feature = "load")]

@@ -7,12 +7,8 @@ use tidings_core::{
     room_fold::{Folded, FoldedMessage, RoomFold},
 };
 use tidings_protocol::{
-    DeviceId, EventId, LogId, Role, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
-    content::RemovedReason,
-    subject::{
-        AddMember, AddReaction, CreateRoom, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
-        RemoveReaction, RenameRoom, SendContent, SetRole,
-    },
+    Command as Given, DeviceId, EventId, LogId, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
+    content::RemovedReason, subject::CreateRoom,
 };
 
 use proptest::{
@@ -20,6 +16,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use tidings_store::{Commit, Page, Store};
+use tidings_testkit::commands::{Numbers, Things, draw};
 
 use crate::{Database, world::*};
 
@@ -66,126 +63,40 @@ struct Made {
 impl Made {
     fn command(&self, step: &Step) -> (UserId, Command) {
         let actor = self.people[step.actor];
-        let other = self.people[step.b % PEOPLE];
-        let room = self.rooms[step.a % self.rooms.len()];
-        let emoji = ["👍", "🎉", "❤️"][step.b % 3].parse().unwrap();
-        let (in_room, message) = if self.messages.is_empty() {
-            (room, EventId::from_bits(1))
-        } else {
-            self.messages[step.a % self.messages.len()]
-        };
-        // Now and then through a wrong room.
-        let in_room = if step.b.is_multiple_of(17) {
-            room
-        } else {
-            in_room
-        };
-        let command = match step.what {
-            0 => CreateRoom {
-                kind: RoomKind::Group,
-                visibility: Some(Visibility::Private),
-                name: None,
-                members: vec![other],
-            }
-            .into(),
-            1 => CreateRoom {
-                kind: RoomKind::Channel,
-                visibility: Some(Visibility::Public),
-                name: Some(format!("name {}", step.b % 40).parse().unwrap()),
-                members: Vec::new(),
-            }
-            .into(),
-            2 => CreateRoom {
-                kind: RoomKind::Direct,
-                visibility: Some(Visibility::Private),
-                name: None,
-                members: vec![other],
-            }
-            .into(),
-            3 => RenameRoom {
-                room,
-                name: format!("Name {}", step.b % 40).parse().unwrap(),
-            }
-            .into(),
-            4 => AddMember {
-                room,
-                user: Some(actor),
-            }
-            .into(),
-            5 => AddMember {
-                room,
-                user: Some(other),
-            }
-            .into(),
-            6 => RemoveMember {
-                room,
-                user: Some(actor),
-            }
-            .into(),
-            7 => RemoveMember {
-                room,
-                user: Some(other),
-            }
-            .into(),
-            8 | 9 => EditMessage {
-                room: in_room,
-                message,
-                content: SendContent::Text {
-                    text: format!("edited {}", step.b).parse().unwrap(),
-                },
-            }
-            .into(),
-            10 => DeleteMessage {
-                room: in_room,
-                message,
-            }
-            .into(),
-            11..=13 => AddReaction {
-                room: in_room,
-                message,
-                emoji,
-            }
-            .into(),
-            14 => RemoveReaction {
-                room: in_room,
-                message,
-                emoji,
-            }
-            .into(),
-            15 | 16 => MoveMarker {
-                room,
-                seq: Seq(step.b as u64 % 40),
-            }
-            .into(),
-            17 => AddDevice {
+        let of_devices = self.devices.get(step.a % self.devices.len().max(1));
+        let command = match (step.what, of_devices) {
+            (0, _) => AddDevice {
                 device: DeviceId::from_bits(id()),
                 name: "a device".to_owned(),
                 token_hash: std::array::from_fn(|_| rand_byte()),
                 checked_hash: None,
             }
             .into(),
-            20 => SetPassword {
+            (1, Some(&(owner, device))) => {
+                let reason = RemovedReason::SignedOut;
+                return (owner, RemoveDevice { device, reason }.into());
+            }
+            (2, found) => SetPassword {
                 password_hash: format!("hash {}", step.a),
                 checked_hash: None,
-                keep: match self.devices.get(step.a % self.devices.len().max(1)) {
+                keep: match found {
                     Some((_, device)) if step.b.is_multiple_of(2) => KeepDevices::Only(*device),
                     _ if step.b.is_multiple_of(3) => KeepDevices::All,
                     _ => KeepDevices::None,
                 },
             }
             .into(),
-            19 => SetRole {
-                room,
-                user: other,
-                role: [Role::Member, Role::Admin, Role::Owner][step.a % 3],
+            (3..=18, _) => {
+                let word = Given::WORDS[step.a % Given::WORDS.len()];
+                let mut numbers = Numbers::of((step.a * 1_000 + step.b) as u64);
+                let things = Things {
+                    rooms: self.rooms.clone(),
+                    users: self.people.clone(),
+                    messages: self.messages.clone(),
+                };
+                draw(word, &things, &mut numbers).into()
             }
-            .into(),
-            18 if !self.devices.is_empty() => {
-                let (owner, device) = self.devices[step.a % self.devices.len()];
-                let reason = RemovedReason::SignedOut;
-                return (owner, RemoveDevice { device, reason }.into());
-            }
-            _ => message_of(room, step.b),
+            _ => message_of(self.rooms[step.a % self.rooms.len()], step.b),
         };
         (actor, command)
     }

@@ -428,7 +428,7 @@ fn after_leaving(record: &mut Record, follow: Follow) -> (&mut Witness, Event) {
     let log = record.shards.concat();
     let left = |user: UserId, event: &Event| matches!(known(event), Some(Known::MemberLeft { user: who }) if *who == user);
     for witness in record.witnesses.iter_mut().filter(|w| w.follow == follow) {
-        for room in (0..3).map(|n| LogId::Room(RoomId::from_bits(0x1000 + n))) {
+        for room in record.founded.keys().map(|room| LogId::Room(*room)) {
             let mut events = log.iter().filter(|event| event.log == room);
             let last = events.clone().next_back().expect("a room").clone();
             let user = witness.user;
@@ -707,7 +707,7 @@ fn rm5_what_a_former_member_is_told() {
 #[test]
 fn i5_a_node_that_believes_whoever_speaks() {
     // [P7] Hints with other words, sealed with the key of another database.
-    let found_it = (1..=20).any(|seed| {
+    let found_it = (40..=100).any(|seed| {
         let options = Options {
             steps: 4_000,
             fault: Some(Fault::Credulous),

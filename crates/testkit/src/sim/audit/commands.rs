@@ -43,6 +43,14 @@ pub(super) fn no_loss_no_doubles(record: &Record, log: &Log<'_>, found: &mut Fin
         }
     }
     for (key, events) in &by_txn {
+        // Rooms that were there before the run began: no client gave them.
+        let founded = events[0]
+            .log
+            .room()
+            .and_then(|room| record.founded.get(&room));
+        if founded.is_some_and(|founded| events[0].seq <= *founded) {
+            continue;
+        }
         match given.get(key) {
             None => found.add("I5", format!("{} was never given", key.1)),
             Some(op) if !says_the_same(&op.frame, events[0]) => {
