@@ -111,6 +111,14 @@ pub(crate) fn event_and_fingerprint(row: &dyn Columns) -> Result<(StoredEvent, i
     Ok((event(row)?, row.int(12)?))
 }
 
+/// The room of a row that stands there without one, too.
+pub(crate) fn room_if_any(row: &dyn Columns) -> Result<Option<Room>> {
+    match row.id_or_none(0)? {
+        Some(_) => room(row).map(Some),
+        None => Ok(None),
+    }
+}
+
 pub(crate) fn room(row: &dyn Columns) -> Result<Room> {
     Ok(Room {
         id: RoomId::from_bytes(row.id(0)?),

@@ -207,8 +207,9 @@ pub(crate) fn reads() -> Vec<Case> {
         case("ROOM", vec![vec![room(1)], vec![room(9_999)]]),
         case(
             "ROOM_FOR",
-            [(1, 1), (1, 10), (9_999, 1)]
-                .map(|(number, who)| vec![room(number), user(who)])
+            // With a device of their own, and with another's.
+            [(1, 1, 1), (1, 10, 10), (9_999, 1, 1), (1, 1, 77)]
+                .map(|(number, who, whose)| vec![room(number), user(who), Id(device_key(whose))])
                 .into(),
         ),
         case("LAST_LINE", vec![vec![room(1)], vec![room(9_999)]]),
@@ -345,12 +346,6 @@ pub(crate) fn reads() -> Vec<Case> {
         case(
             "DEVICE_BY_TOKEN",
             vec![vec![Bytes(token(77))], vec![Bytes(token(USERS))]],
-        ),
-        case(
-            "SIGNED_IN",
-            [77, 1]
-                .map(|who| vec![Id(device_key(77)), user(who)])
-                .into(),
         ),
         case("DEVICES", vec![vec![user(77)], vec![user(1)]]),
         looking(

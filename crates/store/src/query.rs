@@ -195,8 +195,9 @@ queries! {
 
     /// A room.
     ROOM = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1");
-    /// The same, where the reader may know of it: room, reader.
-    ROOM_FOR = concat!("SELECT ", room_columns!(), " FROM rooms r WHERE r.id = $1 AND ", readable!("$2"));
+    /// One row if the reader's device is signed in, and in it the room, where they may know of it: room, reader, device.
+    ROOM_FOR = concat!("SELECT ", room_columns!(), " FROM devices d LEFT JOIN rooms r ON r.id = $1 AND ", readable!("$2"),
+        "WHERE d.id = $3 AND d.\"user\" = $2");
     /// How far a room has come, and its last line: room.
     LAST_LINE = "SELECT r.head, e.id, e.seq, e.at, e.actor, e.body, t.text, t.deleted FROM rooms r \
         LEFT JOIN events e ON e.log = r.id AND e.seq = r.last_message \
@@ -265,8 +266,6 @@ queries! {
     /// The first word of a person between two: user, from, upto.
     FIRST_WORD = "SELECT w.word FROM user_words w WHERE w.\"user\" = $1 AND w.word >= $2 AND w.word < $3 \
         ORDER BY w.word LIMIT 1";
-    /// Whether a device is signed in, as one of this user's: device, user.
-    SIGNED_IN = "SELECT d.\"user\" FROM devices d WHERE d.id = $1 AND d.\"user\" = $2";
     /// A device and its user, by the hash of the token.
     DEVICE_BY_TOKEN = concat!("SELECT ", device_columns!(), ", ", user_columns!(), " FROM devices d JOIN users u ON u.id = d.\"user\" WHERE d.token_hash = $1");
     /// A user's devices, newest first.

@@ -5,7 +5,6 @@
 use tidings_core::{Device, User, names};
 use tidings_protocol::{UserId, UserProfile, Username};
 
-use super::reader::Reader;
 use crate::{
     decode,
     error::StoreError,
@@ -130,12 +129,6 @@ async fn rarest_first<S: Snapshot>(s: &S, asked: Vec<String>) -> Result<Vec<Stri
 /// is.
 fn between(from: &str) -> (String, String) {
     (from.to_owned(), format!("{from}\u{10ffff}"))
-}
-
-pub(crate) async fn is_signed_in<S: Snapshot>(s: &S, reader: Reader) -> Result<bool, StoreError> {
-    let params = vec![reader.device.bytes().into(), reader.user.bytes().into()];
-    let found = row(s, &query::SIGNED_IN, params, decode::user_id).await?;
-    Ok(found.is_some())
 }
 
 pub(crate) async fn device_by_token<S: Snapshot>(

@@ -7,7 +7,7 @@ use futures_util::future;
 use tidings_core::Room;
 use tidings_protocol::{DeviceId, RoomId, UserId};
 
-use super::{people, room};
+use super::room;
 use crate::{error::StoreError, value::Snapshot};
 
 /// Somebody who reads: a user, by one of their devices. Nothing is believed of it: that the device is signed in is read in
@@ -50,15 +50,6 @@ pub(crate) async fn of_room<S: Snapshot, T>(
     reader: Reader,
     reading: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<Seen<(Room, T)>, StoreError> {
-    let (is_signed_in, room, found) = future::try_join3(
-        people::is_signed_in(s, reader),
-        room::room_for(s, room, reader.user),
-        reading,
-    )
-    .await?;
-    Ok(match room {
-        _ if !is_signed_in => Seen::SignedOut,
-        Some(room) => Seen::Found((room, found)),
-        None => Seen::Nothing,
-    })
+    let (room, found) = future::try_join(room::room_for(s, room, reader), reading).await?;
+    Ok(room.map(|room| (room, found)))
 }

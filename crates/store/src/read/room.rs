@@ -6,6 +6,7 @@
 use tidings_core::{Member, Room};
 use tidings_protocol::{LastMessage, MemberInfo, RoomId, RoomSummary, Seq, UserId};
 
+use super::reader::{Reader, Seen};
 use crate::{
     decode,
     error::StoreError,
@@ -24,10 +25,16 @@ pub(crate) async fn room<S: Snapshot>(s: &S, room: RoomId) -> Result<Option<Room
 pub(crate) async fn room_for<S: Snapshot>(
     s: &S,
     room: RoomId,
-    reader: UserId,
-) -> Result<Option<Room>, StoreError> {
-    let params = vec![room.bytes().into(), reader.bytes().into()];
-    row(s, &query::ROOM_FOR, params, decode::room).await
+    reader: Reader,
+) -> Result<Seen<Room>, StoreError> {
+    let (user, device) = (reader.user.bytes(), reader.device.bytes());
+    let params = vec![room.bytes().into(), user.into(), device.into()];
+    let found = row(s, &query::ROOM_FOR, params, decode::room_if_any).await?;
+    Ok(match found {
+        None => Seen::SignedOut,
+        Some(None) => Seen::Nothing,
+        Some(Some(room)) => Seen::Found(room),
+    })
 }
 
 pub(crate) async fn last_line<S: Snapshot>(
