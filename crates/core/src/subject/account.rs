@@ -145,15 +145,8 @@ impl Meaning for AddDevice {
     }
 
     fn decide(&self, by: By<'_>, state: &State) -> Result<Vec<Known>, Refusal> {
-        let Some(user) = state.users.get(&by.actor) else {
-            return Err(RefusalCode::Unauthenticated.into());
-        };
         // A sign-in with the old password that was under way while it was changed.
-        if self
-            .checked_hash
-            .as_ref()
-            .is_some_and(|hash| *hash != user.password_hash)
-        {
+        if !is_checked(state, by, self.checked_hash.as_deref())? {
             return Err(RefusalCode::WrongCredentials.into());
         }
         if self.name.len() > DEVICE_NAME_BYTES_MAX {
@@ -206,14 +199,7 @@ impl Meaning for SetPassword {
     }
 
     fn decide(&self, by: By<'_>, state: &State) -> Result<Vec<Known>, Refusal> {
-        let Some(user) = state.users.get(&by.actor) else {
-            return Err(RefusalCode::Unauthenticated.into());
-        };
-        if self
-            .checked_hash
-            .as_ref()
-            .is_some_and(|hash| *hash != user.password_hash)
-        {
+        if !is_checked(state, by, self.checked_hash.as_deref())? {
             return Err(RefusalCode::WrongPassword.into());
         }
         let mut gone: Vec<DeviceId> = state
@@ -237,4 +223,13 @@ impl Meaning for SetPassword {
             .chain(removed)
             .collect())
     }
+}
+
+/// Whether the actor's password is still the one that was checked, where one was. Who has no account is refused.
+fn is_checked(state: &State, by: By<'_>, hash: Option<&str>) -> Result<bool, Refusal> {
+    let user = state
+        .users
+        .get(&by.actor)
+        .ok_or(RefusalCode::Unauthenticated)?;
+    Ok(hash.is_none_or(|hash| hash == user.password_hash))
 }

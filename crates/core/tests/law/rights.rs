@@ -1,20 +1,20 @@
 //! Who may do what: every command of the list, by everybody who may stand to a room in another way, in every kind of
 //! room, to everybody and everything that its fields can name. The table is `rights.txt` beside this file.
 //!
-//! `TIDINGS_WRITE_VECTORS=1 cargo test -p tidings-core --test rights` writes it anew; without it a difference fails, so a
+//! `TIDINGS_WRITE_VECTORS=1 cargo test -p tidings-core --test law` writes it anew; without it a difference fails, so a
 //! right that changes, or that a new command gives, is seen in review.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
-use tidings_core::{By, Command, CreateUser, Ctx, Executed, Salt, State, execute};
+use tidings_core::{By, Command, CreateUser, Executed};
 use tidings_protocol::{
-    Command as Given, EventId, Position, Role, RoomId, ShardId, Timestamp, TxnId, UserId, UserKind,
+    Command as Given, EventId, Role, RoomId, TxnId, UserId, UserKind,
     subject::{AddMember, RemoveMember, SendContent, SendMessage, SetRole},
 };
 use tidings_testkit::commands::read;
+
+use crate::door::Door;
 
 const OWNER: UserId = UserId::from_bits(1);
 const ADMIN: UserId = UserId::from_bits(2);
@@ -38,9 +38,7 @@ const ROOMS: [(&str, &str, &str); 4] = [
 ];
 
 struct World {
-    state: State,
-    position: Position,
-    next: u128,
+    door: Door,
     room: RoomId,
     /// A message of each who could say something.
     messages: Vec<(UserId, EventId)>,
@@ -50,9 +48,7 @@ impl World {
     /// A room with an owner, an admin, two members and one who left; or a direct room of two.
     fn new(kind: &str, visibility: &str) -> World {
         let mut world = World {
-            state: State::default(),
-            position: Position::ZERO,
-            next: 100,
+            door: Door::default(),
             room: RoomId::from_bits(0),
             messages: Vec::new(),
         };
@@ -105,27 +101,10 @@ impl World {
 
     /// Gives a command that has to happen. Returns the id of its first event.
     fn run(&mut self, actor: UserId, command: impl Into<Command>) -> EventId {
-        let next = &mut self.next;
-        let mut ctx = Ctx {
-            now: Timestamp(1),
-            shard: ShardId(0),
-            position: &mut self.position,
-            next_id: &mut || {
-                *next += 1;
-                EventId::from_bits(*next)
-            },
-            next_salt: &mut || Salt([0; 16]),
-        };
-        match execute(
-            &mut self.state,
-            actor,
-            Some(&txn()),
-            &command.into(),
-            &mut ctx,
-        ) {
+        match self.door.give(actor, Some(&txn()), &command.into()) {
             Ok(Executed::Happened(entries)) => {
                 // The next command may have the same.
-                self.state.txns.clear();
+                self.door.state.txns.clear();
                 entries[0].event.id
             }
             other => panic!("{other:?}"),
@@ -140,7 +119,7 @@ impl World {
             txn: Some(&txn),
             log: command.log(actor, Some(&txn)),
         };
-        match command.decide(by, &self.state) {
+        match command.decide(by, &self.door.state) {
             Ok(events) if events.is_empty() => "nothing to change".to_owned(),
             Ok(events) => {
                 let kinds: Vec<_> = events.iter().map(|event| event.kind().as_str()).collect();
@@ -236,7 +215,7 @@ fn table() -> String {
 
 #[test]
 fn the_table_of_rights_is_as_it_was_reviewed() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rights.txt");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/law/rights.txt");
     let now = table();
     if std::env::var_os("TIDINGS_WRITE_VECTORS").is_some() {
         fs::write(&path, &now).unwrap();
@@ -252,6 +231,6 @@ fn who_is_added_has_no_more_rights_than_a_member() {
     let mut world = World::new("group", "private");
     let (room, user) = (world.room, Some(STRANGER));
     world.run(OWNER, AddMember { room, user });
-    let member = world.state.member(room, STRANGER).unwrap();
+    let member = world.door.state.member(room, STRANGER).unwrap();
     assert_eq!(member.role, Role::Member);
 }

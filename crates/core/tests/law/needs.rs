@@ -1,21 +1,20 @@
 //! What a command says it needs is all that deciding it reads: against those rows alone it is decided as against
 //! everything there is. A row that nobody asked for would read as "absent", and be a wrong refusal, or a wrong right.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_core::{
-    AddDevice, By, Command, CreateUser, Ctx, Executed, KeepDevices, Needs, RemoveDevice, Salt,
-    SetPassword, State, execute,
+    AddDevice, By, Command, CreateUser, Executed, KeepDevices, Needs, RemoveDevice, SetPassword,
+    State,
 };
 use tidings_protocol::{
-    Command as Given, DeviceId, EventId, Position, RefusalCode, ShardId, Timestamp, TxnId, UserId,
-    UserKind,
+    Command as Given, DeviceId, RefusalCode, TxnId, UserId, UserKind,
     content::{Known, RemovedReason},
     limits::{DEVICES_PER_USER_MAX, ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
 };
 use tidings_testkit::commands::{Numbers, Things, draw};
+
+use crate::door::Door;
 
 const SCRIPTS: u64 = 40;
 const STEPS: usize = 400;
@@ -23,12 +22,10 @@ const PEOPLE: u128 = 3;
 /// Rooms and devices that each may still come to.
 const NEAR: usize = 2;
 
-/// Everything there is, in one state.
+/// What there is, and what of it can be named.
 #[derive(Default)]
 struct World {
-    state: State,
-    position: Position,
-    next: u128,
+    door: Door,
     things: Things,
     devices: Vec<(UserId, DeviceId)>,
 }
@@ -42,9 +39,9 @@ impl World {
             world.run(user, None, &account(n, n, false)).unwrap();
             // Not far from the limits.
             let rooms = ROOMS_ADDED_MAX.min(ROOMS_PER_USER_MAX) - NEAR;
-            world.state.room_counts.insert(user, rooms as u32);
+            world.door.state.room_counts.insert(user, rooms as u32);
             let devices = DEVICES_PER_USER_MAX - NEAR;
-            world.state.device_counts.insert(user, devices as u32);
+            world.door.state.device_counts.insert(user, devices as u32);
         }
         // One who does not exist.
         world.things.users.push(UserId::from_bits(99));
@@ -61,18 +58,7 @@ impl World {
         txn: Option<&TxnId>,
         command: &Command,
     ) -> Result<Executed, RefusalCode> {
-        let next = &mut self.next;
-        let mut ctx = Ctx {
-            now: Timestamp(1),
-            shard: ShardId(0),
-            position: &mut self.position,
-            next_id: &mut || {
-                *next += 1;
-                EventId::from_bits(*next)
-            },
-            next_salt: &mut || Salt([0; 16]),
-        };
-        let answer = execute(&mut self.state, actor, txn, command, &mut ctx);
+        let answer = self.door.give(actor, txn, command);
         if let Ok(Executed::Happened(entries)) = &answer {
             for entry in entries {
                 let (event, log) = (&entry.event, entry.event.log);
@@ -120,7 +106,7 @@ fn of_account(world: &World, numbers: &mut Numbers) -> Command {
             // Mostly a new one.
             device: match numbers.below(4) {
                 0 => device,
-                _ => DeviceId::from_bits(world.next + 1_000),
+                _ => DeviceId::from_bits(world.door.next_id + 1_000),
             },
             name: "a device".to_owned(),
             token_hash: [0; 32],
@@ -266,8 +252,8 @@ fn deciding_reads_no_row_that_was_not_asked_for() {
                 txn: Some(&txn),
                 log: command.log(actor, Some(&txn)),
             };
-            let all = command.decide(by, &world.state);
-            let few = command.decide(by, &loaded(&world.state, &needs));
+            let all = command.decide(by, &world.door.state);
+            let few = command.decide(by, &loaded(&world.door.state, &needs));
             assert_eq!(few, all, "{actor}: {command:?}");
             match world.run(actor, Some(&txn), &command) {
                 Ok(Executed::Happened(_)) => *happened.entry(command.word()).or_default() += 1,
