@@ -3,7 +3,7 @@
 //! Owns: [`Command`], the log that each belongs to, [`Needs`], the fingerprint, and what every command has to say
 //! ([`Meaning`]). Never: decides; the [`subject`](crate::subject)s do.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -32,7 +32,13 @@ pub struct By<'a> {
 }
 
 /// What a command has to say for itself.
-pub(crate) trait Meaning: Serialize {
+pub(crate) trait Meaning: Serialize + Clone {
+    /// The same command with nothing left to be understood: two that mean the same are one text then, by which a retry is
+    /// told. `[CM3]`
+    fn in_full(&self, _: UserId) -> Cow<'_, Self> {
+        Cow::Borrowed(self)
+    }
+
     /// Adds what deciding needs beside what every command does: the room and the actor's membership, or the actor's
     /// account.
     fn needs(&self, by: By<'_>, needs: &mut Needs);
@@ -167,10 +173,10 @@ impl Command {
     }
 
     /// A hash of what the command says, to tell a retry from another command with the same `txn`. `[CM3]`
-    /// It stands in the database: a change of this form must keep the old values of old commands.
+    /// It stands in the database: from the first release on, a change of this form must keep the values of old commands.
     #[must_use]
-    pub fn fingerprint(&self) -> i64 {
-        let said = with_struct!(self, command => serde_json::to_vec(command));
+    pub fn fingerprint(&self, actor: UserId) -> i64 {
+        let said = with_struct!(self, command => serde_json::to_vec(&*command.in_full(actor)));
         let said = said.expect("a command has only texts and numbers, which always encode");
         let mut hash = Sha256::new();
         hash.update(self.word());
@@ -187,7 +193,7 @@ mod tests {
     use tidings_protocol::{
         DeviceId, RoomKind, UserKind, Visibility,
         content::RemovedReason,
-        subject::{AddMember, CreateRoom, MoveMarker, SendContent, SendMessage},
+        subject::{AddMember, CreateRoom, MoveMarker, RemoveMember, SendContent, SendMessage},
     };
 
     use super::*;
@@ -226,7 +232,7 @@ mod tests {
             ),
             (
                 AddMember { room, user: None }.into(),
-                2_409_000_872_789_801_847,
+                -7_359_602_074_959_676_065,
             ),
             (
                 AddMember {
@@ -265,11 +271,44 @@ mod tests {
     #[test]
     fn fingerprints_stay_as_they_are_stored() {
         // [CM3] They stand in databases: a form that changes makes retries of old commands look like other commands.
-        let found: Vec<_> = commands().iter().map(|(c, _)| c.fingerprint()).collect();
+        let actor = UserId::from_bits(9);
+        let found: Vec<_> = commands()
+            .iter()
+            .map(|(c, _)| c.fingerprint(actor))
+            .collect();
         let expected: Vec<_> = commands().iter().map(|(_, value)| *value).collect();
         assert_eq!(found, expected);
         let different: BTreeSet<_> = found.iter().collect();
         assert_eq!(different.len(), found.len());
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same_command() {
+        // [CM3] [RE14] Over both doors, and in any order.
+        let (room, actor) = (RoomId::from_bits(1), UserId::from_bits(9));
+        let same = |a: Command, b: Command| assert_eq!(a.fingerprint(actor), b.fingerprint(actor));
+        let user = Some(actor);
+        same(
+            AddMember { room, user: None }.into(),
+            AddMember { room, user }.into(),
+        );
+        same(
+            RemoveMember { room, user: None }.into(),
+            RemoveMember { room, user }.into(),
+        );
+        let create = |visibility, members: &[u128]| {
+            let create = CreateRoom {
+                kind: RoomKind::Group,
+                name: None,
+                visibility,
+                members: members.iter().map(|n| UserId::from_bits(*n)).collect(),
+            };
+            Command::from(create)
+        };
+        same(
+            create(None, &[3, 4]),
+            create(Some(Visibility::Private), &[4, 3, 4]),
+        );
     }
 
     #[test]
@@ -280,7 +319,7 @@ mod tests {
                 checked_hash: Some(hash.to_owned()),
                 keep,
             };
-            Command::from(set).fingerprint()
+            Command::from(set).fingerprint(UserId::from_bits(9))
         };
         assert_eq!(set("a", KeepDevices::All), set("b", KeepDevices::None));
     }

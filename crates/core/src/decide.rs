@@ -58,7 +58,7 @@ pub fn execute(
 ) -> Result<Executed, Refusal> {
     let log = command.log(actor, txn);
     let fingerprint = if txn.is_some() {
-        command.fingerprint()
+        command.fingerprint(actor)
     } else {
         0
     };

@@ -202,3 +202,39 @@ commands! { $
     /// Give a member another role.
     "set_role"    SetRole        room room (one);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{UserId, summary::RoomKind};
+
+    #[test]
+    fn who_is_added_to_a_new_room_is_paid_for() {
+        let create = |members: &[u128]| {
+            let create = CreateRoom {
+                kind: RoomKind::Group,
+                name: None,
+                visibility: None,
+                members: members.iter().map(|n| UserId::from_bits(*n)).collect(),
+            };
+            Command::from(create)
+        };
+        assert_eq!(create(&[]).cost(), 1);
+        assert_eq!(create(&[2, 3]).cost(), 3);
+        let room = RoomId::from_bits(1);
+        assert_eq!(Command::from(AddMember { room, user: None }).cost(), 1);
+    }
+
+    #[test]
+    fn every_command_has_a_word_and_fields_of_its_own() {
+        let fields = Command::fields();
+        let words: Vec<_> = fields.iter().map(|(word, _)| *word).collect();
+        assert_eq!(words, Command::WORDS);
+        assert_eq!(fields[0], ("send", ["room", "content"].as_slice()));
+        for (word, fields) in fields {
+            assert!(!fields.is_empty(), "{word}");
+            let of_the_frame = fields.iter().any(|field| ["type", "txn"].contains(field));
+            assert!(!of_the_frame, "{word}");
+        }
+    }
+}

@@ -91,6 +91,9 @@ pub(crate) fn of_msgpack(error: &rmp_serde::decode::Error) -> Refusal {
         rmp_serde::decode::Error::Syntax(said) | rmp_serde::decode::Error::Uncategorized(said) => {
             of_words(said, None)
         }
+        rmp_serde::decode::Error::TypeMismatch(_) | rmp_serde::decode::Error::OutOfRange => {
+            bad("A field holds a value of another kind than it takes.")
+        }
         _ => bad(NO_MSGPACK),
     }
 }

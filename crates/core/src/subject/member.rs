@@ -3,6 +3,8 @@
 //! Owns: who may come, who may go, who may send whom away, and who makes whom an owner. `[RM1]` to `[RM4]`, `[RM9]`, `[RM10]`
 //! Never: tells a stranger that a private room exists.
 
+use std::borrow::Cow;
+
 use tidings_protocol::{
     Refusal, RefusalCode, Role, RoomId, RoomKind, UserId, Visibility,
     content::Known,
@@ -16,6 +18,13 @@ use crate::{
 };
 
 impl Meaning for AddMember {
+    fn in_full(&self, actor: UserId) -> Cow<'_, Self> {
+        Cow::Owned(AddMember {
+            room: self.room,
+            user: self.user.or(Some(actor)),
+        })
+    }
+
     fn needs(&self, by: By<'_>, needs: &mut Needs) {
         needs_other(self.room, self.user.unwrap_or(by.actor), needs);
     }
@@ -65,6 +74,13 @@ impl Meaning for AddMember {
 }
 
 impl Meaning for RemoveMember {
+    fn in_full(&self, actor: UserId) -> Cow<'_, Self> {
+        Cow::Owned(RemoveMember {
+            room: self.room,
+            user: self.user.or(Some(actor)),
+        })
+    }
+
     fn needs(&self, by: By<'_>, needs: &mut Needs) {
         needs_other(self.room, self.user.unwrap_or(by.actor), needs);
     }
@@ -75,7 +91,7 @@ impl Meaning for RemoveMember {
             && state.rooms.contains_key(&self.room)
             && state.member(self.room, by.actor).is_none()
         {
-            // Leaving twice. A stranger to a private self.room hears what everybody hears of rooms that do not exist.
+            // Leaving twice. A stranger to a private room hears what everybody hears of rooms that do not exist.
             return match state.members.get(&(self.room, by.actor)) {
                 Some(_) => Ok(Vec::new()),
                 None => Err(RefusalCode::NotFound.into()),

@@ -2,7 +2,7 @@
 //!
 //! Owns: what each kind of room needs to begin, and which id it gets. Never: draws an id; it follows from who asks, and how.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use tidings_protocol::{
     Command as Given, Refusal, RefusalCode, Role, RoomId, RoomKind, RoomName, TxnId, UserId,
@@ -41,6 +41,15 @@ fn only(users: &BTreeSet<UserId>) -> Option<UserId> {
 }
 
 impl Meaning for CreateRoom {
+    fn in_full(&self, _: UserId) -> Cow<'_, Self> {
+        let members: BTreeSet<UserId> = self.members.iter().copied().collect();
+        Cow::Owned(CreateRoom {
+            visibility: self.visibility.or(Some(Visibility::Private)),
+            members: members.into_iter().collect(),
+            ..self.clone()
+        })
+    }
+
     fn needs(&self, by: By<'_>, needs: &mut Needs) {
         if let (Some(Visibility::Public), Some(name)) = (self.visibility, &self.name) {
             needs.public_names.insert(names::compared(name));

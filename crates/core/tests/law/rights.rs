@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tidings_core::{By, Command, CreateUser, Executed};
 use tidings_protocol::{
     Command as Given, EventId, Role, RoomId, TxnId, UserId, UserKind,
-    subject::{AddMember, RemoveMember, SendContent, SendMessage, SetRole},
+    subject::{AddMember, AddReaction, RemoveMember, SendContent, SendMessage, SetRole},
 };
 use tidings_testkit::commands::read;
 
@@ -22,9 +22,13 @@ const MEMBER: UserId = UserId::from_bits(3);
 const OTHER: UserId = UserId::from_bits(4);
 const FORMER: UserId = UserId::from_bits(5);
 const STRANGER: UserId = UserId::from_bits(6);
-const ALL: [(UserId, &str); 6] = [
+const SECOND_OWNER: UserId = UserId::from_bits(7);
+const SECOND_ADMIN: UserId = UserId::from_bits(8);
+const ALL: [(UserId, &str); 8] = [
     (OWNER, "owner"),
+    (SECOND_OWNER, "another owner"),
     (ADMIN, "admin"),
+    (SECOND_ADMIN, "another admin"),
     (MEMBER, "member"),
     (OTHER, "another member"),
     (FORMER, "former member"),
@@ -67,7 +71,7 @@ impl World {
         let is_direct = kind == "direct";
         let others = match is_direct {
             true => vec![MEMBER],
-            false => vec![ADMIN, MEMBER, OTHER, FORMER],
+            false => vec![SECOND_OWNER, ADMIN, SECOND_ADMIN, MEMBER, OTHER, FORMER],
         };
         let mut fields = Map::new();
         fields.insert("kind".to_owned(), kind.into());
@@ -92,8 +96,25 @@ impl World {
             world.messages.push((user, id));
         }
         if !is_direct {
-            let (user, role) = (ADMIN, Role::Admin);
-            world.run(OWNER, SetRole { room, user, role });
+            for (user, role) in [
+                (SECOND_OWNER, Role::Owner),
+                (ADMIN, Role::Admin),
+                (SECOND_ADMIN, Role::Admin),
+            ] {
+                world.run(OWNER, SetRole { room, user, role });
+            }
+            // Each has reacted to their own message.
+            for (user, message) in world.messages.clone() {
+                let emoji = "👍".parse().unwrap();
+                world.run(
+                    user,
+                    AddReaction {
+                        room,
+                        message,
+                        emoji,
+                    },
+                );
+            }
             world.run(FORMER, RemoveMember { room, user: None });
         }
         world
@@ -113,7 +134,8 @@ impl World {
 
     /// What becomes of a command, in words.
     fn outcome(&self, actor: UserId, command: Given) -> String {
-        let (command, txn) = (Command::from(command), txn());
+        let command = Command::from(command);
+        let txn: TxnId = "another-txn".parse().unwrap();
         let by = By {
             actor,
             txn: Some(&txn),
@@ -149,12 +171,24 @@ impl World {
                 .map(|role| (format!("as {role}"), json!(role)))
                 .into(),
             "emoji" => one(json!("👍")),
-            "seq" => one(json!(2)),
-            "name" => one(json!("another name")),
+            // The last event: all of them have said something before.
+            "seq" => one(json!(self.door.state.rooms[&self.room].head)),
+            "name" => vec![
+                ("with a name".to_owned(), json!("another name")),
+                (
+                    "with the name of a public channel".to_owned(),
+                    json!("harbour"),
+                ),
+                ("without a name".to_owned(), Value::Null),
+            ],
             "content" => one(json!({ "kind": "text", "text": "another text" })),
             "members" => one(json!([STRANGER])),
-            "kind" => one(json!("group")),
-            "visibility" => one(json!("private")),
+            "kind" => ["direct", "group", "channel"]
+                .map(|kind| (kind.to_owned(), json!(kind)))
+                .into(),
+            "visibility" => ["public", "private"]
+                .map(|word| (word.to_owned(), json!(word)))
+                .into(),
             _ => panic!("what a field `{field}` may hold is to be written here"),
         }
     }
@@ -173,7 +207,9 @@ fn combinations(world: &World, fields: &[&str]) -> Vec<(Vec<String>, Map<String,
             values.iter().map(move |(name, value)| {
                 let (mut names, mut map) = (names.clone(), map.clone());
                 names.extend(Some(name.clone()).filter(|name| !name.is_empty()));
-                map.insert((*field).to_owned(), value.clone());
+                if !value.is_null() {
+                    map.insert((*field).to_owned(), value.clone());
+                }
                 (names, map)
             })
         });
@@ -186,18 +222,24 @@ fn table() -> String {
     let mut out = String::new();
     for (word, fields) in Given::fields() {
         writeln!(out, "# {word}").unwrap();
-        for (place, kind, visibility) in ROOMS {
+        // What is made by it has no room yet: one that has the name of a public channel taken is enough.
+        let places = match fields.contains(&"room") {
+            true => &ROOMS[..],
+            false => &ROOMS[3..],
+        };
+        for &(place, kind, visibility) in places {
             let world = World::new(kind, visibility);
             writeln!(out, "\n{place}").unwrap();
             for (actor, who) in ALL {
                 let tries: Vec<_> = combinations(&world, fields)
                     .into_iter()
-                    .map(|(names, map)| {
-                        let command = read(word, map).expect("its fields fit together");
-                        (names.join(" "), world.outcome(actor, command))
+                    .filter_map(|(names, map)| {
+                        // What must be there cannot be left out.
+                        let command = read(word, map)?;
+                        Some((names.join(", "), world.outcome(actor, command)))
                     })
                     .collect();
-                let (_, first) = &tries[0];
+                let (_, first) = tries.first().expect("its fields fit together");
                 if tries.iter().all(|(_, outcome)| outcome == first) {
                     writeln!(out, "  {who}: {first}").unwrap();
                     continue;

@@ -142,9 +142,22 @@ pub(super) fn frame<'a, S: Source<'a>>(source: &S) -> Result<ClientFrame, S::Err
         return Err(<S::Error as de::Error>::unknown_variant(&word, &WORDS));
     };
     // A field that nobody knows is told before a txn that is not there: it may be that very field, misspelt.
-    let command = command?;
+    let command = command.map_err(naming_txn)?;
     let Given { txn } = source.read()?;
     Ok(ClientFrame::Give { txn, command })
+}
+
+/// The complaint about a field that nobody knows lists those of the struct; `txn` is one more.
+fn naming_txn<E: de::Error>(error: E) -> E {
+    let said = error.to_string();
+    let is_unknown = said.starts_with("unknown field `");
+    let (one, more) = ("`, expected `", "`, expected one of `");
+    let (known, rest) = match (said.split_once(more), said.split_once(one)) {
+        (Some(parts), _) if is_unknown => parts,
+        (None, Some(parts)) if is_unknown => parts,
+        _ => return error,
+    };
+    E::custom(format_args!("{known}{more}txn`, `{rest}"))
 }
 
 pub(super) struct Text<'a>(pub(super) &'a str);
