@@ -8,7 +8,8 @@ use std::{
     io::ErrorKind,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig, functions::FunctionFlags};
@@ -26,6 +27,8 @@ use crate::{
 
 /// How long a connection waits for another process that writes. Batches take milliseconds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it leaves the other to its work where SQLite itself does not wait.
+const BUSY_RETRY: Duration = Duration::from_millis(5);
 /// Where SQLite sorts what does not fit.
 const TEMP_STORE: &str = "temp_store";
 const TEMP_IN_FILE: i32 = 1;
@@ -80,9 +83,7 @@ impl Place {
 pub(super) fn writer(place: &Place) -> Result<(Connection, Epoch), StoreError> {
     let path = place.path();
     let mut connection = connect(place, WRITER_CACHE_KIB)?;
-    let mode: String = connection
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(failed)?;
+    let mode = log_ahead(&connection)?;
     if mode != "wal" {
         return Err(StoreError::Refused(format!(
             "{} cannot use a write-ahead log (its journal is \"{mode}\"). Put the database on a local disk.",
@@ -107,6 +108,19 @@ pub(super) fn writer(place: &Place) -> Result<(Connection, Epoch), StoreError> {
     }
     let epoch = migrate(&mut connection, &path, migrate::SQLITE)?;
     Ok((connection, epoch))
+}
+
+/// Has the file use a write-ahead log; returns the journal that it then has. Two who do so to a new file at once each hold
+/// what the other waits for: SQLite tells one of them without waiting, and a moment later it is done.
+fn log_ahead(connection: &Connection) -> Result<String, StoreError> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match mode.map_err(failed) {
+            Err(StoreError::Unavailable(_)) if Instant::now() < until => thread::sleep(BUSY_RETRY),
+            mode => return mode,
+        }
+    }
 }
 
 /// A connection that only reads.

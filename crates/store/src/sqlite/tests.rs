@@ -2,7 +2,7 @@
 
 mod growth;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Barrier, thread};
 
 use rusqlite::Connection;
 use tidings_protocol::{Cursor, Epoch, Position, RoomId, ShardId, UserId};
@@ -16,10 +16,37 @@ use crate::{
     value::{Decode, Param, Snapshot},
 };
 
+/// How often some open a new file at once.
+const OPENING_ROUNDS: usize = 200;
+const OPENERS: usize = 2;
+
 fn database() -> (Place, Connection) {
     let place = Place::temporary().unwrap();
     let (connection, _) = open::writer(&place).unwrap();
     (place, connection)
+}
+
+#[test]
+fn who_opens_a_new_file_at_once_with_others_has_it() {
+    // In each round none may be told that another holds the file: all of them are on their way to the same.
+    for _ in 0..OPENING_ROUNDS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tidings.db");
+        let start = Barrier::new(OPENERS);
+        let open = || {
+            start.wait();
+            open::writer(&Place::file(path.clone(), false)).map(|(_, epoch)| epoch)
+        };
+        let epochs: Vec<_> = thread::scope(|scope| {
+            let all: Vec<_> = (0..OPENERS).map(|_| scope.spawn(open)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let first = epochs[0].as_ref().unwrap();
+        assert!(
+            epochs.iter().all(|epoch| epoch.as_ref() == Ok(first)),
+            "{epochs:?}"
+        );
+    }
 }
 
 #[test]
