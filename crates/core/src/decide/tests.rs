@@ -1,10 +1,12 @@
 //! Tables of decisions: a script of commands in, refusals or events out.
 
+use std::collections::BTreeSet;
+
 use tidings_protocol::{
     DeviceId, RefusalCode, Role, RoomId, RoomKind, Seq, Visibility,
     command::Place,
     content::RemovedReason,
-    limits::{ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
+    limits::{DEVICE_NAME_BYTES_MAX, ROOMS_ADDED_MAX, ROOMS_PER_USER_MAX},
     subject::{
         AddMember, AddReaction, CreateRoom, DeleteMessage, EditMessage, MoveMarker, RemoveMember,
         RemoveReaction, RenameRoom, SendContent, SendMessage, SetRole,
@@ -12,8 +14,12 @@ use tidings_protocol::{
 };
 
 use super::*;
-use crate::subject::account::{AddDevice, CreateUser, KeepDevices, SetPassword};
-use crate::{chain::Salt, derive::direct_room, state::State};
+use crate::subject::account::{AddDevice, CreateUser, KeepDevices, RemoveDevice, SetPassword};
+use crate::{
+    chain::Salt,
+    derive::direct_room,
+    state::{ReactionKey, State},
+};
 
 struct World {
     state: State,
@@ -821,4 +827,105 @@ fn reserved_names_are_nobodys() {
         assert_eq!(refused, Err(RefusalCode::UsernameReserved), "{name}");
     }
     world.run(user(1), None, &create("adam")).unwrap();
+}
+
+#[test]
+fn a_name_and_an_id_belong_to_one_account() {
+    let mut world = World::new(1);
+    for (id, name, expected) in [
+        (1, "another", Err(RefusalCode::UsernameTaken)),
+        (2, "user1", Err(RefusalCode::UsernameTaken)),
+        (2, "another", Ok(1)),
+    ] {
+        let create = Command::from(CreateUser {
+            only_first: false,
+            user: user(id),
+            username: name.parse().unwrap(),
+            display_name: "Somebody".parse().unwrap(),
+            kind: tidings_protocol::UserKind::Person,
+            password_hash: String::new(),
+        });
+        let got = world.run(user(id), None, &create);
+        assert_eq!(got.map(|e| happened(Ok(e))), expected, "{id} {name}");
+    }
+}
+
+#[test]
+fn devices_are_signed_in_and_out_by_their_own_user() {
+    let mut world = World::new(2);
+    let add = |device, len: usize| {
+        Command::from(AddDevice {
+            device: DeviceId::from_bits(device),
+            name: "x".repeat(len),
+            token_hash: [0; 32],
+            checked_hash: None,
+        })
+    };
+    let remove = |device| {
+        Command::from(RemoveDevice {
+            device: DeviceId::from_bits(device),
+            reason: RemovedReason::SignedOut,
+        })
+    };
+    for (actor, command, expected) in [
+        (1, add(7, DEVICE_NAME_BYTES_MAX), Ok(1)),
+        (
+            1,
+            add(8, DEVICE_NAME_BYTES_MAX + 1),
+            Err(RefusalCode::TooLarge),
+        ),
+        (2, remove(7), Err(RefusalCode::NotFound)),
+        (1, remove(9), Err(RefusalCode::NotFound)),
+        (1, remove(7), Ok(1)),
+        (1, remove(7), Err(RefusalCode::NotFound)),
+    ] {
+        let got = world.run(user(actor), None, &command);
+        assert_eq!(
+            got.map(|e| happened(Ok(e))),
+            expected,
+            "{actor}: {command:?}"
+        );
+    }
+}
+
+#[test]
+fn with_a_deleted_message_its_reactions_go_and_no_others() {
+    let mut w = World::new(1);
+    let rooms = [(); 2].map(|()| w.room(RoomKind::Group, Visibility::Private, &[]));
+    let mut messages = Vec::new();
+    for (room, text) in [(rooms[0], "a"), (rooms[0], "b"), (rooms[1], "c")] {
+        let message = w.say(user(1), room, text).unwrap();
+        let emoji = "👍".parse().unwrap();
+        let react = AddReaction {
+            room,
+            message,
+            emoji,
+        };
+        assert_eq!(happened(w.run(user(1), None, &react.into())), 1);
+        messages.push((room, message));
+    }
+    // Even of the same id in another room, if there could be one.
+    let (room, message) = messages[0];
+    let twin = ReactionKey {
+        room: rooms[1],
+        message,
+        emoji: "👍".parse().unwrap(),
+        user: user(1),
+    };
+    w.state.reactions.insert(twin.clone());
+    w.state.changes.reactions.insert(twin.clone(), true);
+    let count = (twin.room, twin.message, twin.emoji.clone());
+    w.state.reaction_counts.insert(count, 1);
+
+    let delete = Command::from(DeleteMessage { room, message });
+    assert_eq!(happened(w.run(user(1), None, &delete)), 1);
+    let expected: BTreeSet<_> = [messages[1], messages[2], (twin.room, message)].into();
+    let of = |key: &ReactionKey| (key.room, key.message);
+    let left: BTreeSet<_> = w.state.reactions.iter().map(of).collect();
+    assert_eq!(left, expected);
+    let left: BTreeSet<_> = w.state.changes.reactions.keys().map(of).collect();
+    assert_eq!(left, expected);
+    let counts = w.state.reaction_counts.keys();
+    let left: BTreeSet<_> = counts.map(|(room, message, _)| (*room, *message)).collect();
+    assert_eq!(left, expected);
 }
