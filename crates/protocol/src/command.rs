@@ -2,7 +2,7 @@
 //!
 //! Owns: the list, and what follows from it for every command alike. Never: fields; these are the subjects'.
 
-pub mod beside;
+mod beside;
 mod fields;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -15,12 +15,6 @@ use crate::{
     },
 };
 use beside::{Beside, Front};
-
-/// A command that has a struct of its own: one of the list.
-pub trait Subject: Into<Command> {
-    /// Its word.
-    const WORD: &'static str;
-}
 
 /// Where a command's events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,10 +163,6 @@ macro_rules! commands {
                 fn from(command: $type) -> Command {
                     Command::$type(command)
                 }
-            }
-
-            impl Subject for $type {
-                const WORD: &'static str = $word;
             }
         )*
     };

@@ -30,7 +30,7 @@ pub mod summary;
 pub mod time;
 
 pub use close::CloseCode;
-pub use command::{Command, Subject};
+pub use command::Command;
 pub use content::{Content, Kind};
 pub use cursor::{Cursor, CursorError};
 pub use event::Event;

@@ -1,8 +1,8 @@
 //! What a feed takes of a hint, and what only the store can make it do.
 
 use std::time::Duration;
-use tidings_core::CreateUser;
 
+use tidings_core::CreateUser;
 use tidings_protocol::{EventId, LogId, Seq, Timestamp, UserId, UserKind};
 use tidings_store::StoreConfig;
 

@@ -4,12 +4,12 @@
 //! Never: reaches around the router for what a test asserts.
 
 use std::sync::Arc;
-use tidings_core::{AddDevice, CreateUser};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tidings_core::{AddDevice, CreateUser};
 use tidings_engine::Inbox;
 use tidings_protocol::{DeviceId, UserId, UserKind};
 use tidings_server::{

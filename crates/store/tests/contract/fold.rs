@@ -2,6 +2,11 @@
 //! the log are the rooms that the store shows. [FO1]
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
 use tidings_core::{
     AddDevice, Command, Executed, KeepDevices, Needs, RemoveDevice, SetPassword, State,
     room_fold::{Folded, FoldedMessage, RoomFold},
@@ -9,11 +14,6 @@ use tidings_core::{
 use tidings_protocol::{
     Command as Given, DeviceId, EventId, LogId, RoomId, RoomKind, Seq, ShardId, UserId, Visibility,
     content::RemovedReason, subject::CreateRoom,
-};
-
-use proptest::{
-    prelude::*,
-    test_runner::{Config, TestRunner},
 };
 use tidings_store::{Commit, Page, Store};
 use tidings_testkit::commands::{Numbers, Things, draw};
