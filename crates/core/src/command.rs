@@ -47,32 +47,57 @@ pub(crate) trait Meaning: Serialize + Clone {
     fn decide(&self, by: By<'_>, state: &State) -> Result<Vec<Known>, Refusal>;
 }
 
-/// What someone wants to happen. Every lasting change is one of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// What clients may give.
-    Given(Given),
-    /// Create an account, with its first device.
-    CreateUser(CreateUser),
-    /// Sign in.
-    AddDevice(AddDevice),
-    /// Sign a device out.
-    RemoveDevice(RemoveDevice),
-    /// Give the account another password.
-    SetPassword(SetPassword),
+/// The commands that are core's own: a line each, with its word.
+macro_rules! of_accounts {
+    ($d:tt $( $(#[$doc:meta])* $word:literal $type:ident; )*) => {
+        /// What someone wants to happen. Every lasting change is one of these.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Command {
+            /// What clients may give.
+            Given(Given),
+            $( $(#[$doc])* $type($type), )*
+        }
+
+        impl Command {
+            /// Its word, as logs have it.
+            #[must_use]
+            pub const fn word(&self) -> &'static str {
+                match self {
+                    Command::Given(given) => given.word(),
+                    $( Command::$type(_) => $word, )*
+                }
+            }
+        }
+
+        /// Does the same with the struct of whichever command this is.
+        macro_rules! with_struct {
+            ($d command:expr, $d it:ident => $d does:expr) => {
+                match $d command {
+                    Command::Given(given) => with_command!(given, $d it => $d does),
+                    $( Command::$type($d it) => $d does, )*
+                }
+            };
+        }
+
+        $(
+            impl From<$type> for Command {
+                fn from(command: $type) -> Command {
+                    Command::$type(command)
+                }
+            }
+        )*
+    };
 }
 
-/// Does the same with the struct of whichever command this is.
-macro_rules! with_struct {
-    ($command:expr, $it:ident => $does:expr) => {
-        match $command {
-            Command::Given(given) => with_command!(given, $it => $does),
-            Command::CreateUser($it) => $does,
-            Command::AddDevice($it) => $does,
-            Command::RemoveDevice($it) => $does,
-            Command::SetPassword($it) => $does,
-        }
-    };
+of_accounts! { $
+    /// Create an account, with its first device.
+    "create_user" CreateUser;
+    /// Sign in.
+    "add_device" AddDevice;
+    /// Sign a device out.
+    "remove_device" RemoveDevice;
+    /// Give the account another password.
+    "set_password" SetPassword;
 }
 
 impl<C: Into<Given>> From<C> for Command {
@@ -117,18 +142,6 @@ pub struct Needs {
 }
 
 impl Command {
-    /// Its word, as logs have it.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Command::Given(given) => given.word(),
-            Command::CreateUser(_) => "create_user",
-            Command::AddDevice(_) => "add_device",
-            Command::RemoveDevice(_) => "remove_device",
-            Command::SetPassword(_) => "set_password",
-        }
-    }
-
     /// The log that its events go to.
     #[must_use]
     pub fn log(&self, actor: UserId, txn: Option<&TxnId>) -> LogId {

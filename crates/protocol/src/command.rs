@@ -128,9 +128,9 @@ macro_rules! commands {
 
             /// Writes the command as a frame: `type` and `txn`, then its fields.
             pub(crate) fn write<S: Serializer>(&self, txn: &TxnId, to: S) -> Result<S::Ok, S::Error> {
-                let front = Front { to, word: self.word(), txn };
+                let word = self.word();
                 match self {
-                    $( Command::$type(command) => command.serialize(front), )*
+                    $( Command::$type(command) => Front { word, txn, command }.serialize(to), )*
                 }
             }
 

@@ -12,7 +12,7 @@ use tidings_protocol::{
 };
 
 use crate::{
-    command::{By, Command, Meaning, Needs},
+    command::{By, Meaning, Needs},
     state::State,
 };
 
@@ -90,20 +90,6 @@ pub enum KeepDevices {
     /// None.
     None,
 }
-
-macro_rules! into_command {
-    ($($type:ident)*) => {
-        $(
-            impl From<$type> for Command {
-                fn from(command: $type) -> Command {
-                    Command::$type(command)
-                }
-            }
-        )*
-    };
-}
-
-into_command! { CreateUser AddDevice RemoveDevice SetPassword }
 
 impl Meaning for CreateUser {
     fn needs(&self, _: By<'_>, needs: &mut Needs) {

@@ -1,15 +1,14 @@
 //! A command inside a frame: its fields stand beside `type` and `txn`.
 //!
-//! Owns: passing these two over while a struct is read, and writing them in front of it. (Serde's own `flatten` cannot refuse
-//! fields that nobody knows.) Never: looks at their values; whoever reads a frame has done that.
+//! Owns: passing these two over while a struct is read, and writing them in front of it. Never: looks at their values; whoever
+//! reads a frame has done that.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor},
     forward_to_deserialize_any,
-    ser::{Error as _, Impossible, SerializeStruct},
 };
 
 use crate::id::TxnId;
@@ -17,7 +16,7 @@ use crate::id::TxnId;
 /// Keys that belong to the frame.
 const OF_THE_FRAME: [&str; 2] = ["type", "txn"];
 
-/// Reads a struct from a map that has `type` and `txn`, too.
+/// Reads a struct from a map that has `type` and `txn`, too. (Serde's own `flatten` cannot refuse fields that nobody knows.)
 pub(crate) struct Beside<D>(pub(crate) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Beside<D> {
@@ -100,96 +99,12 @@ impl<'de> Visitor<'de> for KeyVisitor {
     }
 }
 
-/// Writes a struct with `type` and `txn` in front of its fields.
-pub(crate) struct Front<'a, S> {
-    pub(crate) to: S,
+/// A struct with `type` and `txn` in front of its fields. (To be written, serde's own `flatten` does.)
+#[derive(Serialize)]
+pub(crate) struct Front<'a, C> {
+    #[serde(rename = "type")]
     pub(crate) word: &'static str,
     pub(crate) txn: &'a TxnId,
-}
-
-/// What every other form of a value comes to.
-macro_rules! no_struct {
-    ($($method:ident($($arg:ty),*) -> $ok:ty;)*) => {
-        $(
-            fn $method(self, $(_: $arg),*) -> Result<$ok, S::Error> {
-                Err(S::Error::custom("a command is a struct"))
-            }
-        )*
-    };
-}
-
-impl<S: Serializer> Serializer for Front<'_, S> {
-    type Ok = S::Ok;
-    type Error = S::Error;
-    type SerializeSeq = Impossible<S::Ok, S::Error>;
-    type SerializeTuple = Impossible<S::Ok, S::Error>;
-    type SerializeTupleStruct = Impossible<S::Ok, S::Error>;
-    type SerializeTupleVariant = Impossible<S::Ok, S::Error>;
-    type SerializeMap = Impossible<S::Ok, S::Error>;
-    type SerializeStruct = S::SerializeStruct;
-    type SerializeStructVariant = Impossible<S::Ok, S::Error>;
-
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        len: usize,
-    ) -> Result<S::SerializeStruct, S::Error> {
-        let mut out = self.to.serialize_struct(name, len + OF_THE_FRAME.len())?;
-        out.serialize_field("type", self.word)?;
-        out.serialize_field("txn", self.txn)?;
-        Ok(out)
-    }
-
-    fn is_human_readable(&self) -> bool {
-        self.to.is_human_readable()
-    }
-
-    no_struct! {
-        serialize_bool(bool) -> S::Ok;
-        serialize_i8(i8) -> S::Ok;
-        serialize_i16(i16) -> S::Ok;
-        serialize_i32(i32) -> S::Ok;
-        serialize_i64(i64) -> S::Ok;
-        serialize_u8(u8) -> S::Ok;
-        serialize_u16(u16) -> S::Ok;
-        serialize_u32(u32) -> S::Ok;
-        serialize_u64(u64) -> S::Ok;
-        serialize_f32(f32) -> S::Ok;
-        serialize_f64(f64) -> S::Ok;
-        serialize_char(char) -> S::Ok;
-        serialize_str(&str) -> S::Ok;
-        serialize_bytes(&[u8]) -> S::Ok;
-        serialize_none() -> S::Ok;
-        serialize_unit() -> S::Ok;
-        serialize_unit_struct(&'static str) -> S::Ok;
-        serialize_unit_variant(&'static str, u32, &'static str) -> S::Ok;
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
-        serialize_tuple(usize) -> Self::SerializeTuple;
-        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
-    }
-
-    fn serialize_some<T: ?Sized + Serialize>(self, _: &T) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("a command is a struct"))
-    }
-
-    fn serialize_newtype_struct<T: ?Sized + Serialize>(
-        self,
-        _: &'static str,
-        _: &T,
-    ) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("a command is a struct"))
-    }
-
-    fn serialize_newtype_variant<T: ?Sized + Serialize>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom("a command is a struct"))
-    }
+    #[serde(flatten)]
+    pub(crate) command: &'a C,
 }

@@ -192,12 +192,12 @@ pub fn command(node: &Node, user: UserId) -> Result<(), Refusal> {
     node.limits.spend(user).map(drop)
 }
 
-/// Counts what a command costs beyond what was paid already.
+/// Counts what a command costs beyond the one that was paid at the door.
 ///
 /// # Errors
 /// `rate_limited`, with the time to wait.
-pub fn cost_beyond(node: &Node, user: UserId, cost: u32, paid: u32) -> Result<(), Refusal> {
-    match cost.saturating_sub(paid) {
+pub fn cost_beyond_one(node: &Node, user: UserId, cost: u32) -> Result<(), Refusal> {
+    match cost.saturating_sub(1) {
         0 => Ok(()),
         cost => node.limits.spend_many(user, cost).map(drop),
     }

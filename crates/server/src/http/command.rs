@@ -42,8 +42,7 @@ pub(super) async fn give(
     given: impl Into<Given>,
 ) -> Result<Option<Arc<Logged>>, Problem> {
     let given = given.into();
-    // One was paid at the door of the request.
-    auth::limits::cost_beyond(node, principal.user, given.cost(), 1)?;
+    auth::limits::cost_beyond_one(node, principal.user, given.cost())?;
     submit(node, principal.user, txn, given).await
 }
 

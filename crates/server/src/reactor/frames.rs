@@ -280,7 +280,7 @@ impl Core {
             return Err(Refusal::new(RefusalCode::Unavailable).retry_after_ms(1_000));
         }
         auth::limits::command(&self.node, actor)?;
-        auth::limits::cost_beyond(&self.node, actor, given.cost(), 1)
+        auth::limits::cost_beyond_one(&self.node, actor, given.cost())
     }
 
     /// Follows and signals cost work, too, so they are paid from the same budget as commands.
